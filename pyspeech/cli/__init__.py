@@ -1,0 +1,72 @@
+"""The command line: one verb, one call. A command's module is imported when the command is run."""
+
+import importlib
+import sys
+
+import click
+
+from pyspeech import __version__
+from pyspeech.errors import UserError, nearest
+
+# name -> (module, attribute, one line for --help). Listing the commands imports none of them.
+COMMANDS = {
+    "env": ("pyspeech.cli.env", "env", "What is installed, what works, and how to mend the rest."),
+    "features": ("pyspeech.cli.features", "features", "Compute and store the features of manifests."),
+    "lang": ("pyspeech.cli.lang", "lang", "Make the token set and the lexicon."),
+    "lm": ("pyspeech.cli.lm", "lm", "Train and evaluate n-gram language models."),
+    "graph": ("pyspeech.cli.graph", "graph", "Compile the decoding graph HLG."),
+    "train": ("pyspeech.cli.train", "train", "Train a model."),
+    "decode": ("pyspeech.cli.decode", "decode", "Decode cuts to words and stored lattices."),
+    "score": ("pyspeech.cli.score", "score", "Score a decode against its references."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported on use, so that ``--help`` answers at once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute, _ = COMMANDS[cmd_name]
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS:
+            raise click.UsageError(f"no command '{args[0]}'{nearest(args[0], COMMANDS)}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, _, text) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__)
+def cli() -> None:
+    """Kaldi-style speech recipes: lhotse data, torch training, k2 lattices, KenLM language models."""
+    from pyspeech.training.threads import set_threads
+
+    set_threads()  # here, before a command's module imports numpy
+
+
+def main() -> None:
+    """Run the command line; a ``UserError`` or a missing package becomes one line on stderr and exit code 1."""
+    try:
+        cli(prog_name="pyspeech")
+    except UserError as error:
+        sys.exit(f"error: {error}")
+    except OSError as error:
+        if error.filename is None:
+            raise
+        sys.exit(f"error: {error.filename}: {error.strerror}; give another path, or mend this one")
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("pyspeech"):
+            raise
+        sys.exit(f"error: this needs the package {error.name}, which is not installed; see: pyspeech env")

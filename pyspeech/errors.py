@@ -1,0 +1,25 @@
+"""The one exception that means "the user can mend this"."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """A fault in what the user gave: which thing, what was found, what to do.
+
+    The command line prints it as one line without a traceback and exits with 1.
+    """
+
+
+class MissingPackage(UserError):
+    """An optional package that a command needs is not installed."""
+
+    def __init__(self, package: str, needed_for: str, install: str) -> None:
+        super().__init__(f"{needed_for} needs the package {package}, which is not installed; run: {install}")
+
+
+def nearest(name: str, allowed: Iterable[str]) -> str:
+    """Say which allowed name is closest: ``"; did you mean 'epochs'?"`` or the whole list."""
+    names = sorted(allowed)
+    close = difflib.get_close_matches(name, names, n=1)
+    return f"; did you mean '{close[0]}'?" if close else f"; allowed: {', '.join(names)}"

@@ -1,0 +1,147 @@
+"""Files that are complete when they exist, digests that name a content, and caches that go by it."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from pyspeech.errors import UserError
+
+CHUNK_BYTES = 1 << 20
+PARTIAL = "partial."  # before the name of what is not complete yet
+
+
+@contextmanager
+def complete(path: Path) -> Iterator[Path]:
+    """Yield a partial name beside ``path``, renamed to ``path`` when the block ends well.
+
+    The block may make a file or a folder under that name; it takes the place of an earlier one.
+    When the block raises, what it wrote is removed and ``path`` is as it was before.
+
+    Raises:
+        UserError: the disk is full, the folder cannot be written, or ``path`` ends in no name.
+    """
+    if path.name in ("", ".."):
+        raise UserError(f"'{path}' cannot be replaced by what is written; name a new file or folder in it")
+    partial = path.with_name(PARTIAL + path.name)
+    with writing(path, partial):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _remove(partial)
+            yield partial
+            # A rename alone replaces a file by a file only.
+            if path.is_dir() or partial.is_dir():
+                _remove(path)
+            partial.replace(path)
+        except BaseException:
+            with suppress(OSError):  # a second failure must not hide the first
+                _remove(partial)
+            raise
+
+
+@contextmanager
+def writing(path: Path, *others: Path) -> Iterator[None]:
+    """Turn what the system says against writing ``path``, or one of ``others`` that stand for it, into one sentence.
+
+    Raises:
+        UserError: the disk is full, or the folder cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None and not _concerns(Path(error.filename), path, others):
+            raise
+        # Within a folder that is partial itself, the file is known by the name that it would have got.
+        shown = Path(*(part.removeprefix(PARTIAL) for part in path.parts))
+        raise UserError(
+            f"cannot write {shown}: {error.strerror or error}; free space or choose another place"
+        ) from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write ``text`` as UTF-8 under a partial name, then rename."""
+    with complete(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write ``value`` as indented JSON under a partial name, then rename."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def existing(path: Path, what: str) -> Path:
+    """Return ``path`` if it is there.
+
+    Raises:
+        UserError: naming ``what`` was looked for and where.
+    """
+    if not path.exists():
+        raise UserError(f"no {what} at {path}; check the path, or run the stage that makes it")
+    return path
+
+
+def existing_file(path: Path, what: str) -> Path:
+    """Return ``path`` if it is a file, which can be read more than once.
+
+    Raises:
+        UserError: naming ``what`` was looked for, where, and that nothing is there, or a folder or a pipe.
+    """
+    if not existing(path, what).is_file():
+        raise UserError(f"{path} is a folder or a pipe; the {what} must be a file")
+    return path
+
+
+def digest(*parts: object) -> str:
+    """Hexadecimal SHA-256 (16 digits) over contents: a ``Path`` counts by its bytes, all else by its JSON."""
+    total = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, Path):
+            with part.open("rb") as stream:
+                while chunk := stream.read(CHUNK_BYTES):
+                    total.update(chunk)
+        else:
+            total.update(json.dumps(part, sort_keys=True).encode())
+        total.update(b"\0")
+    return total.hexdigest()[:16]
+
+
+def is_made_from(folder: Path, files: Collection[str], table: str, key: str) -> bool:
+    """Whether ``folder`` holds all of ``files``, and its JSON ``table`` (one of them) has the digest ``key``."""
+    if not all((folder / name).is_file() for name in files):
+        return False
+    try:
+        found = json.loads((folder / table).read_text(encoding="utf-8"))
+    except ValueError:
+        return False
+    return isinstance(found, dict) and found.get("digest") == key
+
+
+def refuse_others(folder: Path, files: Collection[str], what: str) -> None:
+    """Make sure that replacing ``folder`` loses nothing but an earlier ``what``, that is ``files``.
+
+    Raises:
+        UserError: it is a file, or holds other names.
+    """
+    others = [] if not folder.exists() else [folder.name] if not folder.is_dir() else _other_names(folder, files)
+    if others:
+        raise UserError(
+            f"{folder} would be replaced but holds other things than {what} ({others[0]}); name a new folder"
+        )
+
+
+def _other_names(folder: Path, files: Collection[str]) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.name not in files)
+
+
+def _concerns(found: Path, path: Path, others: Iterable[Path]) -> bool:
+    """Whether an error about ``found`` is one about ``path``, a folder above it, or one of ``others`` or in it."""
+    return found in (path, *path.parents) or any(other in (found, *found.parents) for other in others)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

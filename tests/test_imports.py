@@ -1,0 +1,156 @@
+"""Imports point one way: read from the sources, so that no import hidden in a function escapes."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[1]
+SOURCES = sorted((PROJECT / "pyspeech").rglob("*.py"))
+
+# Each layer may import itself and what stands after it. Modules beside the packages (files, errors, ...) are the last.
+LAYERS = (
+    {"cli", "environment", "__main__"},
+    {"tasks", "training", "decoding", "rescoring"},
+    {"data", "lang", "graph", "lm", "models", "losses", "scoring"},
+)
+HEAVY = {"torch", "torchaudio", "k2", "_k2", "lhotse"}
+FILE_MODULES = {"io", "json", "os", "pathlib", "pickle", "safetensors", "shutil", "tempfile", "yaml", "lhotse"}
+
+
+def modules_of(path):
+    """The name of a source file as a module."""
+    parts = path.relative_to(PROJECT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {modules_of(path): path for path in SOURCES}
+
+
+def imports(source, at_import=False):
+    """The modules that a source imports; ``at_import`` leaves out those in functions and under TYPE_CHECKING."""
+    found = set()
+    nodes = [ast.parse(source)]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found.update(name if name in MODULES else node.module for name in names)
+        lazy = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        lazy = lazy or (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test))
+        if not (lazy and at_import):
+            nodes.extend(ast.iter_child_nodes(node))
+    return found
+
+
+def imports_of(path):
+    return imports(path.read_text(encoding="utf-8"))
+
+
+def top(module):
+    return module.partition(".")[0]
+
+
+def part(module):
+    """``graph`` for ``pyspeech.graph.compose``."""
+    return module.split(".")[1] if "." in module else ""
+
+
+def layer(module):
+    for number, names in enumerate(LAYERS):
+        if part(module) in names:
+            return number
+    return len(LAYERS)
+
+
+def loaded_with(module):
+    """What importing ``module`` imports in turn, through all modules of the project."""
+    seen, waiting = set(), [module]
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        if name in MODULES:
+            waiting.extend(imports(MODULES[name].read_text(encoding="utf-8"), at_import=True))
+            waiting.append(name.rpartition(".")[0] or name)  # a package comes before its modules
+    return seen
+
+
+def files_in(*packages):
+    return [pytest.param(path, id=modules_of(path)) for path in SOURCES if part(modules_of(path)) in packages]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=modules_of)
+def test_imports_point_from_upper_layers_to_lower_ones(path):
+    name = modules_of(path)
+    for imported in imports_of(path):
+        if top(imported) == "pyspeech" and imported != "pyspeech":
+            assert layer(imported) >= layer(name), f"{name} imports {imported}"
+        assert top(imported) not in {"recipes", "tests", "tools"}
+
+
+@pytest.mark.parametrize("path", files_in("models", "losses"))
+def test_models_and_losses_know_no_files(path):
+    text = path.read_text(encoding="utf-8")
+    imported = imports(text)
+    assert not {top(name) for name in imported} & FILE_MODULES
+    assert not {"pyspeech.files", "pyspeech.config"} & imported
+    called = {ast.unparse(node.func) for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)}
+    assert not called & {"open", "torch.load", "torch.save"}
+
+
+@pytest.mark.parametrize("path", files_in("scoring", "rescoring", "lm"))
+def test_a_laptop_scores_rescores_and_trains_language_models_without_torch_and_k2(path):
+    assert not {top(name) for name in imports_of(path)} & HEAVY
+    assert not {top(name) for name in loaded_with(modules_of(path))} & HEAVY
+
+
+def test_a_stored_lattice_is_read_with_numpy_alone():
+    assert "pyspeech.decoding.lattice" in MODULES
+    assert not {top(name) for name in loaded_with("pyspeech.decoding.lattice")} & HEAVY
+
+
+def test_only_graphs_search_and_losses_import_k2():
+    importers = {modules_of(path) for path in SOURCES if {top(name) for name in imports_of(path)} & {"k2", "_k2"}}
+    allowed = {"pyspeech.decoding.search", "pyspeech.environment"}  # the latter to say whether k2 works
+    assert {name for name in importers if part(name) not in {"graph", "losses"}} <= allowed
+
+
+def test_the_command_line_imports_nothing_heavy_before_a_command_runs():
+    for name in MODULES:
+        if part(name) == "cli":
+            assert not {top(loaded) for loaded in loaded_with(name)} & HEAVY, name
+
+
+def test_python_agrees_that_scoring_and_language_models_load_nothing_heavy():
+    names = [name for name in MODULES if part(name) in {"scoring", "lm", "rescoring"}]
+    program = f"import {', '.join(names)}, sys; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    assert not HEAVY & set(loaded)
+
+
+def test_the_reader_finds_imports_wherever_they_stand():
+    source = """
+import os.path
+from typing import TYPE_CHECKING
+if TYPE_CHECKING:
+    import torch
+try:
+    from pyspeech.errors import UserError
+except ImportError:
+    pass
+class C:
+    import json
+def f():
+    from pyspeech import files
+    import k2
+"""
+    always = {"os.path", "typing", "pyspeech.errors", "json"}
+    assert imports(source, at_import=True) == always
+    assert imports(source) == always | {"torch", "k2", "pyspeech.files"}
