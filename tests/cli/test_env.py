@@ -1,0 +1,109 @@
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from pyspeech import environment
+from pyspeech.cli.env import env
+from pyspeech.environment import CHECKS, DISTRIBUTIONS, examine_one, mend_command
+
+NAMES = ["python", "torch", "cuda", "torchaudio", "lhotse", "k2", "kenlm", "lmplz", "sentencepiece", "espeak"]
+
+
+def test_everything_the_toolkit_uses_is_tried():
+    assert list(CHECKS) == NAMES
+
+
+@pytest.mark.parametrize("name", [*DISTRIBUTIONS, "python"])
+def test_what_works_shows_its_version_and_nothing_to_mend(name):
+    if name == "k2":
+        pytest.importorskip("k2", reason="needs k2, which this lane does not have")
+    found = examine_one(name)
+    assert found.works, found.problem
+    assert (found.problem, found.mend) == ("", "")
+    version = platform.python_version() if name == "python" else importlib.metadata.version(DISTRIBUTIONS[name])
+    assert found.version.partition("+")[0] == version.partition("+")[0]
+
+
+def test_a_package_that_is_absent_is_mended_by_installing_its_pinned_version(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sentencepiece", None)
+    found = examine_one("sentencepiece")
+    assert not found.works
+    assert "sentencepiece" in found.problem
+    pinned = f"sentencepiece=={importlib.metadata.version('sentencepiece')}"
+    assert found.mend.startswith(sys.executable)
+    assert found.mend.endswith(pinned)
+
+
+def test_a_wrong_result_counts_as_not_working(monkeypatch):
+    monkeypatch.setattr("sentencepiece.SentencePieceProcessor.decode", lambda *_: "no")
+    found = examine_one("sentencepiece")
+    assert not found.works
+    assert "gave no, not yes" in found.problem
+    assert found.version == importlib.metadata.version("sentencepiece")
+
+
+def test_a_missing_lmplz_is_mended_by_the_installer(monkeypatch, tmp_path):
+    monkeypatch.setattr("pyspeech.lm.ngram.PROJECT", tmp_path)
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("PYSPEECH_KENLM_BIN", raising=False)
+    found = examine_one("lmplz")
+    assert not found.works
+    assert found.version == ""
+    assert found.mend.endswith("tools/install.sh --lane pypi")
+
+
+def test_an_lmplz_that_cannot_run_does_not_pass_for_a_working_one(monkeypatch, tmp_path):
+    (tmp_path / "lmplz").write_text(
+        "#!/bin/sh\necho 'libboost_thread.so: cannot open shared object file' >&2\nexit 127\n"
+    )
+    (tmp_path / "lmplz").chmod(0o755)
+    monkeypatch.setenv("PYSPEECH_KENLM_BIN", str(tmp_path))
+    found = examine_one("lmplz")
+    assert not found.works
+    assert "libboost_thread.so" in found.problem
+
+
+def test_without_a_gpu_there_is_nothing_to_mend_and_with_one_there_is(monkeypatch):
+    monkeypatch.setattr(environment.shutil, "which", lambda _: None)
+    assert mend_command("cuda") == ""
+    monkeypatch.setattr(environment.shutil, "which", lambda _: "/usr/bin/nvidia-smi")
+    assert "tools/install.sh --lane" in mend_command("cuda")
+
+
+def test_without_a_checkout_the_version_is_left_to_pip(monkeypatch, tmp_path):
+    monkeypatch.setattr(environment, "REQUIREMENTS", tmp_path)
+    assert mend_command("torch").endswith(" torch")
+
+
+def test_a_k2_that_cannot_be_imported_is_shown_and_the_rest_still_examined(tmp_path):
+    (tmp_path / "k2.py").write_text("raise ImportError('k2 was built for another torch')\n")
+    command = [sys.executable, "-m", "pyspeech", "env", "--json"]
+    settings = os.environ | {"PYTHONPATH": str(tmp_path), "OMP_NUM_THREADS": "1"}
+    result = subprocess.run(command, capture_output=True, text=True, check=True, env=settings)
+    found = json.loads(result.stdout)
+    assert list(found) == NAMES
+    assert not found["k2"]["works"]
+    assert "built for another torch" in found["k2"]["problem"]
+    assert found["k2"]["mend"]
+    assert found["espeak"]["works"]
+
+
+def test_the_table_names_each_thing_once_with_its_mend(monkeypatch):
+    def absent():
+        raise ModuleNotFoundError("No module named 'kenlm'")
+
+    monkeypatch.setattr(environment, "CHECKS", {"python": CHECKS["python"], "kenlm": absent})
+    result = CliRunner().invoke(env, [])
+    assert result.exit_code == 0
+    lines = [line.split() for line in result.output.splitlines()]
+    assert lines[1] == ["python", platform.python_version(), "yes"]
+    assert lines[2][0] == "kenlm"
+    assert lines[2][-1] == "no"
+    assert "No module named 'kenlm'" in result.output
+    assert result.output.count("mend it with: ") == 1
