@@ -1,0 +1,36 @@
+"""``pyspeech features``: compute the features of manifests once, on disk."""
+
+from pathlib import Path
+
+import click
+
+PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("manifests", nargs=-1, required=True, type=PATH)
+@click.argument("out", type=PATH)
+@click.option("--config", "config_path", required=True, type=PATH, help="YAML with a section 'features'.")
+@click.option("--perturb", multiple=True, help="Manifest (its name without ending) stored at every speed of 'augment'.")
+def features(manifests: tuple[Path, ...], out: Path, config_path: Path, perturb: tuple[str, ...]) -> None:
+    """Compute the features of MANIFESTS and write OUT/<name>.jsonl.gz, which points to them.
+
+    Optional: training and decoding compute features on the fly, from the same configuration, for cuts without.
+    """
+    from pyspeech.config import AugmentConfig, check_config, load_feature_config, read_yaml
+    from pyspeech.data.features import store_features
+    from pyspeech.errors import UserError, nearest
+
+    names = {path.name.partition(".")[0]: path for path in manifests}
+    for name in perturb:
+        if name not in names:
+            raise UserError(f"--perturb {name}: no such manifest among those given{nearest(name, names)}")
+    config = load_feature_config(config_path)
+    for name, path in names.items():
+        speeds: tuple[float, ...] = (1.0,)
+        if name in perturb:
+            speeds = check_config(
+                AugmentConfig, read_yaml(config_path).get("augment"), f"{config_path}: augment"
+            ).speeds
+        counts = store_features(path, out / path.name, config, speeds)
+        click.echo(f"{out / path.name}: {counts.utterances} utterances, {counts.seconds / 3600:.2f} hours", err=True)

@@ -1,0 +1,169 @@
+"""From a cut to its feature matrix: stored or computed on the fly, by one configuration, normalised at use."""
+
+import os
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from lhotse import Fbank, FbankConfig, Features, LilcomChunkyWriter, Mfcc, MfccConfig
+from lhotse.cut import Cut, MonoCut
+from lhotse.utils import fastcopy
+from tqdm import tqdm
+
+from pyspeech.config import FeatureConfig
+from pyspeech.data.manifests import ManifestCounts, read_manifest, write_manifest
+from pyspeech.data.transcripts import read_transcripts
+from pyspeech.errors import UserError
+from pyspeech.files import complete, digest
+
+Matrix = npt.NDArray[np.float32]
+Samples = npt.NDArray[np.float32]
+# lhotse fills up to half a second that a file lacks with mirrored audio; allow only what rounding may cost.
+os.environ.setdefault("LHOTSE_AUDIO_DURATION_MISMATCH_TOLERANCE", "0.025")
+SETTINGS_KEY = "feature_settings"  # custom field of a cut: digest of the settings its stored features were made with
+MIN_DEVIATION = 1e-3  # of a feature over an utterance; keeps digital silence finite
+
+
+class FeatureExtractor:
+    """Computes features as one configuration says, and refuses stored ones that another made."""
+
+    def __init__(self, config: FeatureConfig) -> None:
+        self.config = config
+        # Normalisation is applied at use, so stored features serve any choice of it.
+        self.settings = digest(config.model_dump(mode="json", exclude={"normalise"}))
+        common = {
+            "sampling_rate": config.sampling_rate,
+            "frame_length": config.frame_length_seconds,
+            "frame_shift": config.frame_shift_seconds,
+            "num_filters": config.num_mel_bins,
+            "low_freq": config.low_hz,
+            "high_freq": config.high_hz,
+            "dither": config.dither,
+        }
+        if config.type == "mfcc":
+            self._extractor = Mfcc(MfccConfig(**common, num_ceps=config.num_ceps))
+        else:
+            self._extractor = Fbank(FbankConfig(**common))
+
+    def __call__(self, cut: Cut) -> Matrix:
+        """Features of ``cut``, normalised, [T, F].
+
+        Raises:
+            UserError: unreadable audio, or stored features that were made with other settings.
+        """
+        return normalise(self._stored(cut) if cut.has_features else self.compute(cut), self.config.normalise)
+
+    def compute(self, cut: Cut) -> Matrix:
+        """Features of the audio of ``cut`` before normalisation, [T, F]; equal for equal cuts, dither too."""
+        samples = load_audio(cut, self.config.sampling_rate)
+        if not self.config.dither:
+            return np.asarray(self._extractor.extract(samples, self.config.sampling_rate), dtype=np.float32)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int(digest(cut.id), 16) % 2**63)
+            return np.asarray(self._extractor.extract(samples, self.config.sampling_rate), dtype=np.float32)
+
+    def store(self, cuts: Iterable[MonoCut], path: Path) -> ManifestCounts:
+        """Compute the features of ``cuts`` into an archive beside ``path``, and write the manifest ``path``."""
+        archive = path.with_name(f"{path.name.partition('.')[0]}.lca")
+        # Both get their names at the end: an earlier manifest never points into a later archive.
+        with complete(archive) as partial:
+            return write_manifest(self._stored_cuts(cuts, partial, archive), path)
+
+    def _stored_cuts(self, cuts: Iterable[MonoCut], partial: Path, archive: Path) -> Iterator[MonoCut]:
+        with LilcomChunkyWriter(partial) as writer:
+            for cut in cuts:
+                matrix = self.compute(cut)
+                features = Features(
+                    type=self._extractor.name,
+                    num_frames=len(matrix),
+                    num_features=matrix.shape[1],
+                    frame_shift=self.config.frame_shift_seconds,
+                    sampling_rate=self.config.sampling_rate,
+                    start=cut.start,
+                    duration=cut.duration,
+                    storage_type=writer.name,
+                    storage_path=str(archive.resolve()),
+                    storage_key=writer.write(cut.id, matrix),
+                    recording_id=cut.recording_id,
+                    channels=cut.channel,
+                )
+                custom = {**(cut.custom or {}), SETTINGS_KEY: self.settings}
+                yield fastcopy(cut, features=features, custom=custom)
+
+    def _stored(self, cut: Cut) -> Matrix:
+        found = (cut.custom or {}).get(SETTINGS_KEY)
+        if found != self.settings:
+            raise UserError(
+                f"cut '{cut.id}' has features made with other settings ({found}) than the model's ({self.settings}); "
+                "give the manifest without features, or run the feature stage again with the model's configuration"
+            )
+        try:
+            return np.asarray(cut.load_features(), dtype=np.float32)
+        except Exception as error:  # what lilcom raises on damaged bytes is of many kinds
+            raise UserError(
+                f"cannot read the features of cut '{cut.id}' from {cut.features.storage_path}: {_reason(error)}; "
+                "run the feature stage again"
+            ) from error
+
+
+def load_audio(cut: Cut, sampling_rate: int) -> Samples:
+    """Samples of ``cut`` at this rate, [1, S] in -1..1.
+
+    Raises:
+        UserError: naming the cut and its file, when the audio cannot be read in full.
+    """
+    if not cut.has_recording:
+        raise UserError(f"cut '{cut.id}' has neither stored features nor a recording; make its manifest again")
+    if cut.sampling_rate != sampling_rate:
+        cut = cut.resample(sampling_rate)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a backend that gives up warns before the next one is tried
+            samples = np.asarray(cut.load_audio(), dtype=np.float32)
+    except Exception as error:  # each audio backend raises its own kinds
+        sources = ", ".join(str(source.source) for source in cut.recording.sources)
+        raise UserError(
+            f"cannot read the audio of cut '{cut.id}' from {sources}: {_reason(error)}; "
+            "fetch the file again or leave the cut out"
+        ) from error
+    return samples
+
+
+def _reason(error: Exception) -> str:
+    first = next(iter(str(error).strip().splitlines()), type(error).__name__)
+    return first.removesuffix(". Details:")  # which are the lines below
+
+
+def normalise(matrix_TF: Matrix, kind: Literal["none", "mean", "mean-variance"]) -> Matrix:
+    """Subtract each feature's mean over the utterance, and divide by its deviation if ``kind`` says so."""
+    if kind == "none" or not len(matrix_TF):
+        return matrix_TF
+    centred: Matrix = matrix_TF - matrix_TF.mean(axis=0)
+    if kind == "mean":
+        return centred
+    deviation = np.maximum(centred.std(axis=0), MIN_DEVIATION)
+    return np.asarray(centred / deviation, dtype=np.float32)
+
+
+def store_features(
+    manifest: Path, path: Path, config: FeatureConfig, speeds: Sequence[float] = (1.0,)
+) -> ManifestCounts:
+    """Compute and store the features of a manifest, each utterance once at each speed.
+
+    Raises:
+        UserError: a damaged or empty manifest, audio that cannot be read, or ``path`` cannot be written.
+    """
+    total = len(speeds) * sum(1 for _ in read_transcripts(manifest))  # reads it through before the work begins
+    cuts = read_manifest(manifest)
+    perturbed = (at_speed(cut, speed) for speed in speeds for cut in cuts)
+    with tqdm(perturbed, desc=path.name, total=total, unit=" cuts", leave=False, disable=None) as bar:
+        return FeatureExtractor(config).store(bar, path)
+
+
+def at_speed(cut: Cut, speed: float) -> Cut:
+    """The cut played ``speed`` times as fast, computed when its audio is read; the id tells the speed."""
+    return cut if speed == 1.0 else cut.perturb_speed(speed)

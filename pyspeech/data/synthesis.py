@@ -1,0 +1,211 @@
+"""A corpus made from a grammar: sentences drawn from it, each spoken by one of espeak-ng's voices."""
+
+import json
+import random
+import re
+import wave
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+from tqdm import tqdm
+
+from pyspeech.config import Section, check_config, read_yaml
+from pyspeech.errors import UserError, nearest
+from pyspeech.files import complete, digest, existing, write_json
+from pyspeech.lang.espeak import speak
+
+SAMPLING_RATE = 16000
+TABLE = "corpus.json"  # what makes a folder a synthesised corpus
+SLOT = re.compile(r"<(\w+)>")
+START = "sentence"  # the slot that a sentence is drawn from
+MAX_DRAWS = 1000  # in search of one more sentence that no split holds yet
+
+
+class Voice(Section):
+    """Who speaks: an espeak-ng voice, 0 <= pitch <= 99, and the speed."""
+
+    voice: str
+    pitch: int = Field(ge=0, le=99)
+    words_per_minute: int = Field(ge=80, le=450)
+
+    @property
+    def name(self) -> str:
+        """The speaker's identity; usable as a file name."""
+        return f"{self.voice}_{self.pitch}_{self.words_per_minute}"
+
+
+class Split(Section):
+    """One split: its size and its speakers, who take turns."""
+
+    sentences: int = Field(gt=0)
+    voices: tuple[Voice, ...] = Field(min_length=1)
+
+
+class Plan(Section):
+    """Everything that decides a synthesised corpus."""
+
+    seed: int
+    splits: dict[str, Split] = Field(min_length=1)
+    held_out: dict[str, tuple[str, ...]]  # split -> words that no other split holds
+    grammar: dict[str, tuple[str, ...]]  # slot -> what may stand there; "<slot>" within is drawn in turn
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """One utterance of a synthesised corpus; the audio file is ``path``."""
+
+    path: Path
+    text: str
+    speaker: str
+
+
+def load_plan(path: Path) -> Plan:
+    """Read a plan from YAML.
+
+    Raises:
+        UserError: an unknown key or slot, a voice in two splits, or a held-out word that the grammar lacks.
+    """
+    plan = check_config(Plan, read_yaml(path), str(path))
+    for name in {START, *(slot for lines in plan.grammar.values() for line in lines for slot in SLOT.findall(line))}:
+        if not plan.grammar.get(name):
+            raise UserError(f"{path}: the grammar has no slot '{name}'{nearest(name, plan.grammar)}")
+    known = {word for lines in plan.grammar.values() for line in lines for word in line.split()}
+    for split, words in plan.held_out.items():
+        if split not in plan.splits:
+            raise UserError(f"{path}: held_out names no split '{split}'{nearest(split, plan.splits)}")
+        for word in words:
+            if word not in known:
+                raise UserError(f"{path}: the held-out word '{word}' is not in the grammar{nearest(word, known)}")
+    owners: dict[str, str] = {}
+    for split, values in plan.splits.items():
+        for voice in values.voices:
+            if owners.setdefault(voice.voice, split) != split:
+                raise UserError(f"{path}: voice {voice.voice} is in splits {owners[voice.voice]} and {split}; keep one")
+    return plan
+
+
+def draw_sentences(plan: Plan) -> dict[str, list[str]]:
+    """Draw the sentences of every split; no two in the whole corpus are equal.
+
+    Raises:
+        UserError: the grammar is too small for so many.
+    """
+    generator = random.Random(plan.seed)  # noqa: S311 - sentences, not secrets
+    seen: set[str] = set()
+    drawn: dict[str, list[str]] = {}
+    for split, values in plan.splits.items():
+        banned = {word for other, words in plan.held_out.items() if other != split for word in words}
+        drawn[split] = []
+        while len(drawn[split]) < values.sentences:
+            for _ in range(MAX_DRAWS):
+                sentence = _expand(START, plan.grammar, generator)
+                if sentence not in seen and banned.isdisjoint(sentence.split()):
+                    break
+            else:
+                raise UserError(
+                    f"the grammar gives no more than {len(seen)} sentences, not {values.sentences} for {split}; "
+                    "ask for fewer or add to the grammar"
+                )
+            seen.add(sentence)
+            drawn[split].append(sentence)
+    return drawn
+
+
+def synthesise(plan: Plan, corpus: Path) -> None:
+    """Speak the corpus of ``plan`` into the folder ``corpus`` as WAV files of 16 kHz, equal for equal plans.
+
+    A folder that holds it already is left alone, one of another plan is made anew.
+
+    Raises:
+        UserError: ``corpus`` holds something else, or a voice does not exist.
+        MissingPackage: espeak-ng is not installed.
+    """
+    identity = digest(list(plan.splits), plan.model_dump(mode="json"))
+    if corpus.is_file() or (corpus.exists() and any(corpus.iterdir())):
+        if not (corpus / TABLE).exists():
+            raise UserError(f"{corpus} holds something that is not a synthesised corpus; choose another folder")
+        if _read_table(corpus)["digest"] == identity:
+            return
+    turns = [
+        (split, number, text, voices[number % len(voices)])
+        for split, texts in draw_sentences(plan).items()
+        for voices in [plan.splits[split].voices]
+        for number, text in enumerate(texts)
+    ]
+    rows: dict[str, list[dict[str, str]]] = {split: [] for split in plan.splits}
+    with complete(corpus) as partial, _one_thread():
+        for split, number, text, voice in tqdm(turns, desc="speak", unit=" sentences", leave=False, disable=None):
+            name = f"{split}/{voice.name}/{split}-{number:05d}.wav"
+            _write_wav(_say(text, voice), partial / name)
+            rows[split].append({"file": name, "text": text, "speaker": voice.name})
+        write_json(partial / TABLE, {"digest": identity, "splits": rows})
+
+
+def read_spoken(corpus: Path, split: str) -> Iterator[Spoken]:
+    """Yield the utterances of one split of a synthesised corpus, in the order they were drawn.
+
+    Raises:
+        UserError: no such corpus, or no such split in it.
+    """
+    splits = _read_table(corpus)["splits"]
+    if split not in splits:
+        raise UserError(f"{corpus} has no split '{split}'{nearest(split, splits)}")
+    for row in splits[split]:
+        yield Spoken(corpus / row["file"], row["text"], row["speaker"])
+
+
+def _expand(slot: str, grammar: Mapping[str, tuple[str, ...]], generator: random.Random) -> str:
+    lines = grammar[slot]
+    # random() gives the same numbers in every Python version; choice() does not promise to.
+    line = lines[int(generator.random() * len(lines))]
+    return SLOT.sub(lambda match: _expand(match[1], grammar, generator), line)
+
+
+def _say(text: str, voice: Voice) -> NDArray[np.int16]:
+    """Speak ``text``; samples int16[S] at ``SAMPLING_RATE``."""
+    import torch
+    from torchaudio.functional import resample
+
+    samples, rate = speak(text.lower(), voice.voice, voice.words_per_minute, voice.pitch)
+    resampled = resample(torch.from_numpy(samples.astype(np.float32)), rate, SAMPLING_RATE)
+    spoken: NDArray[np.int16] = resampled.round().clamp(-32768, 32767).numpy().astype(np.int16)
+    return spoken
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    # Two seconds of audio are too little work to share: more threads cost three times the processor time.
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _write_wav(samples: NDArray[np.int16], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with wave.open(str(path), "wb") as stream:
+        stream.setnchannels(1)
+        stream.setsampwidth(samples.itemsize)
+        stream.setframerate(SAMPLING_RATE)
+        stream.writeframes(samples.astype("<i2").tobytes())
+
+
+def _read_table(corpus: Path) -> dict[str, Any]:
+    path = existing(corpus / TABLE, "synthesised corpus")
+    try:
+        table: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{path} is damaged ({error}); remove the corpus and make it again") from error
+    if not isinstance(table, dict) or not {"digest", "splits"} <= table.keys():
+        raise UserError(f"{path} does not describe a synthesised corpus; choose another folder")
+    return table

@@ -1,0 +1,132 @@
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from tones import write_tones
+
+from pyspeech.data.corpus import download_archive, git_clone, utterance
+from pyspeech.data.manifests import read_manifest
+from pyspeech.errors import UserError
+
+PREPARE = """
+from pathlib import Path
+from pyspeech.data.corpus import corpus_cli, utterance
+
+def download(corpus: Path) -> None:
+    corpus.mkdir()
+
+def cuts(corpus, split):
+    for path in sorted((corpus / split).glob("*.wav")):
+        yield utterance(path, text="LOW", speaker="a")
+
+corpus_cli(splits=("train", "test"), download=download, cuts=cuts)
+"""
+
+
+def prepare(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    script = tmp_path / "prepare.py"
+    script.write_text(PREPARE)
+    command = [sys.executable, str(script), *arguments]
+    return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+
+def test_an_utterance_holds_the_files_duration_text_and_speaker(tmp_path):
+    path = write_tones(tmp_path / "a.wav", ["LOW", "HIGH"])
+    cut = utterance(path, text="LOW HIGH", speaker="ann")
+    assert cut.id == "a"
+    assert cut.duration == pytest.approx(soundfile.info(path).duration)
+    assert (cut.supervisions[0].text, cut.supervisions[0].speaker) == ("LOW HIGH", "ann")
+
+
+@pytest.mark.parametrize("kept_bytes", [20, 44, 400, -2])
+def test_a_wav_file_cut_short_is_refused_by_name(tmp_path, kept_bytes):
+    path = write_tones(tmp_path / "short.wav", ["LOW"])
+    path.write_bytes(path.read_bytes()[:kept_bytes])
+    with pytest.raises(UserError, match=r"short\.wav"):
+        utterance(path, text="LOW", speaker="a")
+
+
+def test_a_file_that_is_not_audio_is_refused_by_name(tmp_path):
+    path = tmp_path / "text.wav"
+    path.write_text("this is no audio")
+    with pytest.raises(UserError, match=r"cannot read .*text\.wav as audio"):
+        utterance(path, text="A", speaker="a")
+
+
+def test_a_streamed_wav_of_unknown_size_is_accepted(tmp_path):
+    path = write_tones(tmp_path / "stream.wav", ["LOW"])
+    content = bytearray(path.read_bytes())
+    content[40:44] = b"\xff\xff\xff\xff"
+    path.write_bytes(content)
+    assert utterance(path, text="LOW", speaker="a").duration > 0.2
+
+
+def test_prepare_writes_one_manifest_per_split(tmp_path):
+    for split in ("train", "test"):
+        write_tones(tmp_path / "corpus" / split / "a.wav", ["LOW"])
+    done = prepare(tmp_path, "manifests", "corpus", "out")
+    assert done.returncode == 0, done.stderr
+    for split in ("train", "test"):
+        assert [cut.id for cut in read_manifest(tmp_path / "out" / f"{split}.jsonl.gz")] == ["a"]
+
+
+def test_prepare_names_a_corpus_that_is_not_there(tmp_path):
+    done = prepare(tmp_path, "manifests", "nowhere", "out")
+    assert done.returncode == 1
+    assert done.stderr.strip() == "error: no corpus at nowhere; run stage 0, or give its folder with --corpus-dir"
+    assert not (tmp_path / "out").exists()
+
+
+def test_prepare_names_an_empty_split_and_writes_nothing_under_its_name(tmp_path):
+    write_tones(tmp_path / "corpus" / "train" / "a.wav", ["LOW"])
+    done = prepare(tmp_path, "manifests", "corpus", "out")
+    assert done.returncode == 1
+    assert "no utterance for test.jsonl.gz" in done.stderr
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["train.jsonl.gz"]
+
+
+def test_an_archive_is_fetched_and_its_top_folder_unpacked_under_the_name_given(tmp_path):
+    (tmp_path / "words").mkdir()
+    (tmp_path / "words" / "a.txt").write_text("A")
+    with tarfile.open(tmp_path / "words.tar.gz", "w:gz") as tar:
+        tar.add(tmp_path / "words", "words")
+    download_archive((tmp_path / "words.tar.gz").as_uri(), tmp_path / "corpus")
+    assert (tmp_path / "corpus" / "a.txt").read_text() == "A"
+    download_archive((tmp_path / "gone.tar.gz").as_uri(), tmp_path / "corpus")
+
+
+def test_an_archive_cut_short_leaves_no_corpus(tmp_path):
+    (tmp_path / "noise").write_bytes(np.random.default_rng(0).bytes(100_000))
+    with tarfile.open(tmp_path / "words.tar.gz", "w:gz") as tar:
+        for name in ("a", "b"):
+            tar.add(tmp_path / "noise", f"words/{name}.raw")
+    archive = tmp_path / "words.tar.gz"
+    archive.write_bytes(archive.read_bytes()[:-50_000])
+    with pytest.raises(UserError, match=r"cannot download .*words\.tar\.gz"):
+        download_archive(archive.as_uri(), tmp_path / "deep" / "corpus")
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["words.tar.gz"]
+
+
+def test_an_archive_that_leaves_its_folder_is_refused(tmp_path):
+    (tmp_path / "evil.txt").write_text("evil")
+    with tarfile.open(tmp_path / "evil.tar.gz", "w:gz") as tar:
+        tar.add(tmp_path / "evil.txt", "words/../../outside.txt")
+    with pytest.raises(UserError, match=r"evil\.tar\.gz"):
+        download_archive((tmp_path / "evil.tar.gz").as_uri(), tmp_path / "deep" / "corpus")
+    assert not list(tmp_path.rglob("outside.txt"))
+
+
+def test_a_repository_is_cloned_once(tmp_path):
+    subprocess.run(["git", "init", "--quiet", str(tmp_path / "source")], check=True)
+    identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    commit = ["commit", "--quiet", "--allow-empty", "-m", "first"]
+    subprocess.run(["git", "-C", str(tmp_path / "source"), *identity, *commit], check=True)
+    for _ in range(2):
+        git_clone((tmp_path / "source").as_uri(), tmp_path / "clone")
+    assert (tmp_path / "clone" / ".git").exists()
+    with pytest.raises(UserError, match="cannot clone"):
+        git_clone((tmp_path / "nowhere").as_uri(), tmp_path / "other")
