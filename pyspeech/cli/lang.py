@@ -1,0 +1,69 @@
+"""``pyspeech lang``: the token set, and for phones the lexicon."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import click
+
+PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("out", type=PATH)
+@click.option("--tokens", "kind", required=True, type=click.Choice(["phones", "characters", "pieces"]), help="Kind.")
+@click.option("--manifest", "manifests", multiple=True, type=PATH, help="Manifest whose words are covered; repeatable.")
+@click.option("--lexicon", "lexicon_path", type=PATH, help="Phones: file of words and their phones.")
+@click.option("--espeak", metavar="LANGUAGE", help="Phones: espeak-ng pronounces words not in the lexicon, e.g. en-us.")
+@click.option("--pieces", "size", type=click.IntRange(min=2), help="Pieces: how many, the blank among them.")
+def lang(
+    out: Path, kind: str, manifests: tuple[Path, ...], lexicon_path: Path | None, espeak: str | None, size: int | None
+) -> None:
+    """Make the token set that covers the words of the manifests and write it to OUT.
+
+    With phones, all words of the lexicon are kept too.
+    """
+    from pyspeech.data.transcripts import read_transcripts
+    from pyspeech.errors import UserError
+
+    if kind != "phones" and (lexicon_path or espeak):
+        raise click.UsageError(f"--lexicon and --espeak go with --tokens phones, not with --tokens {kind}")
+    if (kind == "pieces") != (size is not None):
+        raise click.UsageError("--tokens pieces and --pieces N go together")
+
+    def texts() -> Iterator[str]:
+        return (transcript.text for path in manifests for transcript in read_transcripts(path))
+
+    words = {word for text in texts() for word in text.split()}
+    if not words and not lexicon_path:
+        raise UserError("there is no word to cover; give a manifest with text by --manifest")
+    click.echo(_make(out, kind, texts(), words, lexicon_path, espeak, size), err=True)
+
+
+def _make(
+    out: Path,
+    kind: str,
+    texts: Iterable[str],
+    words: set[str],
+    lexicon_path: Path | None,
+    espeak: str | None,
+    size: int | None,
+) -> str:
+    from pyspeech.lang.lexicon import read_lexicon
+    from pyspeech.lang.pronunciations import pronounce
+    from pyspeech.lang.tokens import CharacterTokens, PhoneTokens, PieceTokens, TokenSet
+
+    tokens: TokenSet
+    counts = ""
+    if kind == "phones":
+        lexicon = read_lexicon(lexicon_path) if lexicon_path else {}
+        pronounced = pronounce({*words, *lexicon}, lexicon, espeak)
+        tokens = PhoneTokens.from_lexicon(pronounced.lexicon)
+        words = set(pronounced.lexicon)
+        counts = f" ({pronounced.from_lexicon} from the lexicon, {pronounced.from_espeak} from espeak-ng)"
+    elif kind == "characters":
+        tokens = CharacterTokens.from_words(words)
+    else:
+        assert size is not None
+        tokens = PieceTokens.from_texts(texts, size)
+    tokens.save(out)
+    return f"{out}: {len(tokens.symbols)} {kind} with the blank, {len(words)} words{counts}"

@@ -1,0 +1,76 @@
+"""``pyspeech lm``: train and evaluate n-gram language models."""
+
+import json
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+import click
+
+from pyspeech.errors import UserError
+
+FILE = click.Path(path_type=Path)
+echo = partial(click.echo, err=True)
+
+
+@click.group()
+def lm() -> None:
+    """Train and evaluate n-gram language models.
+
+    TEXT is one sentence a line (.txt, also packed as .gz or .xz), or a manifest (.jsonl.gz). Any size: it is streamed.
+    """
+
+
+@lm.command()
+@click.argument("out", type=FILE)
+@click.argument("texts", metavar="TEXT...", type=FILE, nargs=-1, required=True)
+@click.option("--order", type=int, required=True, help="The longest n-gram, 2 to 6.")
+@click.option("--prune", default="", help='Leave out n-grams seen at most so often, for orders 1, 2, ...: "0 0 1".')
+@click.option("--vocabulary-limit", type=int, metavar="N", help="Keep the N most frequent words.")
+@click.option("--held-out", type=FILE, multiple=True, metavar="MANIFEST", help="A set no sentence of which may train.")
+@click.option("--drop-held-out", is_flag=True, help="Leave out lines that hold a held-out sentence.")
+@click.option("--memory", default="1G", show_default=True, help="What lmplz sorts at a time.")
+def train(
+    out: Path,
+    texts: tuple[Path, ...],
+    order: int,
+    prune: str,
+    vocabulary_limit: int | None,
+    held_out: tuple[Path, ...],
+    drop_held_out: bool,
+    memory: str,
+) -> None:
+    """Estimate a model with modified Kneser-Ney smoothing: OUT/lm.arpa, lm.bin, lm.json.
+
+    A text that holds a whole sentence of a held-out manifest, whatever its case and punctuation, is refused.
+    """
+    from pyspeech.lm.ngram import LmSettings, train_lm
+
+    try:
+        counts = tuple(int(word) for word in prune.split())
+    except ValueError:
+        raise UserError(f"--prune '{prune}': expected whole numbers, e.g. '0 0 1'") from None
+    settings = LmSettings(order, counts, vocabulary_limit, drop_held_out)
+    if not train_lm(out, texts, settings, held_out, memory, echo):
+        echo(f"{out} is up to date: same text, same settings")
+    made = json.loads((out / "lm.json").read_text(encoding="utf-8"))
+    ngrams = ", ".join(f"{count} {n}-grams" for n, count in enumerate(made["ngrams"], 1))
+    click.echo(f"{out}: {made['words']} words, {ngrams} from {made['text']['sentences']} sentences")
+
+
+@lm.command()
+@click.argument("model", metavar="LM", type=FILE)
+@click.argument("texts", metavar="TEXT...", type=FILE, nargs=-1, required=True)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def perplexity(model: Path, texts: tuple[Path, ...], as_json: bool) -> None:
+    """Measure the perplexity of TEXT under LM: a folder of "lm train", an ARPA file or a KenLM binary."""
+    from pyspeech.lm.perplexity import perplexity as measure
+
+    found = measure(model, texts)
+    rates = {
+        "perplexity": found.with_oov,
+        "perplexity_without_oov": found.without_oov,
+        "oov_rate": found.oov_rate,
+        "tokens": found.tokens,
+    }
+    click.echo(json.dumps({**asdict(found), **rates}) if as_json else str(found))

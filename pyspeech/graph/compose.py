@@ -1,0 +1,248 @@
+"""HLG: topology, lexicon and grammar composed into the one graph that decoding searches.
+
+Reference: M. Mohri, F. Pereira, M. Riley, "Speech recognition with weighted finite-state transducers",
+https://cs.nyu.edu/~mohri/pub/hbka.pdf.
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import k2
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from pyspeech.errors import UserError
+from pyspeech.files import complete, digest, existing_file, write_json, writing
+from pyspeech.graph.grammar import read_grammar, read_vocabulary
+from pyspeech.graph.lexicon_fst import lexicon_arcs
+from pyspeech.graph.topology import Topology, choose_topology, ctc_topology
+
+if TYPE_CHECKING:
+    from pyspeech.lang.tokens import TokenSet
+
+EPSILON = "<eps>"
+UNKNOWN = frozenset({"<unk>", "<UNK>"})
+NUM_EXAMPLES = 5
+
+Log = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A decoding graph.
+
+    Args:
+        fsa: Labels are tokens by frame (0: blank), ``tokens`` the same with repetitions as 0, ``aux_labels`` (ragged)
+            words, scores the language model's natural logarithms.
+        words: Words by id; 0 is no word.
+        symbols_digest: Digest of the symbols of the token set it was made for.
+    """
+
+    fsa: k2.Fsa
+    words: tuple[str, ...]
+    symbols_digest: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one step of the compilation took and gave."""
+
+    name: str
+    states: int
+    arcs: int
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"{self.name:<24} {self.states:>10,} states {self.arcs:>11,} arcs {self.seconds:7.2f} s"
+
+
+@dataclass(frozen=True)
+class Spelled:
+    """The words of a language model that tokens can spell, and those they cannot."""
+
+    spellings: Mapping[str, list[list[int]]]
+    missing: tuple[str, ...]
+
+
+@dataclass
+class Compilation:
+    """Runs the steps and keeps their sizes."""
+
+    log: Log
+    steps: list[Step] = field(default_factory=list)
+
+    def step(self, name: str, make: Callable[[], k2.Fsa]) -> k2.Fsa:
+        """Run one step and log what it took."""
+        started = time.monotonic()
+        fsa = make()
+        self.steps.append(Step(name, int(fsa.shape[0]), int(fsa.num_arcs), round(time.monotonic() - started, 3)))
+        self.log(str(self.steps[-1]))
+        return fsa
+
+
+def make_graph(
+    out: Path, key: str, tokens: "TokenSet", arpa: Path, espeak: str | None = None, log: Log = print
+) -> None:
+    """Compile the graph of ``tokens`` and ``arpa`` and write the folder ``out``.
+
+    ``key`` is the digest of the inputs, kept beside the graph; ``espeak`` the language in which espeak-ng pronounces
+    words that a lexicon of phones lacks.
+
+    Raises:
+        UserError: a damaged ARPA file, or one that shares no word with the tokens.
+    """
+    spelled = spell(tokens, read_vocabulary(arpa), espeak)
+    if spelled.missing:
+        shown = ", ".join(spelled.missing[:NUM_EXAMPLES])
+        log(f"{len(spelled.missing)} words of {arpa} cannot be spelled and are left out, first: {shown}")
+    compilation = Compilation(log)
+    topology = choose_topology(len(tokens.symbols))
+    graph = compile_graph(tokens.symbols, spelled.spellings, arpa, topology, compilation)
+    description = {
+        "digest": key,
+        "symbols_digest": graph.symbols_digest,
+        "tokens": tokens.kind,
+        "topology": topology,
+        "words": len(graph.words) - 1,
+        "states": compilation.steps[-1].states,
+        "arcs": compilation.steps[-1].arcs,
+        "seconds": round(sum(step.seconds for step in compilation.steps), 2),
+        "steps": [asdict(step) for step in compilation.steps],
+        "missing_words": spelled.missing,
+    }
+    save_graph(graph, description, out)
+
+
+def spell(tokens: "TokenSet", vocabulary: Sequence[str], espeak: str | None = None) -> Spelled:
+    """Spell every word in every way there is. ``<unk>`` is a word only where a lexicon pronounces it.
+
+    Raises:
+        UserError: no word can be spelled.
+        MissingPackage: espeak-ng is asked for and not installed.
+    """
+    words = [word for word in vocabulary if word not in UNKNOWN or tokens.kind == "phones"]
+    if espeak is not None:
+        tokens = _with_espeak(tokens, [word for word in words if word not in UNKNOWN], espeak)
+    found = {word: tokens.pronunciations(word) for word in words}
+    missing = tuple(word for word, ways in found.items() if not ways and word not in UNKNOWN)
+    spellings = {word: ways for word, ways in found.items() if ways}
+    if not spellings:
+        shown = ", ".join(missing[:NUM_EXAMPLES]) or "none"
+        raise UserError(
+            f"no word of the language model ({shown}, …) can be spelled in these {tokens.kind}; "
+            "do both write words alike, in upper or lower case?"
+        )
+    return Spelled(spellings, missing)
+
+
+def compile_graph(
+    symbols: Sequence[str],
+    spellings: Mapping[str, list[list[int]]],
+    arpa: Path,
+    topology: Topology,
+    compilation: Compilation,
+) -> Graph:
+    """Compose H, L and G.
+
+    ``symbols`` are the tokens, the blank first; ``spellings`` the ways, one or more, of every word in token ids.
+    N-grams of ``arpa`` with a word that has no spelling are left out, the rest keep their scores.
+    """
+    words = (EPSILON, *spellings)
+    ids = {word: id_ for id_, word in enumerate(words) if id_}
+    back_off, num_tokens, step = len(words), len(symbols), compilation.step
+    pairs = [(ids[word], tuple(way)) for word, ways in spellings.items() for way in ways]
+    lexicon = step("L", lambda: k2.arc_sort(lexicon_arcs(pairs, num_tokens, back_off).to_fsa()))
+    grammar = step("G", lambda: k2.arc_sort(read_grammar(arpa, ids, back_off).to_fsa()))
+    graph = step("L o G", lambda: k2.connect(k2.compose(lexicon, grammar)))
+    # From here on a back-off is no word. Its symbol among the tokens must stay until all is deterministic.
+    graph.aux_labels = graph.aux_labels.masked_fill(graph.aux_labels == back_off, 0)
+    graph = step("determinised", lambda: k2.connect(k2.determinize(graph)))
+    graph.labels = graph.labels.masked_fill(graph.labels >= num_tokens, 0)
+    graph = step("LG, without symbols", lambda: k2.arc_sort(k2.connect(k2.remove_epsilon(graph))))
+    if graph.num_arcs == 0:
+        raise UserError(f"{arpa} allows no sentence of the words that can be spelled; make the model again")
+    frames = step("H", lambda: ctc_topology(num_tokens, topology))
+    graph = step("HLG", lambda: k2.arc_sort(k2.connect(k2.compose(frames, graph, inner_labels="tokens"))))
+    return Graph(graph, words, digest(list(symbols)))
+
+
+def save_graph(graph: Graph, description: Mapping[str, object], out: Path) -> None:
+    """Write the folder ``out``: plain tensors, the words one a line, and ``description`` as ``graph.json``.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    fsa = graph.fsa.to("cpu")
+    tensors = {
+        "arcs": fsa.arcs.values(),
+        "tokens": fsa.tokens,
+        "aux_labels.values": fsa.aux_labels.values,
+        "aux_labels.row_splits": fsa.aux_labels.shape.row_splits(1),
+    }
+    with complete(out) as partial:
+        partial.mkdir()
+        # Tensors of k2 may share memory, which the format does not allow.
+        _save_tensors({name: tensor.clone() for name, tensor in tensors.items()}, partial / "graph.safetensors")
+        (partial / "words.txt").write_text("".join(f"{word}\n" for word in graph.words), encoding="utf-8")
+        write_json(partial / "graph.json", description)
+
+
+def load_graph(folder: Path, device: torch.device | str = "cpu") -> Graph:
+    """Read a graph that :func:`save_graph` wrote.
+
+    Raises:
+        UserError: a file is missing or damaged.
+    """
+    words = read_words(folder)
+    try:
+        tensors = load_file(str(folder / "graph.safetensors"))
+        path = existing_file(folder / "graph.json", "description of a graph")
+        symbols_digest = json.loads(path.read_text(encoding="utf-8"))["symbols_digest"]
+        if int(tensors["aux_labels.values"].max()) >= len(words):
+            raise ValueError("words.txt lists fewer words than its arcs have")
+        shape = k2.ragged.create_ragged_shape2(
+            row_splits=tensors["aux_labels.row_splits"], cached_tot_size=len(tensors["aux_labels.values"])
+        )
+        fsa = k2.Fsa(tensors["arcs"], aux_labels=k2.RaggedTensor(shape, tensors["aux_labels.values"]))
+        fsa.tokens = tensors["tokens"]
+        return Graph(fsa.to(device), words, symbols_digest)
+    except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise UserError(f"{folder} holds no complete decoding graph ({error}); make it again") from error
+
+
+def read_words(folder: Path) -> tuple[str, ...]:
+    """Return the words of a graph by id, 0 for none.
+
+    Raises:
+        UserError: there is no graph, or its list of words is missing or damaged.
+    """
+    existing_file(folder / "graph.safetensors", "decoding graph")
+    path = existing_file(folder / "words.txt", "list of words")
+    try:
+        return tuple(path.read_text(encoding="utf-8").split("\n")[:-1])
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is damaged ({error}); make the graph again") from error
+
+
+def _save_tensors(tensors: dict[str, torch.Tensor], path: Path) -> None:
+    with writing(path):
+        try:
+            save_file(tensors, str(path))
+        except SafetensorError as error:  # a full disk shows as this
+            raise OSError(str(error)) from error
+
+
+def _with_espeak(tokens: "TokenSet", words: Sequence[str], language: str) -> "TokenSet":
+    from pyspeech.lang.espeak import phones_of_words
+    from pyspeech.lang.tokens import PhoneTokens
+
+    if not isinstance(tokens, PhoneTokens):
+        raise UserError(f"--espeak {language} gives phones, but the tokens are {tokens.kind}; leave it out")
+    missing = [word for word in words if not tokens.pronunciations(word)]
+    spoken = zip(missing, phones_of_words(missing, language), strict=True)
+    return tokens.with_words({word: (tuple(phones),) for word, phones in spoken if phones})

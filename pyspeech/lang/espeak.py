@@ -1,0 +1,185 @@
+"""espeak-ng as a voice and as a source of pronunciations, through the library that ``espeakng-loader`` carries."""
+
+import ctypes
+import re
+import threading
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyspeech.errors import MissingPackage, UserError, nearest
+
+SAMPLING_RATE = 22050
+SYNCHRONOUS = 2  # espeak_AUDIO_OUTPUT: samples go to the callback before espeak_Synth returns
+REPORT_MISSING_DATA = 1 << 15  # else the library ends the whole process
+UTF8 = 1
+POSITION_CHARACTER = 1
+NOISE_SEED = 1
+RATE, PITCH = 1, 3  # espeak_PARAMETER
+IPA_SEPARATED = 2 | ord("_") << 8  # espeak_TextToPhonemes: IPA, "_" between phonemes
+
+STRESS = re.compile("[ˈˌ]")
+LANGUAGE_SWITCH = re.compile(r"\([^)]*\)")  # "(fr)" before a word that espeak speaks as another language
+VOWELS = frozenset("aeiouyæøœɐɑɒɔɘəɚɛɜɝɞɤɨɪɯɵɶʉʊʌʏᵻ")
+GLIDES = frozenset("ɪʊiuyʏø")  # what a closing diphthong ends in
+STOPS, FRICATIVES = frozenset("tdp"), frozenset("ʃʒszɕʑʂʐf")  # together an affricate
+SYLLABIC = "\N{COMBINING VERTICAL LINE BELOW}"
+
+_lock = threading.Lock()
+_Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
+
+
+def speak(text: str, voice: str, words_per_minute: int = 175, pitch: int = 50) -> tuple[NDArray[np.int16], int]:
+    """Speak ``text`` in ``voice``; equal arguments give equal samples.
+
+    Args:
+        text: What to say. Words in capitals may be spelled out; lower case never is.
+        voice: A language and perhaps a timbre, e.g. ``en-us`` or ``en-gb-scotland+f2``.
+        words_per_minute: 80 to 450.
+        pitch: 0 to 99.
+
+    Returns:
+        The samples int16[S] and their sampling rate in Hz.
+
+    Raises:
+        MissingPackage: ``espeakng-loader`` is not installed.
+        UserError: no such voice.
+    """
+    chunks: list[bytes] = []
+
+    def keep(samples: "ctypes._Pointer[ctypes.c_short]", count: int, _events: int | None) -> int:
+        if samples and count > 0:
+            chunks.append(ctypes.string_at(samples, 2 * count))
+        return 0
+
+    callback = _Callback(keep)
+    data = text.encode() + b"\0"
+    with _fresh_library() as library:
+        library.espeak_SetSynthCallback.restype = None
+        library.espeak_SetSynthCallback(callback)
+        _set_voice(library, voice)
+        library.espeak_SetParameter(RATE, words_per_minute, 0)
+        library.espeak_SetParameter(PITCH, pitch, 0)
+        status = library.espeak_Synth(data, ctypes.c_size_t(len(data)), 0, POSITION_CHARACTER, 0, UTF8, None, None)
+    if status:
+        raise UserError(f"espeak-ng could not speak '{text}' in voice {voice} (status {status})")
+    return np.frombuffer(b"".join(chunks), np.int16), SAMPLING_RATE
+
+
+def phones(word: str, language: str) -> list[str]:
+    """Pronounce one word; see :func:`phones_of_words`."""
+    return next(phones_of_words([word], language))
+
+
+def phones_of_words(words: Iterable[str], language: str) -> Iterator[list[str]]:
+    """Yield the pronunciation of each word as IPA phones without stress; empty where espeak says nothing.
+
+    Words are lower-cased first, since capitals may be spelled out.
+
+    Raises:
+        MissingPackage: ``espeakng-loader`` is not installed.
+        UserError: no such language.
+    """
+    # All at once: no other use of the library may come between, or that one would not be fresh.
+    with _fresh_library() as library:
+        _set_voice(library, language)
+        library.espeak_TextToPhonemes.restype = ctypes.c_char_p
+        spoken = [split_phonemes(_phonemes(library, word.lower())) for word in words]
+    yield from spoken
+
+
+def split_phonemes(phonemes: str) -> list[str]:
+    """Split espeak's IPA, phonemes joined by ``_``, into a small closed set of phones.
+
+    An affricate (``tʃ``) and a closing diphthong (``aɪ``) that espeak writes as one phoneme stay whole. Its other
+    compounds fall apart (``ɑːɹ`` to ``ɑː ɹ``, ``aɪɚ`` to ``aɪ ɚ``, ``n̩`` to ``ə n``), so that every part is a phone
+    that other words train too.
+    """
+    plain = STRESS.sub("", LANGUAGE_SWITCH.sub(" ", phonemes))
+    return [phone for phoneme in re.split(r"[_\s]+", plain) for phone in _split_phoneme(phoneme)]
+
+
+def _split_phoneme(phoneme: str) -> Iterator[str]:
+    letters: list[str] = []
+    for character in phoneme:
+        if unicodedata.category(character) in ("Ll", "Lo"):
+            letters.append(character)
+        elif letters and unicodedata.category(character)[0] in "LMNS":  # length, nasality, tone ...
+            letters[-1] += character
+    position = 0
+    while position < len(letters):
+        width = 2 if _belong_together(letters[position : position + 2]) else 1
+        phone = "".join(letters[position : position + width])
+        if SYLLABIC in phone:
+            yield "ə"
+        yield phone.replace(SYLLABIC, "")
+        position += width
+
+
+def _belong_together(letters: Sequence[str]) -> bool:
+    if len(letters) < 2:
+        return False
+    first, second = letters
+    if first in STOPS:
+        return second[0] in FRICATIVES
+    return first in VOWELS and second[0] in GLIDES and first != second
+
+
+def _phonemes(library: ctypes.CDLL, text: str) -> str:
+    pointer = ctypes.c_char_p(text.encode())
+    clauses = []
+    while pointer.value is not None:  # one clause per call; the pointer moves on, at last to NULL
+        clauses.append(library.espeak_TextToPhonemes(ctypes.byref(pointer), UTF8, IPA_SEPARATED).decode())
+    return " ".join(clauses)
+
+
+@contextmanager
+def _fresh_library() -> Iterator[ctypes.CDLL]:
+    # The phases of the wave and of pitch flutter run on from one utterance to the next in static variables that no
+    # call of the library resets, and breath is seeded by the clock. Loading the library anew (a few milliseconds) and
+    # seeding it make speech a function of its arguments.
+    from _ctypes import dlclose
+
+    try:
+        import espeakng_loader
+    except ImportError as error:
+        raise MissingPackage("espeakng-loader", "espeak-ng", "pip install 'pyspeech[espeak]'") from error
+    data = espeakng_loader.get_data_path()
+    with _lock:
+        library = ctypes.CDLL(espeakng_loader.get_library_path())
+        handle = library._handle
+        try:
+            rate = library.espeak_Initialize(SYNCHRONOUS, 0, data.encode(), REPORT_MISSING_DATA)
+            if rate != SAMPLING_RATE:
+                raise UserError(
+                    f"espeak-ng cannot use its data in {data}; install espeakng-loader under a shorter path"
+                )
+            library.espeak_ng_SetRandSeed(ctypes.c_long(NOISE_SEED))
+            yield library
+        finally:
+            library.espeak_Terminate()
+            dlclose(handle)
+
+
+def _set_voice(library: ctypes.CDLL, voice: str) -> None:
+    language, plus, timbre = voice.partition("+")
+    if library.espeak_SetVoiceByName(voice.encode()):
+        raise UserError(f"espeak-ng has no language '{language}'{nearest(language, _languages())}")
+    # The library itself takes an unknown timbre for none at all.
+    timbres = {path.name for path in (_data_path() / "voices" / "!v").iterdir()}
+    if plus and timbre not in timbres:
+        raise UserError(f"espeak-ng has no timbre '{timbre}' (voice {voice}){nearest(timbre, timbres)}")
+
+
+def _languages() -> set[str]:
+    return {path.name.lower() for path in (_data_path() / "lang").rglob("*") if path.is_file()}
+
+
+def _data_path() -> Path:
+    import espeakng_loader
+
+    return Path(espeakng_loader.get_data_path())

@@ -1,0 +1,51 @@
+"""The lexicon file: how words are pronounced, one pronunciation per line."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+from pyspeech.errors import UserError
+from pyspeech.files import existing, write_text
+
+Pronunciation: TypeAlias = tuple[str, ...]  # phones
+Lexicon: TypeAlias = Mapping[str, Sequence[Pronunciation]]
+
+VARIANT = re.compile(r"(?<=.)\(\d+\)$")  # cmudict writes the second pronunciation of READ as READ(2)
+COMMENT = ";;;"
+
+
+def read_lexicon(path: Path, *, variants: bool = True) -> dict[str, list[Pronunciation]]:
+    """Read lines of a word and its phones, separated by tabs or spaces; a word may have several lines.
+
+    Lines that start with ``;;;`` are comments, and with ``variants`` a ``(2)`` after a word marks another pronunciation
+    of it, as in cmudict. Stress digits stay: ``AH0`` and ``AH1`` are two phones.
+
+    Raises:
+        UserError: not UTF-8, a word without phones (with the line number), or no word at all.
+    """
+    lexicon: dict[str, list[Pronunciation]] = {}
+    for number, line in enumerate(existing(path, "lexicon").read_bytes().split(b"\n"), 1):
+        try:
+            fields = line.decode("utf-8-sig" if number == 1 else "utf-8").split()
+        except UnicodeDecodeError as error:
+            raise UserError(f"{path}, line {number}: not UTF-8 ({error.reason}); convert the file to UTF-8") from error
+        if not fields or fields[0].startswith(COMMENT):
+            continue
+        word, phones = VARIANT.sub("", fields[0]) if variants else fields[0], tuple(fields[1:])
+        if not phones:
+            raise UserError(
+                f"{path}, line {number}: '{word}' has no phones; write them after the word or drop the line"
+            )
+        pronunciations = lexicon.setdefault(word, [])
+        if phones not in pronunciations:
+            pronunciations.append(phones)
+    if not lexicon:
+        raise UserError(f"{path} holds no word; expected lines of a word and its phones")
+    return lexicon
+
+
+def write_lexicon(lexicon: Lexicon, path: Path) -> None:
+    """Write ``WORD<TAB>P1 P2 ...`` lines, one per pronunciation, in the order of ``lexicon``."""
+    lines = (f"{word}\t{' '.join(phones)}\n" for word, every in lexicon.items() for phones in every)
+    write_text(path, "".join(lines))

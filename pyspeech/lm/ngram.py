@@ -1,0 +1,260 @@
+"""Estimate an n-gram language model with KenLM's ``lmplz`` (https://aclanthology.org/P13-2121/).
+
+The folder it makes holds ``lm.arpa``, ``lm.bin`` (the same for KenLM, faster to load) and ``lm.json``.
+"""
+
+import errno
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from tqdm import tqdm
+
+from pyspeech.errors import UserError
+from pyspeech.files import complete, digest, existing_file, is_made_from, refuse_others, write_json
+from pyspeech.lm.held_out import HeldOut, read_held_out
+from pyspeech.lm.text import SENTENCE_MARKS, Line, read_lines, read_text
+
+PROJECT = Path(__file__).resolve().parents[2]
+FILES = frozenset({"lm.arpa", "lm.bin", "lm.json"})
+MIN_ORDER, MAX_ORDER = 2, 6  # what KenLM's binary format and Python module hold
+NUM_EXAMPLES = 3
+FULL_DISK = os.strerror(errno.ENOSPC)
+FORMAT = 1  # raise it when the same inputs give another model
+
+
+@dataclass(frozen=True)
+class LmSettings:
+    """What decides a model besides its text.
+
+    Args:
+        order: The longest n-gram, 2 to 6.
+        prune: For orders 1, 2, …: n-grams seen at most so often are left out; the last value holds for higher orders.
+        vocabulary_limit: Keep the so many most frequent words; None: all.
+        drop_held_out: Leave out lines that hold a held-out sentence, where they are refused otherwise.
+    """
+
+    order: int
+    prune: tuple[int, ...] = ()
+    vocabulary_limit: int | None = None
+    drop_held_out: bool = False
+
+
+@dataclass
+class Screen:
+    """The lines that may train, and a count of those that may not."""
+
+    held_out: HeldOut
+    sentences: int = 0
+    words: int = 0
+    refused: int = 0
+    examples: list[str] = field(default_factory=list)
+
+    def passing(self, lines: Iterable[Line]) -> Iterator[Line]:
+        """Yield the lines that hold no held-out sentence."""
+        for line in lines:
+            sentence = self.held_out.find(line.words) if self.held_out.sentences else None
+            if sentence is None:
+                self.sentences += 1
+                self.words += len(line.words)
+                yield line
+            else:
+                self.refused += 1
+                if self.refused <= NUM_EXAMPLES:
+                    self.examples.append(f"{line.file} line {line.number} ('{sentence}')")
+
+
+def train_lm(
+    out: Path,
+    texts: Sequence[Path],
+    settings: LmSettings,
+    held_out: Sequence[Path] = (),
+    memory: str = "1G",
+    log: Callable[[str], None] = print,
+) -> bool:
+    """Train on ``texts`` (``.txt``, ``.gz``, ``.xz`` or manifests) and write the folder ``out``.
+
+    The text is streamed; ``memory`` (KenLM's notation) bounds what ``lmplz`` sorts at a time, the rest goes to files
+    inside the unfinished folder. With a vocabulary limit the text is read twice and all its distinct words are counted.
+
+    Returns:
+        False where ``out`` already holds the model of these contents and settings.
+
+    Raises:
+        UserError: settings that KenLM cannot hold, text that holds a held-out sentence, or a KenLM program failing.
+    """
+    _check(out, settings)
+    for path in texts:
+        existing_file(path, "text")
+    for path in held_out:
+        existing_file(path, "held-out manifest")
+    key = digest(FORMAT, asdict(settings), len(texts), *texts, "held out", *held_out)
+    if is_made_from(out, FILES, "lm.json", key):
+        return False
+    started = time.monotonic()
+    with complete(out) as partial:
+        partial.mkdir()
+        screen, made = _make(partial, texts, read_held_out(held_out), settings, memory, log)
+        write_json(partial / "lm.json", {**made, "seconds": round(time.monotonic() - started, 2), "digest": key})
+    if screen.refused:
+        log(f"left out {screen.refused} lines that hold a held-out sentence, first: {'; '.join(screen.examples)}")
+    return True
+
+
+def find_program(name: str) -> str:
+    """Return the path of a KenLM program: in ``$PYSPEECH_KENLM_BIN``, the project's ``tools/kenlm/bin`` or ``PATH``.
+
+    Raises:
+        UserError: it is nowhere.
+    """
+    chosen = os.environ.get("PYSPEECH_KENLM_BIN", "")
+    for folder in (chosen, str(PROJECT / "tools" / "kenlm" / "bin"), os.environ.get("PATH", "")):
+        if folder and (found := shutil.which(name, path=folder)):
+            return found
+    raise UserError(f"KenLM's program {name} is not installed; run tools/install.sh, or set PYSPEECH_KENLM_BIN")
+
+
+def ngram_counts(arpa: Path) -> list[int]:
+    """Return how many n-grams of each order the head of an ARPA file promises."""
+    counts = []
+    for line in read_text(arpa):
+        if line.startswith("ngram "):
+            counts.append(int(line.partition("=")[2]))
+        elif line.startswith("\\1-grams:"):
+            break
+    return counts
+
+
+def _check(out: Path, settings: LmSettings) -> None:
+    if not MIN_ORDER <= settings.order <= MAX_ORDER:
+        raise UserError(f"order {settings.order}: KenLM's models have an order of {MIN_ORDER} to {MAX_ORDER}")
+    prune = settings.prune
+    if len(prune) > settings.order or list(prune) != sorted(prune) or any(count < 0 for count in prune):
+        raise UserError(
+            f"prune '{' '.join(map(str, prune))}': expected at most {settings.order} counts for orders 1, 2, …, "
+            "none below zero and none smaller than the one before, e.g. '0 0 1'"
+        )
+    if settings.vocabulary_limit is not None and settings.vocabulary_limit < 1:
+        raise UserError(f"vocabulary limit {settings.vocabulary_limit}: expected 1 or more")
+    refuse_others(out, FILES, "a language model")
+
+
+def _make(
+    folder: Path,
+    texts: Sequence[Path],
+    index: HeldOut,
+    settings: LmSettings,
+    memory: str,
+    log: Callable[[str], None],
+) -> tuple[Screen, dict[str, object]]:
+    """Write the model into ``folder``; return which lines trained it, and the figures of ``lm.json``."""
+    lmplz, build_binary = find_program("lmplz"), find_program("build_binary")
+    arpa = folder / "lm.arpa"
+    command = [lmplz, "--memory", memory, *_options(folder, texts, index, settings)]
+    screen, fallback = _estimate(command, arpa, texts, index, settings, log)
+    ngrams = ngram_counts(arpa)
+    words = ngrams[0] - len(SENTENCE_MARKS)
+    if words < 1:
+        raise UserError(f"pruning by '{' '.join(map(str, settings.prune))}' leaves no word in the model; prune less")
+    _run([build_binary, str(arpa), str(folder / "lm.bin")])
+    for path in folder.iterdir():  # the vocabulary, and what lmplz may leave of its sorting
+        if path.name not in FILES:
+            path.unlink()
+    text = {"sentences": screen.sentences, "words": screen.words, "lines_left_out": screen.refused}
+    return screen, {**asdict(settings), "words": words, "ngrams": ngrams, "text": text, "discount_fallback": fallback}
+
+
+def _options(folder: Path, texts: Sequence[Path], index: HeldOut, settings: LmSettings) -> list[str]:
+    options = ["--order", str(settings.order), "--temp_prefix", f"{folder}/sort."]
+    if settings.prune:
+        options += ["--prune", *map(str, settings.prune)]
+    if settings.vocabulary_limit is not None:
+        vocabulary = folder / "vocabulary"
+        with vocabulary.open("w", encoding="utf-8") as stream:
+            stream.writelines(f"{word}\n" for word in _frequent_words(texts, index, settings))
+        options += ["--limit_vocab_file", str(vocabulary)]
+    return options
+
+
+def _frequent_words(texts: Sequence[Path], index: HeldOut, settings: LmSettings) -> list[str]:
+    counts: Counter[str] = Counter()
+    screen = Screen(index)
+    for line in tqdm(screen.passing(read_lines(texts)), desc="count words", unit=" lines", disable=None):
+        counts.update(line.words)
+    _refuse(screen, settings)
+    # Words of equal count in alphabetical order, so that the same text always gives the same vocabulary.
+    return sorted(counts, key=lambda word: (-counts[word], word))[: settings.vocabulary_limit]
+
+
+def _refuse(screen: Screen, settings: LmSettings) -> None:
+    if screen.refused and not settings.drop_held_out:
+        raise UserError(
+            f"{screen.refused} lines of the text hold a whole held-out sentence, first: {'; '.join(screen.examples)}; "
+            "take them out, or let --drop-held-out leave such lines out"
+        )
+    if not screen.sentences:
+        raise UserError("there is no word left to train a language model on; check the text files")
+
+
+def _estimate(
+    command: list[str],
+    arpa: Path,
+    texts: Sequence[Path],
+    index: HeldOut,
+    settings: LmSettings,
+    log: Callable[[str], None],
+) -> tuple[Screen, bool]:
+    """Run ``lmplz``; where Kneser-Ney discounts cannot be had from so little text, again with fixed ones."""
+    for fallback in (False, True):
+        screen = Screen(index)
+        lines = tqdm(screen.passing(read_lines(texts)), desc="lmplz", unit=" lines", disable=None)
+        extra = ["--discount_fallback"] if fallback else []
+        problem = _pipe(lines, [*command, "--arpa", str(arpa), *extra])
+        _refuse(screen, settings)
+        if problem is None:
+            return screen, fallback
+        if fallback or "--discount_fallback" not in problem:
+            break
+        log("the text is too small or too regular to estimate Kneser-Ney discounts; using lmplz --discount_fallback")
+    raise UserError(f"lmplz failed: {problem}")
+
+
+def _pipe(lines: Iterable[Line], command: list[str]) -> str | None:
+    """Feed ``lines`` to a program; return None, or the last line it wrote to stderr before it failed."""
+    # Not beside the model: on a full disk the words that say so would find no place either.
+    with tempfile.TemporaryFile() as stderr:
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=stderr)
+        assert process.stdin is not None
+        try:
+            with process.stdin as stdin:
+                for line in lines:
+                    stdin.write((" ".join(line.words) + "\n").encode())
+        except BrokenPipeError:
+            pass  # it ended before its input did: what it wrote to stderr says why
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            status = process.wait()
+        stderr.seek(0)
+        return None if status == 0 else _last_line(stderr.read().decode(errors="replace"), status)
+
+
+def _run(command: list[str]) -> None:
+    result = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    if result.returncode:
+        raise UserError(f"{Path(command[0]).name} failed: {_last_line(result.stderr, result.returncode)}")
+
+
+def _last_line(text: str, status: int) -> str:
+    # KenLM ends its messages with this word or with a progress bar of stars.
+    lines = [line for line in text.splitlines() if line.strip(" *-0123456789") not in ("", "ERROR")]
+    if any(FULL_DISK in line for line in lines):
+        raise OSError(errno.ENOSPC, FULL_DISK)
+    return lines[-1] if lines else f"exit status {status}"

@@ -1,0 +1,307 @@
+import itertools
+import math
+import random
+import string
+
+import kenlm
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+torch = pytest.importorskip("torch", reason="needs torch, which this lane does not have")
+k2 = pytest.importorskip("k2", reason="needs k2, which this lane does not have")
+
+from safetensors import SafetensorError  # noqa: E402
+
+from pyspeech.errors import UserError  # noqa: E402
+from pyspeech.files import digest  # noqa: E402
+from pyspeech.graph import compose  # noqa: E402
+from pyspeech.graph.compose import (  # noqa: E402
+    Compilation,
+    compile_graph,
+    load_graph,
+    make_graph,
+    save_graph,
+    spell,
+)
+from pyspeech.lang.tokens import CharacterTokens, PhoneTokens  # noqa: E402
+from pyspeech.lm.ngram import LmSettings, train_lm  # noqa: E402
+
+SYMBOLS = ("<blk>", "X", "Y", "Z")
+# Homophones (two, too), a word that begins others (x), repeated tokens (xx), several ways (either).
+SPELLINGS = {
+    "x": [[1]],
+    "xx": [[1, 1]],
+    "xy": [[1, 2]],
+    "two": [[2]],
+    "too": [[2]],
+    "either": [[3], [2, 3], [1]],
+}
+
+
+def train(folder, lines, order=2):
+    (folder / "text").write_text("\n".join(lines))
+    train_lm(folder / "lm", [folder / "text"], LmSettings(order), memory="100M", log=lambda _: None)
+    return folder / "lm" / "lm.arpa"
+
+
+def compiled(arpa, topology="plain", spellings=None, symbols=SYMBOLS):
+    return compile_graph(symbols, spellings or SPELLINGS, arpa, topology, Compilation(lambda _: None))
+
+
+@pytest.fixture(scope="module")
+def bigram(tmp_path_factory):
+    draw = random.Random(1)
+    lines = [" ".join(draw.choices([*SPELLINGS, "unspelled"], k=draw.randint(1, 5))) for _ in range(12)]
+    return train(tmp_path_factory.mktemp("lm"), lines)
+
+
+def decode(graph, log_probs_TV):
+    """The best path's score and words, without pruning."""
+    T = len(log_probs_TV)
+    dense = k2.DenseFsaVec(torch.tensor(log_probs_TV)[None], torch.tensor([[0, 0, T]], dtype=torch.int32))
+    lattice = k2.intersect_dense(k2.create_fsa_vec([graph.fsa]), dense, output_beam=1e6)
+    best = k2.shortest_path(lattice, use_double_scores=True)
+    score = best.get_tot_scores(use_double_scores=True, log_semiring=False).item()
+    return score, tuple(graph.words[word] for word in best.aux_labels.values.tolist() if word > 0)
+
+
+def meanings(frames, topology):
+    """All token sequences that the labels of frames may stand for."""
+    found = {()}
+    last = 0
+    for label in frames:
+        again = {(*tokens, label) for tokens in found}
+        if label == 0:
+            again = found
+        elif label == last:
+            again = found | again if topology == "modified" else found
+        found, last = again, label
+    return found
+
+
+def best_alignments(log_probs_TV, topology):
+    """Token sequence -> score of its best alignment, by listing all labels of all frames."""
+    best = {}
+    T, V = log_probs_TV.shape
+    for frames in itertools.product(range(V), repeat=T):
+        score = float(sum(log_probs_TV[t, label] for t, label in enumerate(frames)))
+        for tokens in meanings(frames, topology):
+            best[tokens] = max(best.get(tokens, -math.inf), score)
+    return best
+
+
+def brute_force(log_probs_TV, arpa, topology="plain"):
+    """The best of all word sequences in all their spellings, scored by KenLM."""
+    acoustic = best_alignments(log_probs_TV, topology)
+    model = kenlm.Model(str(arpa.with_name("lm.bin")))
+    ways = [(word, tuple(way)) for word, every in SPELLINGS.items() for way in every]
+    best, waiting = (-math.inf, ()), [((), ())]
+    while waiting:
+        words, tokens = waiting.pop()
+        score = acoustic[tokens] + model.score(" ".join(words)) * math.log(10)
+        best = max(best, (score, words))
+        waiting += [
+            ((*words, word), (*tokens, *way)) for word, way in ways if acoustic.get((*tokens, *way), -math.inf) > -99
+        ]
+    return best
+
+
+def random_log_probs(seed, frames, spread=3.0):
+    logits_TV = np.random.default_rng(seed).normal(0, spread, (frames, len(SYMBOLS)))
+    return (logits_TV - np.log(np.exp(logits_TV).sum(1, keepdims=True))).astype(np.float32)
+
+
+@pytest.mark.parametrize("topology", ["plain", "modified"])
+def test_the_best_path_is_the_best_word_sequence_of_brute_force(bigram, topology):
+    graph = compiled(bigram, topology)
+    decoded = set()
+    for seed in range(30):
+        log_probs_TV = random_log_probs(seed, 4)
+        score, words = decode(graph, log_probs_TV)
+        best_score, best_words = brute_force(log_probs_TV, bigram, topology)
+        assert score == pytest.approx(best_score, abs=1e-4)
+        assert words == best_words
+        decoded.update(words)
+    assert decoded >= {"xx", "xy", "either"}
+    assert decoded & {"two", "too"}
+
+
+@given(
+    lines=st.lists(st.lists(st.sampled_from([*SPELLINGS]), min_size=1, max_size=5), min_size=1, max_size=8),
+    seed=st.integers(0, 999),
+)
+@settings(max_examples=15)
+def test_any_bigram_model_decodes_as_brute_force(tmp_path_factory, lines, seed):
+    arpa = train(tmp_path_factory.mktemp("lm"), [*map(" ".join, lines), " ".join(SPELLINGS)])
+    log_probs_TV = random_log_probs(seed, 4)
+    score, _ = decode(compiled(arpa), log_probs_TV)
+    assert score == pytest.approx(brute_force(log_probs_TV, arpa)[0], abs=1e-4)
+
+
+def sure_of(tokens):
+    """Frames that say ``tokens``, a blank between any two."""
+    log_probs_TV = np.full((2 * len(tokens) + 1, len(SYMBOLS)), -50, np.float32)
+    for t in range(len(log_probs_TV)):
+        log_probs_TV[t, tokens[t // 2] if t % 2 else 0] = 0
+    return log_probs_TV
+
+
+def test_every_sequence_of_words_is_accepted_however_unlikely(tmp_path):
+    spelling = {"x": [1], "xx": [1, 1], "xy": [1, 2], "two": [2]}
+    arpa = train(tmp_path, ["x xy", "xx", "two", "unspelled two"], order=3)
+    graph = compiled(arpa, spellings={word: [way] for word, way in spelling.items()})
+    for words in itertools.product(spelling, repeat=3):
+        tokens = [token for word in words for token in spelling[word]]
+        score, found = decode(graph, sure_of(tokens))
+        assert score > -50
+        assert [token for word in found for token in spelling[word]] == tokens
+
+
+def test_a_trigram_path_is_never_below_kenlm(tmp_path):
+    arpa = train(tmp_path, ["x xy two", "xx x xy", "two x xy either", "too x xy two", "either xx"], order=3)
+    graph = compiled(arpa)
+    for seed in range(20):
+        log_probs_TV = random_log_probs(seed, 4)
+        assert decode(graph, log_probs_TV)[0] >= brute_force(log_probs_TV, arpa)[0] - 1e-4
+
+
+def test_words_without_a_spelling_are_neither_in_the_graph_nor_in_its_words(bigram):
+    graph = compiled(bigram)
+    assert graph.words == ("<eps>", *SPELLINGS)
+    assert int(graph.fsa.aux_labels.values.max()) == len(SPELLINGS)
+    assert int(graph.fsa.labels.max()) < len(SYMBOLS)
+    assert graph.symbols_digest == digest(list(SYMBOLS))
+
+
+def test_tokens_are_the_labels_without_repetitions(bigram):
+    fsa = compiled(bigram).fsa
+    new = fsa.tokens > 0
+    assert (fsa.tokens[new] == fsa.labels[new]).all()
+    assert (fsa.tokens == 0).any()
+
+
+def test_a_stored_graph_is_the_graph(bigram, tmp_path):
+    graph = compiled(bigram)
+    save_graph(graph, {"symbols_digest": graph.symbols_digest}, tmp_path / "graph")
+    loaded = load_graph(tmp_path / "graph", torch.device("cpu"))
+    assert (loaded.words, loaded.symbols_digest) == (graph.words, graph.symbols_digest)
+    assert torch.equal(loaded.fsa.arcs.values(), graph.fsa.arcs.values())
+    assert torch.equal(loaded.fsa.scores, graph.fsa.scores)
+    assert torch.equal(loaded.fsa.tokens, graph.fsa.tokens)
+    assert loaded.fsa.aux_labels == graph.fsa.aux_labels
+    for seed in range(10):
+        log_probs_TV = random_log_probs(seed, 6)
+        assert decode(loaded, log_probs_TV) == decode(graph, log_probs_TV)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("graph.safetensors", b"short"),
+        ("graph.json", b"{}"),
+        ("graph.json", b"{"),
+        ("graph.json", b"[1]"),
+        ("words.txt", None),
+        ("words.txt", b"<eps>\n"),
+        ("words.txt", b"\xff\n" * 99),
+    ],
+)
+def test_a_damaged_graph_is_refused(bigram, tmp_path, name, content):
+    graph = compiled(bigram)
+    save_graph(graph, {"symbols_digest": graph.symbols_digest}, tmp_path / "graph")
+    path = tmp_path / "graph" / name
+    if content is None:
+        path.unlink()
+    else:
+        path.write_bytes(content)
+    with pytest.raises(UserError, match="graph"):
+        load_graph(tmp_path / "graph")
+
+
+def test_a_full_disk_is_one_clear_error_and_leaves_nothing(bigram, tmp_path, monkeypatch):
+    def full(*_):
+        raise SafetensorError("No space left on device")
+
+    monkeypatch.setattr(compose, "save_file", full)
+    with pytest.raises(UserError, match=r"cannot write .*graph\.safetensors: No space left on device; free space"):
+        save_graph(compiled(bigram), {}, tmp_path / "graph")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_same_inputs_give_the_same_graph(bigram):
+    first, second = compiled(bigram), compiled(bigram)
+    assert torch.equal(first.fsa.arcs.values(), second.fsa.arcs.values())
+    assert first.fsa.aux_labels == second.fsa.aux_labels
+
+
+LEXICON = {"two": (("Y",),), "x": (("X",), ("X", "X")), "odd": (("Q",),)}
+
+
+def test_words_that_cannot_be_spelled_are_listed_and_the_unknown_word_is_not_a_word():
+    tokens = PhoneTokens(SYMBOLS, LEXICON)
+    spelled = spell(tokens, ["<unk>", "x", "new", "odd", "two"])
+    assert dict(spelled.spellings) == {"x": [[1], [1, 1]], "two": [[2]]}
+    assert spelled.missing == ("new", "odd")
+    characters = CharacterTokens.from_words(["<unk>", "x"])
+    assert list(spell(characters, ["<unk>", "x"]).spellings) == ["x"]
+    heard = PhoneTokens(SYMBOLS, {**LEXICON, "<unk>": (("Z",),)})
+    assert list(spell(heard, ["<unk>", "x"]).spellings) == ["<unk>", "x"]
+
+
+def test_a_model_that_shares_no_word_with_the_tokens_is_refused():
+    with pytest.raises(UserError, match=r"no word of the language model \(TWO, X, …\) can be spelled in these phones"):
+        spell(PhoneTokens(SYMBOLS, LEXICON), ["<unk>", "TWO", "X"])
+
+
+def test_espeak_pronounces_what_the_lexicon_lacks():
+    pytest.importorskip("espeakng_loader", reason="needs espeakng-loader, an optional package")
+    from pyspeech.lang.espeak import phones
+
+    tokens = PhoneTokens.from_lexicon({"seen": (tuple(phones("unseen", "en-us")),)})
+    assert spell(tokens, ["seen", "unseen"]).missing == ("unseen",)
+    spelled = spell(tokens, ["seen", "unseen", "xylophone"], "en-us")
+    assert spelled.spellings["unseen"] == spelled.spellings["seen"]
+    assert spelled.missing == ("xylophone",)  # its phones are none of these tokens
+    with pytest.raises(UserError, match="gives phones, but the tokens are characters"):
+        spell(CharacterTokens.from_words(["a"]), ["a"], "en-us")
+
+
+def test_characters_decode_to_their_words(tmp_path):
+    tokens = CharacterTokens.from_words(["anna", "bob"])
+    arpa = train(tmp_path, ["anna bob", "anna", "zoë"])
+    log = []
+    make_graph(tmp_path / "graph", "key", tokens, arpa, log=log.append)
+    assert "1 words of" in log[0]
+    assert "zoë" in log[0]
+    assert [line.split("  ")[0] for line in log[1:]] == [
+        "L",
+        "G",
+        "L o G",
+        "determinised",
+        "LG, without symbols",
+        "H",
+        "HLG",
+    ]
+    graph = load_graph(tmp_path / "graph")
+    ids = tokens.encode(["bob", "anna"])
+    log_probs_TV = np.full((2 * len(ids), len(tokens.symbols)), -50, np.float32)
+    log_probs_TV[np.arange(1, 2 * len(ids), 2), ids] = 0
+    log_probs_TV[::2, 0] = 0
+    assert decode(graph, log_probs_TV)[1] == ("bob", "anna")
+
+
+@given(st.lists(st.text(string.ascii_lowercase[:3], min_size=1, max_size=3), min_size=1, max_size=6, unique=True))
+@settings(max_examples=15)
+def test_any_set_of_words_can_be_determinised_and_says_each_of_them(tmp_path_factory, words):
+    tokens = CharacterTokens.from_words("abc")
+    spellings = {word: [[tokens.symbols.index(c) for c in word]] for word in words}  # without a mark of word starts
+    graph = compiled(train(tmp_path_factory.mktemp("lm"), words), "plain", spellings, tokens.symbols)
+    for word in words:
+        log_probs_TV = np.full((2 * len(word), len(tokens.symbols)), -50, np.float32)
+        log_probs_TV[np.arange(1, 2 * len(word), 2), spellings[word][0]] = 0
+        log_probs_TV[::2, 0] = 0
+        score, found = decode(graph, log_probs_TV)
+        assert score > -50
+        assert "".join(found) == word

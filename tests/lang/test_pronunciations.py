@@ -1,0 +1,42 @@
+import pytest
+
+from pyspeech.errors import UserError
+from pyspeech.lang import pronunciations
+from pyspeech.lang.pronunciations import pronounce
+
+LEXICON = {"READ": [("ɹ", "iː", "d"), ("ɹ", "ɛ", "d")], "UNUSED": [("j",)]}
+
+
+def test_the_lexicon_comes_first_and_espeak_says_the_rest():
+    pytest.importorskip("espeakng_loader", reason="needs espeakng-loader")
+    found = pronounce(["READ", "CHEAP", "READ"], LEXICON, "en-us")
+    assert dict(found.lexicon) == {"CHEAP": (("tʃ", "iː", "p"),), "READ": (("ɹ", "iː", "d"), ("ɹ", "ɛ", "d"))}
+    assert (found.from_lexicon, found.from_espeak) == (1, 1)
+
+
+def test_espeak_is_not_asked_where_the_lexicon_has_every_word(monkeypatch):
+    monkeypatch.setattr(pronunciations, "phones_of_words", None)
+    assert pronounce(["READ"], LEXICON, "en-us").from_espeak == 0
+
+
+def test_missing_words_are_counted_and_five_are_named():
+    with pytest.raises(
+        UserError, match=r"^7 words \('A', 'B', 'C', 'D', 'E', \.\.\.\) are not in the lexicon.*--espeak"
+    ):
+        pronounce("GFEDCBA", LEXICON, None)
+    with pytest.raises(UserError, match=r"^1 word \('A'\) is not in the lexicon"):
+        pronounce(["A", "READ"], LEXICON, None)
+
+
+def test_a_word_that_espeak_does_not_speak_is_an_error():
+    pytest.importorskip("espeakng_loader", reason="needs espeakng-loader")
+    with pytest.raises(UserError, match=r"1 word \('—'\) is silent to espeak-ng \(en-us\)"):
+        pronounce(["—", "A"], LEXICON, "en-us")
+
+
+def test_phones_written_in_two_ways_are_refused():
+    pytest.importorskip("espeakng_loader", reason="needs espeakng-loader")
+    with pytest.raises(
+        UserError, match="the lexicon writes phones as D IY R, espeak-ng as p tʃ ɔː ɹ: no phone is shared"
+    ):
+        pronounce(["READ", "PORCH"], {"READ": [("R", "IY", "D")]}, "en-us")
