@@ -1,0 +1,47 @@
+"""``pyspeech train``: train a model, or continue a training that was interrupted."""
+
+import shlex
+import sys
+from pathlib import Path
+
+import click
+
+PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("config_path", metavar="CONFIG", type=PATH)
+@click.argument("exp", type=PATH)
+@click.argument("overrides", metavar="[KEY=VALUE]...", nargs=-1)
+@click.option("--train", "train_manifest", required=True, type=PATH, help="Manifest to train on.")
+@click.option("--dev", required=True, type=PATH, help="Manifest to measure on after each epoch.")
+@click.option("--lang", required=True, type=PATH, help="Token set, as pyspeech lang makes it.")
+@click.option("--device", help="cpu, cuda or cuda:<number>; without it a GPU that works, else the CPU.")
+def train(
+    config_path: Path,
+    exp: Path,
+    overrides: tuple[str, ...],
+    train_manifest: Path,
+    dev: Path,
+    lang: Path,
+    device: str | None,
+) -> None:
+    """Train the model of CONFIG and leave it in EXP; KEY=VALUE words override CONFIG.
+
+    The same command again continues after the last whole epoch, and does nothing once the training is finished.
+    """
+    from pyspeech.config import load_config
+    from pyspeech.training.experiment import Sources, run
+
+    config = load_config(config_path, overrides)
+    again = ["train", str(config_path), str(exp), *overrides]
+    again += ["--train", str(train_manifest), "--dev", str(dev), "--lang", str(lang)]
+    again += ["--device", device] if device else []
+    command = shlex.join([sys.executable, "-m", "pyspeech", *again])
+
+    def begin() -> None:
+        # Before, because nothing can be printed after kill -9.
+        click.echo(f"if this is interrupted, it continues by: {command}", err=True)
+
+    trained = run(config, exp, Sources(train_manifest, dev, lang), device, begin)
+    click.echo(f"{exp / 'model.safetensors'}" + ("" if trained else ": finished before, nothing to do"))

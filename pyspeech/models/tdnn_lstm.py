@@ -1,0 +1,76 @@
+"""Time-delay layers with subsampling by 3, then LSTM layers forward in time.
+
+Time-delay layers: Peddinti, Povey, Khudanpur 2015, https://www.danielpovey.com/files/2015_interspeech_multisplice.pdf
+"""
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pyspeech.models.lstm import Lstm
+from pyspeech.models.masking import MaskedBatchNorm, frame_mask, strided_lengths
+
+
+class TdnnLstm(nn.Module):
+    """``[B, T, F]`` features -> log-probabilities ``[B, ceil(T / 3), V]``; token 0 is the blank.
+
+    Looks ahead a fixed few frames only (the time-delay layers and the label delay), so it can be streamed. With a label
+    delay, the output for a frame is read ``label_delay`` output frames later: an LSTM that runs forward in time hears
+    what follows a sound before it has to name it, the last sound of an utterance too.
+    """
+
+    subsampling = 3
+
+    def __init__(
+        self,
+        *,
+        num_features: int,
+        num_tokens: int,
+        tdnn_width: int,
+        lstm_width: int,
+        lstm_layers: int,
+        label_delay: int,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        self.label_delay = label_delay
+        # Subsampling in the first layer makes everything after it three times cheaper.
+        self.tdnn = nn.ModuleList(
+            [
+                _TimeDelay(num_inputs=num_features, width=tdnn_width, kernel=5, stride=self.subsampling),
+                _TimeDelay(num_inputs=tdnn_width, width=tdnn_width, kernel=3),
+                _TimeDelay(num_inputs=tdnn_width, width=tdnn_width, kernel=3),
+            ]
+        )
+        widths = [tdnn_width] + [lstm_width] * lstm_layers
+        self.lstms = nn.ModuleList(Lstm(num_inputs=w, width=lstm_width) for w in widths[:-1])
+        self.norms = nn.ModuleList(MaskedBatchNorm(num_channels=lstm_width) for _ in range(lstm_layers))
+        self.dropout = nn.Dropout(dropout)
+        self.output = nn.Linear(widths[-1], num_tokens)
+
+    def forward(self, features_BTF: Tensor, lengths_B: Tensor) -> tuple[Tensor, Tensor]:
+        lengths_B = lengths_B.to(features_BTF.device)
+        x_BCT = (features_BTF * frame_mask(lengths_B, features_BTF.shape[1])[:, :, None]).transpose(1, 2)
+        lengths_B = strided_lengths(lengths_B, self.subsampling)
+        mask_BT = frame_mask(lengths_B, -(-x_BCT.shape[2] // self.subsampling))
+        for tdnn in self.tdnn:
+            x_BCT = tdnn(x_BCT, mask_BT)
+        x_BCT = functional.pad(x_BCT, (0, self.label_delay))
+        mask_BT = frame_mask(lengths_B.add(self.label_delay), x_BCT.shape[2])
+        for lstm, norm in zip(self.lstms, self.norms, strict=True):
+            y_BCT = norm(lstm(x_BCT.transpose(1, 2)).transpose(1, 2), mask_BT)
+            # A path around every layer whose input has its width.
+            x_BCT = self.dropout(y_BCT) + x_BCT if y_BCT.shape[1] == x_BCT.shape[1] else self.dropout(y_BCT)
+        return functional.log_softmax(self.output(x_BCT[:, :, self.label_delay :].transpose(1, 2)), dim=2), lengths_B
+
+
+class _TimeDelay(nn.Module):
+    """Convolution over time, ReLU, masked batch norm: ``[B, C, T] -> [B, width, ceil(T / stride)]``."""
+
+    def __init__(self, *, num_inputs: int, width: int, kernel: int, stride: int = 1) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(num_inputs, width, kernel, stride=stride, padding=kernel // 2)
+        self.norm = MaskedBatchNorm(num_channels=width)
+
+    def forward(self, x_BCT: Tensor, mask_BT: Tensor) -> Tensor:
+        y_BCT: Tensor = self.norm(functional.relu(self.conv(x_BCT)), mask_BT)
+        return y_BCT

@@ -1,0 +1,126 @@
+"""Checkpoints: weights, optimiser state and history in one safetensors file, which can hold no code."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from pyspeech.errors import UserError
+from pyspeech.files import complete, existing
+
+MODEL, OPTIMIZER = "model.", "optimizer."
+HEADER = "pyspeech"  # the one key of the file's metadata
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a training stands after a whole epoch, and the metrics of every epoch so far."""
+
+    epoch: int
+    step: int
+    data_digest: str
+    metrics: list[dict[str, Any]]
+
+
+def checkpoint_path(exp: Path, epoch: int) -> Path:
+    """Name the checkpoint that is written after ``epoch``."""
+    return exp / "checkpoints" / f"epoch-{epoch}.safetensors"
+
+
+def stored_epochs(exp: Path) -> list[int]:
+    """Epochs that have a checkpoint, in order."""
+    names = (re.fullmatch(r"epoch-(\d+)\.safetensors", path.name) for path in (exp / "checkpoints").glob("*"))
+    return sorted(int(match[1]) for match in names if match)
+
+
+def save_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
+    """Write the checkpoint completely or not at all."""
+    tensors = {MODEL + name: tensor for name, tensor in model.state_dict().items()}
+    for name, parameter in model.named_parameters():
+        for key, tensor in optimizer.state.get(parameter, {}).items():
+            tensors[f"{OPTIMIZER}{name}.{key}"] = tensor
+    write_tensors(path, tensors, asdict(progress))
+
+
+def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
+    """Restore ``model`` and ``optimizer`` in place and return where the training stood.
+
+    Raises:
+        UserError: the file is damaged or belongs to another model.
+    """
+    tensors = read_tensors(path)
+    try:
+        model.load_state_dict(_part(tensors, MODEL))
+    except RuntimeError as error:
+        raise UserError(f"{path} is of another model than the configuration's; train into a new folder") from error
+    for name, parameter in model.named_parameters():
+        state = _part(tensors, f"{OPTIMIZER}{name}.")
+        # AdamW keeps its step count on the CPU.
+        optimizer.state[parameter] = {
+            key: tensor if tensor.dim() == 0 else tensor.to(parameter.device) for key, tensor in state.items()
+        }
+    return read_progress(path)
+
+
+def read_progress(path: Path) -> Progress:
+    """Read the history alone, without the tensors."""
+    try:
+        return Progress(**read_header(path))
+    except TypeError as error:
+        raise UserError(f"{path} is not a checkpoint of pyspeech; remove it") from error
+
+
+def load_weights(path: Path) -> dict[str, Tensor]:
+    """Read the network's tensors of a checkpoint."""
+    return _part(read_tensors(path), MODEL)
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: object) -> None:
+    """Write tensors and a JSON header as one safetensors file."""
+    whole = {name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()}
+    content = save(whole, {HEADER: json.dumps(header)})
+    with complete(path) as partial:
+        partial.write_bytes(content)
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Read all tensors of a safetensors file to the CPU.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    try:
+        with safe_open(existing(path, "weights"), framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise _damaged(path, error) from error
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """Read the JSON header that :func:`write_tensors` wrote.
+
+    Raises:
+        UserError: the file is missing or damaged, or has no such header.
+    """
+    try:
+        with safe_open(existing(path, "weights"), framework="pt") as file:
+            header = json.loads((file.metadata() or {})[HEADER])
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise _damaged(path, error) from error
+    assert isinstance(header, dict)
+    return header
+
+
+def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _damaged(path: Path, error: Exception) -> UserError:
+    return UserError(f"{path} is not a whole safetensors file of pyspeech ({error}); remove it and run training again")

@@ -1,0 +1,33 @@
+"""How many CPU threads torch uses."""
+
+import os
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+
+def set_threads() -> None:
+    """Choose the number of threads for this process and those it starts; ``OMP_NUM_THREADS`` has the last word.
+
+    One under torch 1.x, whose threads spin and slow each other down up to fifty times on a busy machine; one for each
+    physical core from torch 2 on. Call it before numpy and torch are imported: their libraries read it only once.
+    """
+    if "OMP_NUM_THREADS" not in os.environ:
+        os.environ["OMP_NUM_THREADS"] = str(1 if _torch_major() < 2 else physical_cores())
+
+
+def physical_cores() -> int:
+    """Physical cores that this process may run on; where the system does not say, all logical ones."""
+    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
+    topology = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
+    try:
+        # Logical processors of one core list the same siblings.
+        return len({Path(topology.format(number)).read_text(encoding="ascii") for number in allowed})
+    except OSError:
+        return len(allowed)
+
+
+def _torch_major() -> int:
+    try:
+        return int(version("torch").split(".")[0])
+    except (PackageNotFoundError, ValueError):
+        return 2

@@ -1,0 +1,147 @@
+import copy
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pyspeech.config import SHARED_CONF, read_yaml
+from pyspeech.errors import UserError
+from pyspeech.models import MODELS, build_model
+
+SETTINGS = {
+    "tdnn_lstm": {
+        "name": "tdnn_lstm",
+        "tdnn_width": 6,
+        "lstm_width": 6,
+        "lstm_layers": 2,
+        "label_delay": 2,
+        "dropout": 0.0,
+    },
+    "bilstm_ctc": {"name": "bilstm_ctc", "channels": 3, "lstm_width": 5, "lstm_layers": 2, "dropout": 0.0},
+}
+NUM_FEATURES, NUM_TOKENS = 9, 4
+LENGTHS = st.lists(st.integers(1, 25), min_size=1, max_size=4)
+both_models = pytest.mark.parametrize("name", list(MODELS))
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """Small networks whose batch statistics are not those they began with."""
+    models = {}
+    for name in MODELS:
+        torch.manual_seed(0)
+        models[name] = build_model(SETTINGS[name], NUM_FEATURES, NUM_TOKENS)
+        for _ in range(3):
+            models[name](torch.randn(3, 20, NUM_FEATURES) * 2 + 1, torch.tensor([20, 13, 7]))
+    return models
+
+
+def padded(lengths, extra=0, padding_value=0.0):
+    torch.manual_seed(1)
+    utterances = [torch.randn(length, NUM_FEATURES) for length in lengths]
+    features = torch.full((len(lengths), max(lengths) + extra, NUM_FEATURES), padding_value)
+    for b, utterance in enumerate(utterances):
+        features[b, : len(utterance)] = utterance
+    return utterances, features
+
+
+@both_models
+@settings(max_examples=20)
+@given(lengths=LENGTHS, extra=st.integers(0, 7))
+def test_alone_equals_padded_in_a_batch(trained, name, lengths, extra):
+    model = trained[name].eval()
+    utterances, features = padded(lengths, extra, padding_value=7.0)
+    with torch.no_grad():
+        outputs, out_lengths = model(features, torch.tensor(lengths))
+        for b, utterance in enumerate(utterances):
+            alone, alone_length = model(utterance[None], torch.tensor([lengths[b]]))
+            assert alone_length.tolist() == [alone.shape[1]] == [out_lengths[b]]
+            torch.testing.assert_close(outputs[b, : alone.shape[1]], alone[0], atol=1e-5, rtol=1e-5)
+
+
+@both_models
+@settings(max_examples=20)
+@given(lengths=LENGTHS, extra=st.integers(1, 7))
+def test_more_padding_changes_nothing_in_training_either(trained, name, lengths, extra):
+    results = []
+    for padding in (0, extra):
+        model = copy.deepcopy(trained[name]).train()
+        outputs, out_lengths = model(padded(lengths, padding)[1], torch.tensor(lengths))
+        real = torch.cat([outputs[b, :length] for b, length in enumerate(out_lengths.tolist())])
+        (real * torch.arange(real.numel()).view_as(real) / real.numel()).sum().backward()
+        results.append([real, *model.buffers(), *(p.grad for p in model.parameters())])
+    for left, right in zip(*results, strict=True):
+        torch.testing.assert_close(left, right, atol=1e-4, rtol=1e-3)
+
+
+@both_models
+def test_outputs_are_log_probabilities_at_a_third_of_the_frames(trained, name):
+    model = trained[name].eval()
+    outputs, lengths = model(torch.randn(2, 20, NUM_FEATURES), torch.tensor([20, 18]))
+    assert model.subsampling == 3
+    assert (outputs.shape, lengths.tolist()) == ((2, 7, NUM_TOKENS), [7, 6])
+    torch.testing.assert_close(outputs.exp().sum(2), torch.ones(2, 7))
+
+
+def test_tdnn_lstm_looks_ahead_a_few_frames_only(trained):
+    model = trained["tdnn_lstm"].eval()
+    _, features = padded([60])
+    changed = features.clone()
+    changed[0, 30:] += 1
+    with torch.no_grad():
+        before, after = (model(x, torch.tensor([60]))[0][0] for x in (features, changed))
+    # Output n is read at frame 3 (n + label delay) and sees 2 frames more, and 3 more for each later time-delay layer.
+    unaware = (30 - 3 * SETTINGS["tdnn_lstm"]["label_delay"] - 2 - 6 - 1) // 3 + 1
+    assert unaware == 6
+    assert torch.equal(before[:unaware], after[:unaware])
+    assert not torch.allclose(before[unaware:], after[unaware:])
+
+
+@both_models
+def test_a_few_steps_learn_a_pattern(name):
+    torch.manual_seed(0)
+    model = build_model(SETTINGS[name], NUM_FEATURES, NUM_TOKENS)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.02)
+    classes = torch.randint(0, NUM_TOKENS, (4, 5))
+    features = torch.nn.functional.one_hot(classes, NUM_FEATURES).float().repeat_interleave(3, dim=1)
+    losses = []
+    for _ in range(60):
+        outputs, _ = model(features, torch.full((4,), 15))
+        loss = torch.nn.functional.nll_loss(outputs.flatten(0, 1), classes.flatten())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < 0.1 * losses[0]
+
+
+@both_models
+def test_the_shared_configuration_builds(name):
+    settings_of_conf = read_yaml(SHARED_CONF / f"{name}.yaml")["model"]
+    assert sum(p.numel() for p in build_model(settings_of_conf, 80, 40).parameters()) > 100_000
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"name": "tdnn_lstn"}, "'tdnn_lstn' is not a model; did you mean 'tdnn_lstm'"),
+        ({"lstm_witdh": 3}, "unknown key 'model.lstm_witdh' of tdnn_lstm; did you mean 'lstm_width'"),
+        ({"num_tokens": 3}, "unknown key 'model.num_tokens'"),
+        ({"lstm_width": 0}, r"model.lstm_width = 0: expected a whole number above 0"),
+        ({"lstm_width": "wide"}, "model.lstm_width = 'wide'"),
+        ({"lstm_layers": 2.0}, "model.lstm_layers = 2.0"),
+        ({"lstm_layers": True}, "model.lstm_layers = True"),
+        ({"dropout": 1}, "model.dropout = 1: expected a number from 0 to below 1"),
+    ],
+)
+def test_a_wrong_setting_is_named(change, message):
+    with pytest.raises(UserError, match=message):
+        build_model({**SETTINGS["tdnn_lstm"], **change}, NUM_FEATURES, NUM_TOKENS)
+
+
+def test_a_missing_setting_is_named():
+    with pytest.raises(UserError, match=r"key 'model.dropout' is missing; tdnn_lstm needs it"):
+        build_model({k: v for k, v in SETTINGS["tdnn_lstm"].items() if k != "dropout"}, NUM_FEATURES, NUM_TOKENS)
+    with pytest.raises(UserError, match=r"model.name = None is not a model; allowed: bilstm_ctc, tdnn_lstm"):
+        build_model({}, NUM_FEATURES, NUM_TOKENS)

@@ -1,0 +1,147 @@
+import gzip
+import json
+import re
+
+import pytest
+
+from pyspeech.config import load_config
+from pyspeech.data.batches import training_batches
+from pyspeech.data.features import store_features
+from pyspeech.errors import UserError
+from pyspeech.lang.tokens import CharacterTokens
+from pyspeech.tasks.recognition import RecognitionTask, load_recogniser
+from pyspeech.training.checkpoint import read_tensors
+from pyspeech.training.experiment import Sources, run, training_data
+from tests.tones import PITCHES, RATE, tone_manifest
+
+YAML = f"""include: [fbank, augment, train, tdnn_lstm]
+features: {{sampling_rate: {RATE}, num_mel_bins: 24, high_hz: 0}}
+augment: {{speeds: [1.0], time_masks: 0, frequency_masks: 0}}
+batches: {{max_seconds: 6, buckets: 2, workers: 0}}
+model: {{tdnn_width: 32, lstm_width: 32, lstm_layers: 1, label_delay: 2, dropout: 0.1}}
+training: {{epochs: 12, learning_rate: 0.01, average_epochs: 2}}
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tones")
+    tone_manifest(folder / "train.jsonl.gz", 60)
+    tone_manifest(folder / "dev.jsonl.gz", 12, seed=1000)
+    CharacterTokens.from_words(PITCHES).save(folder / "lang")
+    (folder / "conf.yaml").write_text(YAML)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def sources(folder):
+    return Sources(folder / "train.jsonl.gz", folder / "dev.jsonl.gz", folder / "lang")
+
+
+@pytest.fixture(scope="module")
+def trained(folder, sources):
+    config = load_config(folder / "conf.yaml")
+    assert run(config, folder / "exp", sources, "cpu")
+    return folder / "exp"
+
+
+def metrics(exp):
+    return [json.loads(line) for line in (exp / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_tone_words_are_learnt_from_audio(trained, sources):
+    assert metrics(trained)[-1]["dev_token_error_rate"] < 0.05
+    recogniser = load_recogniser(trained, "cpu")
+    task = RecognitionTask(recogniser.tokens, "torch")
+    data = training_data(recogniser.config, sources, recogniser.tokens)
+    for batch in data.dev():
+        found = [" ".join(recogniser.tokens.decode(ids)) for ids in task.predict(recogniser.model, batch)]
+        assert sum(left == right for left, right in zip(found, batch.texts, strict=True)) >= 0.8 * len(found)
+
+
+def test_a_finished_training_is_left_as_it_is(trained, folder, sources):
+    before = {path: path.stat().st_mtime_ns for path in trained.rglob("*.safetensors")}
+    assert not run(load_config(folder / "conf.yaml"), trained, sources, "cpu")
+    assert {path: path.stat().st_mtime_ns for path in trained.rglob("*.safetensors")} == before
+
+
+def test_the_folder_holds_all_that_inference_needs(trained):
+    assert load_config(trained / "config.yaml").features.num_mel_bins == 24
+    assert (trained / "lang" / "tokens.json").exists()
+    assert read_tensors(trained / "model.safetensors")["output.weight"].shape[0] == len(
+        load_recogniser(trained, "cpu").tokens.symbols
+    )
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("training.epochs=13", "begun with training.epochs = 12, now it is 13; train into a new folder"),
+        ("model.lstm_width=33", "begun with model.lstm_width = 32"),
+        ("features.dither=1", "begun with features.dither = 0.0, now it is 1.0"),
+    ],
+)
+def test_a_changed_configuration_is_refused_by_its_key(trained, folder, sources, override, message):
+    with pytest.raises(UserError, match=message):
+        run(load_config(folder / "conf.yaml", [override]), trained, sources, "cpu")
+
+
+def test_what_does_not_change_the_result_may_change(trained, folder, sources):
+    assert not run(load_config(folder / "conf.yaml", ["batches.workers=1"]), trained, sources, "cpu")
+
+
+def test_another_token_set_is_refused(trained, folder, sources):
+    CharacterTokens.from_words(["LOW", "MID", "HIGX"]).save(folder / "other_lang")
+    changed = Sources(sources.train, sources.dev, folder / "other_lang")
+    with pytest.raises(UserError, match=r"begun with another token set than .*other_lang"):
+        run(load_config(folder / "conf.yaml"), trained, changed, "cpu")
+
+
+def test_a_text_that_no_token_covers_is_named_before_training(folder, sources, tmp_path):
+    CharacterTokens.from_words(["LOW", "MID"]).save(tmp_path / "lang")
+    changed = Sources(sources.train, sources.dev, tmp_path / "lang")
+    with pytest.raises(UserError, match=r"train.jsonl.gz, cut 'utt\d+.*': .*no token covers the character"):
+        run(load_config(folder / "conf.yaml"), tmp_path / "exp", changed, "cpu")
+
+
+@pytest.mark.parametrize("which", ["train", "dev"])
+def test_an_empty_manifest_is_named(folder, sources, tmp_path, which):
+    with gzip.open(tmp_path / "empty.jsonl.gz", "wb"):
+        pass
+    values = {"train": sources.train, "dev": sources.dev, which: tmp_path / "empty.jsonl.gz"}
+    with pytest.raises(UserError, match=r"empty.jsonl.gz holds no utterances"):
+        run(load_config(folder / "conf.yaml"), tmp_path / "exp", Sources(lang=sources.lang, **values), "cpu")
+
+
+@pytest.mark.parametrize("speeds", ["[1.0]", "[0.9, 1.0, 1.1]"])
+def test_the_seconds_of_an_epoch_are_those_of_its_batches(folder, sources, speeds):
+    config = load_config(folder / "conf.yaml", [f"augment.speeds={speeds}", "batches.max_utterance_seconds=0.7"])
+    data = training_data(config, sources, CharacterTokens.from_words(PITCHES))
+    batches = training_batches(sources.train, config, 1)
+    assert data.seconds_per_epoch == pytest.approx(sum(batch.seconds for batch in batches), rel=1e-3)
+
+
+@pytest.mark.parametrize(("stored", "asked"), [((1.0,), "[0.9, 1.0]"), ((0.9, 1.0), "[1.0]")])
+def test_features_stored_at_other_speeds_than_asked_for_are_refused(folder, sources, tmp_path, stored, asked):
+    config = load_config(folder / "conf.yaml", [f"augment.speeds={asked}"])
+    store_features(sources.dev, tmp_path / "stored.jsonl.gz", config.features, stored)
+    changed = Sources(tmp_path / "stored.jsonl.gz", sources.dev, sources.lang)
+    with pytest.raises(UserError, match=rf"stored at the speeds {re.escape(str(list(stored)))}, augment.speeds is"):
+        run(config, tmp_path / "exp", changed, "cpu")
+    assert not (tmp_path / "exp").exists()
+    same = load_config(folder / "conf.yaml", [f"augment.speeds={list(stored)}"])
+    data = training_data(same, changed, CharacterTokens.from_words(PITCHES))
+    batches = training_batches(changed.train, same, 1)
+    assert data.seconds_per_epoch == pytest.approx(sum(batch.seconds for batch in batches), rel=1e-3)
+
+
+def test_a_manifest_made_again_is_the_same_data(folder, sources, tmp_path):
+    config = load_config(folder / "conf.yaml")
+    tokens = CharacterTokens.from_words(PITCHES)
+    lines = gzip.decompress(sources.train.read_bytes())
+    again = tmp_path / "train.jsonl.gz"
+    again.write_bytes(gzip.compress(lines, mtime=7))
+    left, right = (training_data(config, Sources(p, sources.dev, sources.lang), tokens) for p in (sources.train, again))
+    assert left.digest == right.digest
+    again.write_bytes(gzip.compress(b"".join(lines.splitlines(keepends=True)[1:])))
+    assert training_data(config, Sources(again, sources.dev, sources.lang), tokens).digest != left.digest
