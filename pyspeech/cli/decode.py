@@ -1,0 +1,53 @@
+"""``pyspeech decode``: from cuts to words and stored lattices."""
+
+from pathlib import Path
+
+import click
+
+PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("exp", type=PATH)
+@click.argument("cuts", type=PATH)
+@click.argument("overrides", metavar="[decode.KEY=VALUE]...", nargs=-1)
+@click.option("--out", type=PATH, help="Folder to write; without it EXP/decode/<name of CUTS>.")
+@click.option("--graph", type=PATH, help="Decoding graph, as pyspeech graph makes it; greedy needs none.")
+@click.option(
+    "--method",
+    type=click.Choice(["greedy", "one-best", "nbest"]),
+    default="one-best",
+    show_default=True,
+    help="nbest also lists the best word sequences; greedy takes the best token of each frame, without k2.",
+)
+@click.option("--no-lattices", is_flag=True, help="Do not store the lattices.")
+@click.option("--jobs", type=click.IntRange(min=1), help="Processes; without it one per core, or one for little audio.")
+@click.option("--device", help="cpu, cuda or cuda:<number>; without it a GPU that works, else the CPU.")
+@click.option("--config", "config_path", type=PATH, help="YAML with a section 'decode'; without it conf/decode.yaml.")
+def decode(  # noqa: PLR0913, PLR0917 -- one for each option
+    exp: Path,
+    cuts: Path,
+    overrides: tuple[str, ...],
+    out: Path | None,
+    graph: Path | None,
+    method: str,
+    no_lattices: bool,
+    jobs: int | None,
+    device: str | None,
+    config_path: Path | None,
+) -> None:
+    """Decode the manifest CUTS with the model in EXP; write hyps.jsonl and the lattices."""
+    if (graph is None) != (method == "greedy"):
+        raise click.UsageError("--method greedy and --graph exclude each other; the other methods need --graph")
+    from pyspeech.decoding.config import DEFAULT, load_decode_config
+    from pyspeech.decoding.run import WARNINGS, Decode
+    from pyspeech.decoding.run import decode as run
+
+    out = out or exp / "decode" / cuts.name.partition(".")[0]
+    config = load_decode_config(config_path or DEFAULT, overrides)
+    summary = run(Decode(exp, cuts, graph, method, config, not no_lattices, device, jobs), out)  # type: ignore[arg-type]
+    warned = f", {summary['warnings']} warnings in {out / WARNINGS}" if summary["warnings"] else ""
+    click.echo(
+        f"{out}: {summary['utterances']} utterances, {summary['seconds']:.0f} s of audio in "
+        f"{summary['wall_seconds']:.1f} s{warned}"
+    )

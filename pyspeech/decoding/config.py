@@ -1,0 +1,48 @@
+"""The settings of a decode."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import Field
+
+from pyspeech.config import SHARED_CONF, Section, check_config, read_yaml
+from pyspeech.errors import UserError
+
+Method = Literal["greedy", "one-best", "nbest"]
+DEFAULT = SHARED_CONF / "decode.yaml"
+
+
+class DecodeConfig(Section):
+    """Search over HLG and the lattices that are kept. Beams are differences of natural logarithms."""
+
+    acoustic_scale: float = Field(gt=0)  # of the log-probabilities, in search and in scores
+    search_beam: float = Field(gt=0)
+    output_beam: float = Field(gt=0)
+    min_active_states: int = Field(ge=0)
+    max_active_states: int = Field(gt=0)
+    max_lattice_arcs: int = Field(gt=0)
+    batch_seconds: float = Field(gt=0)
+    nbest: int = Field(gt=0)
+
+
+def load_decode_config(path: Path = DEFAULT, overrides: Sequence[str] = ()) -> DecodeConfig:
+    """Read the section ``decode`` of a YAML file and apply ``decode.key=value`` words.
+
+    Raises:
+        UserError: unreadable YAML, an unknown key (with the nearest name) or a value out of range.
+    """
+    values = read_yaml(path)
+    if not isinstance(values.get("decode"), dict):
+        raise UserError(f"{path}: no section 'decode'; found {', '.join(values) or 'nothing'}")
+    section = dict(values["decode"])
+    for word in overrides:
+        key, equals, text = word.partition("=")
+        if not equals or not key.startswith("decode."):
+            raise UserError(f"'{word}' is not an override; write decode.key=value, e.g. decode.search_beam=15")
+        try:
+            section[key.removeprefix("decode.")] = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise UserError(f"the value of '{word}' is not valid YAML: {' '.join(str(error).split())}") from error
+    return check_config(DecodeConfig, section, f"{path}: decode")

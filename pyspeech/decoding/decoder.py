@@ -1,0 +1,169 @@
+"""A decoder: the trained network and, unless greedy, a graph; batches in, hypotheses and lattices out."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pyspeech.data.batches import Batch
+from pyspeech.decoding.config import DecodeConfig, Method
+from pyspeech.decoding.greedy import BestTokens, best_tokens
+from pyspeech.decoding.hypothesis import Clock, Hypothesis, candidate_json, from_best_tokens, from_lattice
+from pyspeech.decoding.lattice import Lattice, linear_lattice
+from pyspeech.decoding.nbest import n_best
+from pyspeech.errors import MissingPackage, UserError
+from pyspeech.files import digest
+from pyspeech.tasks.recognition import Recogniser, load_recogniser
+
+if TYPE_CHECKING:
+    from pyspeech.decoding.search import Found
+
+NO_TOKENS = BestTokens(np.zeros(0, np.int32), np.zeros(0, np.float32))
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What makes a decoder; small, so that every process can load its own.
+
+    Args:
+        device: A name that torch knows.
+        graph: Folder of ``pyspeech graph``; None exactly for the method ``greedy``.
+    """
+
+    exp: Path
+    graph: Path | None
+    method: Method
+    device: str
+    config: DecodeConfig
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """One utterance: its line of ``hyps.jsonl``, its lattice unless greedy, and what went wrong on the way."""
+
+    line: Mapping[str, Any]
+    lattice: Lattice | None
+    problems: tuple[str, ...]
+
+
+class Decoder:
+    """Decodes batches.
+
+    Raises:
+        UserError: the experiment or the graph is missing or damaged, or they were made for different tokens.
+        MissingPackage: a graph is to be searched and k2 is not installed.
+    """
+
+    def __init__(self, setup: Setup) -> None:
+        self.setup = setup
+        self.recogniser: Recogniser = load_recogniser(setup.exp, setup.device)
+        self.frame_seconds = frame_seconds(self.recogniser)
+        self.words: tuple[str, ...] = ()
+        self._search = None
+        if setup.graph is not None:
+            from pyspeech.decoding.search import GraphSearch
+            from pyspeech.graph.compose import load_graph
+
+            graph = load_graph(setup.graph, setup.device)
+            _check_symbols(self.recogniser.tokens.symbols, graph.symbols_digest, setup)
+            self.words = graph.words
+            self._search = GraphSearch(graph.fsa, setup.config)
+
+    def __call__(self, batch: Batch, seconds: Mapping[str, float]) -> Iterator[Decoded]:
+        """Decode every utterance, in order; ``seconds`` gives the duration of each cut."""
+        log_probs_BTV, lengths = self._log_probs(batch)
+        best = best_tokens(log_probs_BTV, lengths)
+        finite = [bool(np.isfinite(each.log_probs).all()) for each in best]
+        found = self._found(
+            [n for n, length in enumerate(lengths) if length and finite[n]], batch, log_probs_BTV, lengths
+        )
+        for n, id_ in enumerate(batch.ids):
+            clock = Clock(self.frame_seconds, seconds[id_])
+            if not finite[n]:
+                yield self._greedy(id_, NO_TOKENS, clock, ("the network's output is not finite",))
+            elif not lengths[n]:
+                yield self._greedy(id_, NO_TOKENS, clock, ("too short: the network gives no output frame",))
+            elif n in found:
+                yield self._from_search(id_, found[n], best[n], clock)
+            else:
+                yield self._greedy(id_, best[n], clock, ())
+
+    def _log_probs(self, batch: Batch) -> tuple[Tensor, list[int]]:
+        if not int(batch.lengths_B.max()):
+            return torch.zeros(len(batch.ids), 0, len(self.recogniser.tokens.symbols)), [0] * len(batch.ids)
+        with torch.no_grad():
+            log_probs_BTV, lengths_B = self.recogniser.model(
+                batch.features_BTF.to(self.setup.device), batch.lengths_B.to(self.setup.device)
+            )
+        return log_probs_BTV, lengths_B.tolist()
+
+    def _found(
+        self, rows: Sequence[int], batch: Batch, log_probs_BTV: Tensor, lengths: Sequence[int]
+    ) -> "dict[int, Found]":
+        if self._search is None or not rows:
+            return {}
+        ids = [batch.ids[n] for n in rows]
+        found = self._search(ids, log_probs_BTV[list(rows)], [lengths[n] for n in rows])
+        return dict(zip(rows, found, strict=True))
+
+    def _from_search(self, id_: str, found: "Found", best: BestTokens, clock: Clock) -> Decoded:
+        config, tokens = self.setup.config, self.recogniser.tokens
+        if found.lattice is None:
+            return self._greedy(id_, best, clock, (*found.problems, "the greedy words stand in"))
+        line = from_lattice(found.lattice, self.words, tokens, clock, config.acoustic_scale).as_json()
+        if self.setup.method == "nbest":
+            candidates = n_best(found.lattice, config.nbest, config.acoustic_scale)
+            line["nbest"] = [candidate_json(each, self.words) for each in candidates]
+        return Decoded(line, found.lattice, found.problems)
+
+    def _greedy(self, id_: str, best: BestTokens, clock: Clock, problems: tuple[str, ...]) -> Decoded:
+        tokens = self.recogniser.tokens
+        hypothesis = from_best_tokens(id_, best, tokens, clock, self.setup.config.acoustic_scale)
+        line = hypothesis.as_json()
+        if self.setup.method == "nbest":
+            line["nbest"] = [{name: line[name] for name in ("words", "acoustic", "graph")}]
+        lattice = None if self._search is None else self._stand_in(hypothesis, best)
+        return Decoded(line, lattice, problems)
+
+    def _stand_in(self, hypothesis: Hypothesis, best: BestTokens) -> Lattice:
+        """The greedy path as a lattice, with those of its words that the graph knows, each on a frame of its own."""
+        number = {word: id_ for id_, word in enumerate(self.words) if id_}
+        places = np.arange(len(hypothesis.words))
+        starts = np.array([round(each.start / self.frame_seconds) for each in hypothesis.word_times], np.int64)
+        starts = np.maximum.accumulate(starts - places) + places
+        starts = np.minimum(starts, len(best.tokens) - len(places) + places)
+        words = np.zeros(len(best.tokens), np.int32)
+        words[starts] = [number.get(word, 0) for word in hypothesis.words]
+        return linear_lattice(hypothesis.id, best.tokens, words, best.log_probs)
+
+
+def frame_seconds(recogniser: Recogniser) -> float:
+    """Seconds from one output frame of the network to the next."""
+    subsampling = recogniser.model.subsampling
+    assert isinstance(subsampling, int)
+    return recogniser.config.features.frame_shift_seconds * subsampling
+
+
+def k2_has_cuda(method: Method) -> bool:
+    """Whether k2 computes on GPUs.
+
+    Raises:
+        MissingPackage: it is not installed, or not for this Python.
+    """
+    try:
+        from pyspeech.decoding.search import HAS_CUDA
+    except ImportError as error:
+        raise MissingPackage("k2", f"--method {method}", "tools/install.sh, which makes the lane pypi") from error
+    return HAS_CUDA
+
+
+def _check_symbols(symbols: Sequence[str], graph_digest: str, setup: Setup) -> None:
+    if digest(list(symbols)) != graph_digest:
+        raise UserError(
+            f"{setup.graph} was made for other tokens than {setup.exp / 'lang'}, which the model was trained with; "
+            f"make the graph from {setup.exp / 'lang'}"
+        )

@@ -1,0 +1,129 @@
+"""What was recognised in one utterance: words with scores and times, one line of ``hyps.jsonl``."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pyspeech.decoding.greedy import BestTokens
+from pyspeech.decoding.lattice import Ints, Lattice, best_path
+from pyspeech.decoding.nbest import Candidate
+from pyspeech.decoding.times import token_runs, word_spans
+from pyspeech.lang.tokens import TokenSet
+
+SECONDS_DIGITS, SCORE_DIGITS = 3, 4
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A token or word and when it was said, in seconds from the start of the utterance."""
+
+    symbol: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """The words found in an utterance.
+
+    Args:
+        id: Identity of the cut.
+        words: In order; ``word_times`` has the same.
+        score: What search maximised: acoustic_scale * acoustic + graph.
+        acoustic, graph: Natural logarithms, unscaled.
+        seconds: Duration of the cut.
+    """
+
+    id: str
+    words: tuple[str, ...]
+    score: float
+    acoustic: float
+    graph: float
+    tokens: tuple[Timed, ...]
+    word_times: tuple[Timed, ...]
+    seconds: float
+
+    def as_json(self) -> dict[str, Any]:
+        """The fields of a line of ``hyps.jsonl``."""
+        return {
+            "id": self.id,
+            "words": self.words,
+            "score": round(self.score, SCORE_DIGITS),
+            "acoustic": round(self.acoustic, SCORE_DIGITS),
+            "graph": round(self.graph, SCORE_DIGITS),
+            "tokens": [{"token": each.symbol, "start": each.start, "end": each.end} for each in self.tokens],
+            "word_times": [{"word": each.symbol, "start": each.start, "end": each.end} for each in self.word_times],
+            "seconds": self.seconds,
+        }
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Turns output frames into seconds that lie within the utterance."""
+
+    frame_seconds: float
+    seconds: float
+
+    def __call__(self, frame: int) -> float:
+        return round(min(frame * self.frame_seconds, self.seconds), SECONDS_DIGITS)
+
+
+def from_lattice(
+    lattice: Lattice, words: Sequence[str], tokens: TokenSet, clock: Clock, acoustic_scale: float
+) -> Hypothesis:
+    """The best path of a lattice; ``words`` are the symbols of its words by id."""
+    path = best_path(lattice, acoustic_scale)
+    acoustic, graph = (float(each[path].sum(dtype=np.float64)) for each in (lattice.acoustic, lattice.graph))
+    in_frame, with_word = path[lattice.token[path] >= 0], path[lattice.word[path] > 0]
+    said = [words[id_] for id_ in lattice.word[with_word].tolist()]
+    timed, word_times = _timed(lattice.token[in_frame], said, lattice.frame[with_word].tolist(), tokens, clock)
+    return Hypothesis(
+        id=lattice.id,
+        words=tuple(said),
+        score=acoustic_scale * acoustic + graph,
+        acoustic=acoustic,
+        graph=graph,
+        tokens=timed,
+        word_times=word_times,
+        seconds=clock.seconds,
+    )
+
+
+def from_best_tokens(id_: str, best: BestTokens, tokens: TokenSet, clock: Clock, acoustic_scale: float) -> Hypothesis:
+    """The words that the best tokens of all frames spell."""
+    said = tokens.decode([run.token for run in token_runs(best.tokens)])
+    timed, word_times = _timed(best.tokens, said, None, tokens, clock)
+    acoustic = float(best.log_probs.sum(dtype=np.float64))
+    return Hypothesis(
+        id=id_,
+        words=tuple(said),
+        score=acoustic_scale * acoustic,
+        acoustic=acoustic,
+        graph=0.0,
+        tokens=timed,
+        word_times=word_times,
+        seconds=clock.seconds,
+    )
+
+
+def candidate_json(candidate: Candidate, words: Sequence[str]) -> Mapping[str, Any]:
+    """One entry of ``nbest`` in a line of ``hyps.jsonl``."""
+    return {
+        "words": [words[id_] for id_ in candidate.words],
+        "acoustic": round(candidate.acoustic, SCORE_DIGITS),
+        "graph": round(candidate.graph, SCORE_DIGITS),
+    }
+
+
+def _timed(
+    tokens_T: Ints, words: Sequence[str], word_frames: Sequence[int] | None, tokens: TokenSet, clock: Clock
+) -> tuple[tuple[Timed, ...], tuple[Timed, ...]]:
+    runs = token_runs(tokens_T)
+    timed = tuple(Timed(tokens.symbols[run.token], clock(run.start), clock(run.end)) for run in runs)
+    word_times = []
+    for word, (first, end) in zip(words, word_spans(tokens, words, runs, word_frames), strict=True):
+        start_time = timed[first].start if first < len(timed) else clock(len(tokens_T))
+        word_times.append(Timed(word, start_time, timed[end - 1].end if end > first else start_time))
+    return timed, tuple(word_times)

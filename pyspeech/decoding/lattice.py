@@ -1,0 +1,154 @@
+"""The lattice of an utterance as plain arrays, and what is computed on it: best path, pruning.
+
+Readable anywhere: this module, like ``archive`` and ``nbest`` beside it, imports neither torch nor k2.
+"""
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int32]
+Floats = npt.NDArray[np.float32]
+Scores = npt.NDArray[np.float64]
+ARC_FIELDS = ("source", "target", "token", "word", "acoustic", "graph", "frame")
+NO_FRAME = -1  # the token of an arc that consumes no frame
+EXACT = 2.0**20  # sums up to 2 ** 32 of multiples of its inverse are exact in float64
+
+
+@dataclass(frozen=True, eq=False)
+class Lattice:
+    """The likely paths through an utterance. State 0 is the start and the highest state the only final one.
+
+    Arcs are sorted by source and lead from a lower to a higher state; every arc lies on a path from start to end.
+
+    Args:
+        id: Identity of the cut.
+        source, target: States, int32 [A].
+        token: What the network saw in the frame: int32 [A], 0 for the blank, -1 where an arc consumes no frame (final
+            arcs, and the further words of an arc that had several).
+        word: int32 [A], 0 for none.
+        acoustic, graph: Natural logarithms, unscaled, float32 [A].
+        frame: Output frame of the network at which the arc starts, int32 [A].
+        num_frames: Output frames of the utterance; every path consumes so many.
+    """
+
+    id: str
+    source: Ints
+    target: Ints
+    token: Ints
+    word: Ints
+    acoustic: Floats
+    graph: Floats
+    frame: Ints
+    num_frames: int
+
+    @property
+    def num_arcs(self) -> int:
+        """Number of arcs."""
+        return len(self.source)
+
+    @property
+    def num_states(self) -> int:
+        """Number of states, the final one included."""
+        return int(self.target.max()) + 1
+
+    def scores(self, acoustic_scale: float) -> Scores:
+        """Score of each arc, float64 [A]: what search adds up."""
+        return acoustic_scale * self.acoustic.astype(np.float64) + self.graph
+
+
+def linear_lattice(id_: str, tokens: Ints, words: Ints, acoustic: Floats) -> Lattice:
+    """Return the lattice of one path: a token in every frame, [T], and where a word starts its id, else 0, [T]."""
+    num_frames = len(tokens)
+    states = np.arange(num_frames + 1, dtype=np.int32)
+    return Lattice(
+        id=id_,
+        source=states,
+        target=states + 1,
+        token=np.append(tokens, NO_FRAME).astype(np.int32),
+        word=np.append(words, 0).astype(np.int32),
+        acoustic=np.append(acoustic, 0).astype(np.float32),
+        graph=np.zeros(num_frames + 1, np.float32),
+        frame=states,
+        num_frames=num_frames,
+    )
+
+
+def best_path(lattice: Lattice, acoustic_scale: float) -> Ints:
+    """Return the arcs of the path with the highest score, from start to end."""
+    score = lattice.scores(acoustic_scale)
+    onward = score + scores_to_end(lattice, score)[lattice.target]
+    first = first_arcs(lattice)
+    arcs, state, final = [], 0, lattice.num_states - 1
+    while state != final:
+        arc = first[state] + int(onward[first[state] : first[state + 1]].argmax())
+        arcs.append(arc)
+        state = int(lattice.target[arc])
+    return np.array(arcs, np.int32)
+
+
+def scores_to_end(lattice: Lattice, score: Scores) -> Scores:
+    """Score of the best path from each state to the end, float64 [S]."""
+    best = np.full(lattice.num_states, -np.inf)
+    best[-1] = 0
+    for step in reversed(_steps(lattice)):
+        np.maximum.at(best, lattice.source[step], score[step] + best[lattice.target[step]])
+    return best
+
+
+def first_arcs(lattice: Lattice) -> list[int]:
+    """Where the arcs of each state start among all, [S + 1]."""
+    first: list[int] = np.searchsorted(lattice.source, np.arange(lattice.num_states + 1)).tolist()
+    return first
+
+
+def reordered(lattice: Lattice, arcs: npt.NDArray[np.intp]) -> Lattice:
+    """Return the lattice with these of its arcs alone, in their order."""
+    return replace(lattice, **{name: getattr(lattice, name)[arcs] for name in ARC_FIELDS})
+
+
+def prune(lattice: Lattice, beam: float, max_arcs: int, acoustic_scale: float) -> Lattice:
+    """Keep the arcs that lie on a path whose score is within ``beam`` of the best.
+
+    Where these are more than ``max_arcs``, keep fewer: the best, and in any case one best path. Arcs that lie on no
+    path from start to end may be given, and go.
+    """
+    # Multiples of a power of two add up exactly in any order, so the arcs of one path get one and the same value
+    # and are kept or left together: a path without one of its arcs would lead nowhere.
+    score = np.round(lattice.scores(acoustic_scale) * EXACT) / EXACT
+    to_end = scores_to_end(lattice, score)
+    through = _scores_from_start(lattice, score)[lattice.source] + score + to_end[lattice.target]
+    keep = np.isfinite(through) & (through >= to_end[0] - beam)
+    if keep.sum() > max_arcs:
+        keep = through > np.partition(through, -max_arcs - 1)[-max_arcs - 1]
+        keep[best_path(lattice, acoustic_scale)] = True
+    return lattice if keep.all() else _select(lattice, np.flatnonzero(keep))
+
+
+def _scores_from_start(lattice: Lattice, score: Scores) -> Scores:
+    best = np.full(lattice.num_states, -np.inf)
+    best[0] = 0
+    for step in _steps(lattice):
+        np.maximum.at(best, lattice.target[step], best[lattice.source[step]] + score[step])
+    return best
+
+
+def _steps(lattice: Lattice) -> list[slice]:
+    """Part the arcs into runs such that no path has two arcs of one run: what numpy may compute at once."""
+    firsts = np.flatnonzero(np.diff(lattice.source, prepend=-1))
+    lowest = np.minimum.reduceat(lattice.target, firsts)
+    bounds, reach = [0], lattice.num_states
+    for state, first, low in zip(lattice.source[firsts].tolist(), firsts.tolist(), lowest.tolist(), strict=True):
+        if state >= reach:
+            bounds.append(first)
+            reach = low
+        reach = min(reach, low)
+    return [slice(*ends) for ends in pairwise([*bounds, lattice.num_arcs])]
+
+
+def _select(lattice: Lattice, arcs: npt.NDArray[np.intp]) -> Lattice:
+    states = np.union1d(lattice.source[arcs], lattice.target[arcs])
+    source, target = (np.searchsorted(states, ends).astype(np.int32) for ends in (lattice.source, lattice.target))
+    return reordered(replace(lattice, source=source, target=target), arcs)

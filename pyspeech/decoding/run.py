@@ -1,0 +1,238 @@
+"""Decode a manifest into a folder, by one process or several: all utterances, in the manifest's order, or nothing."""
+
+import gzip
+import json
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any, TextIO
+
+from tqdm import tqdm
+
+from pyspeech.data.batches import inference_batches
+from pyspeech.data.transcripts import Transcript, read_transcripts
+from pyspeech.decoding.archive import ShardWriter, adopt_shards, finish_archive
+from pyspeech.decoding.config import DecodeConfig, Method
+from pyspeech.decoding.decoder import Decoded, Decoder, Setup, frame_seconds, k2_has_cuda
+from pyspeech.decoding.processes import map_in_processes
+from pyspeech.errors import UserError
+from pyspeech.files import complete, digest, refuse_others, write_json
+from pyspeech.tasks.recognition import load_recogniser
+from pyspeech.training.device import choose_device
+from pyspeech.training.threads import physical_cores
+
+HYPOTHESES, WARNINGS, SUMMARY, LATTICES = "hyps.jsonl", "decode_warnings.jsonl", "decode.json", "lattices"
+FILES = frozenset({HYPOTHESES, WARNINGS, SUMMARY, LATTICES, "score"})
+LITTLE_SECONDS = 600.0  # of audio: decoded before further processes have started, which takes 2 to 3 seconds
+SHARES_PER_JOB = 4  # so that no process waits long for the last
+MAX_SHARE_SECONDS = 1800.0
+
+
+@dataclass(frozen=True)
+class Decode:
+    """What to decode and how.
+
+    Args:
+        graph: None exactly for the method ``greedy``.
+        device: None for a GPU that works, else the CPU.
+        jobs: Processes; None for one per core, or one where the audio is little or a GPU works.
+    """
+
+    exp: Path
+    cuts: Path
+    graph: Path | None
+    method: Method
+    config: DecodeConfig
+    keep_lattices: bool = True
+    device: str | None = None
+    jobs: int | None = None
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What was decoded; counts add."""
+
+    utterances: int = 0
+    seconds: float = 0.0
+    warnings: int = 0
+    lattice_arcs: int = 0
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(
+            self.utterances + other.utterances,
+            self.seconds + other.seconds,
+            self.warnings + other.warnings,
+            self.lattice_arcs + other.lattice_arcs,
+        )
+
+
+@dataclass(frozen=True)
+class Share:
+    """Part of a manifest, and the folder that its results go to."""
+
+    cuts: Path
+    folder: Path
+
+
+def decode(job: Decode, out: Path) -> dict[str, Any]:
+    """Decode every utterance of ``job.cuts``, write the folder ``out``, and return its summary (``decode.json``).
+
+    Raises:
+        UserError: something given is missing, damaged or does not fit the rest, or a process died.
+        MissingPackage: a graph is to be searched and k2 is not installed.
+    """
+    started = time.monotonic()
+    _loaded.cache_clear()  # the same folders may hold another model now
+    refuse_others(out, FILES, "a decode")
+    setup = Setup(job.exp, job.graph, job.method, _device(job), job.config)
+    recogniser = load_recogniser(job.exp, "cpu")  # what is wrong with it shows before any work is done
+    words = _words(job.graph)
+    total = _count(job.cuts)
+    jobs = job.jobs or (1 if setup.device != "cpu" or total.seconds < LITTLE_SECONDS else physical_cores())
+    with complete(out) as folder:
+        shares = _write_shares(job.cuts, folder / "shares", _share_seconds(total, jobs, job.config))
+        work = partial(_decode_share, setup, job.keep_lattices and job.graph is not None)
+        results = map_in_processes(work, shares, jobs) if jobs > 1 else map(work, shares)
+        with tqdm(total=round(total.seconds), desc="decode", unit="s audio", dynamic_ncols=True, disable=None) as bar:
+            counts = _merge(shares, results, folder, bar)
+        shutil.rmtree(folder / "shares")
+        if job.keep_lattices and job.graph is not None:
+            finish_archive(folder / LATTICES, recogniser.tokens.symbols, words, frame_seconds(recogniser))
+        summary = _summary(job, setup, jobs, counts, time.monotonic() - started)
+        summary["frame_seconds"] = frame_seconds(recogniser)
+        summary["lattice_bytes"] = sum(path.stat().st_size for path in (folder / LATTICES).glob("*"))
+        write_json(folder / SUMMARY, summary)
+    return summary
+
+
+def _device(job: Decode) -> str:
+    device = str(choose_device(job.device))
+    if job.graph is None:
+        return device
+    has_cuda = k2_has_cuda(job.method)
+    if device != "cpu" and not has_cuda:
+        if job.device is not None:
+            raise UserError(
+                f"this k2 is built without CUDA; choose --device cpu, not {job.device}, or see: pyspeech env"
+            )
+        return "cpu"
+    return device
+
+
+def _words(graph: Path | None) -> tuple[str, ...]:
+    if graph is None:
+        return ()
+    from pyspeech.graph.compose import read_words  # needs k2
+
+    return read_words(graph)
+
+
+def _count(cuts: Path) -> Counts:
+    total = Counts()
+    for transcript in read_transcripts(cuts):
+        total += Counts(1, transcript.seconds)
+    if not total.utterances:
+        raise UserError(f"{cuts} holds no utterance; check the split, or run the stage that makes it")
+    return total
+
+
+def _share_seconds(total: Counts, jobs: int, config: DecodeConfig) -> float:
+    least = config.batch_seconds if jobs == 1 else 0.0
+    return min(max(total.seconds / (SHARES_PER_JOB * jobs), least), MAX_SHARE_SECONDS)
+
+
+def _write_shares(cuts: Path, folder: Path, seconds: float) -> list[Share]:
+    """Cut a manifest into parts of about so many seconds, line by line."""
+    folder.mkdir(parents=True)
+    shares: list[Share] = []
+    with gzip.open(cuts, "rb") if cuts.suffix == ".gz" else cuts.open("rb") as stream:
+        pairs = zip(read_transcripts(cuts), filter(bytes.strip, stream), strict=True)
+        while part := list(_take(pairs, seconds)):
+            shares.append(Share(folder / f"{len(shares)}.jsonl", folder / str(len(shares))))
+            shares[-1].cuts.write_bytes(b"".join(part))
+    return shares
+
+
+def _take(pairs: Iterator[tuple[Transcript, bytes]], seconds: float) -> Iterator[bytes]:
+    taken = 0.0
+    for transcript, line in pairs:
+        yield line.rstrip() + b"\n"
+        taken += transcript.seconds
+        if taken >= seconds:
+            return
+
+
+_loaded = lru_cache(maxsize=1)(Decoder)  # of a process that decodes many shares
+
+
+def _decode_share(setup: Setup, keep_lattices: bool, share: Share) -> Counts:
+    try:
+        decoder = _loaded(setup)
+        seconds = {transcript.id: transcript.seconds for transcript in read_transcripts(share.cuts)}
+        batches = inference_batches(share.cuts, decoder.recogniser.config.features, setup.config.batch_seconds)
+        decoded = (each for batch in batches for each in decoder(batch, seconds))
+        return _write(decoded, share.folder, keep_lattices)
+    except UserError as error:
+        # A MissingPackage, made from several arguments, would not survive the way to another process.
+        raise UserError(str(error)) from error
+
+
+def _write(decoded: Iterable[Decoded], folder: Path, keep_lattices: bool) -> Counts:
+    folder.mkdir()
+    counts = Counts()
+    with ExitStack() as stack:
+        hypotheses, warnings = (
+            stack.enter_context((folder / name).open("w", encoding="utf-8")) for name in (HYPOTHESES, WARNINGS)
+        )
+        archive = stack.enter_context(ShardWriter(folder / LATTICES)) if keep_lattices else None
+        for each in decoded:
+            _write_line(hypotheses, each.line)
+            for problem in each.problems:
+                _write_line(warnings, {"id": each.line["id"], "problem": problem})
+            counts += Counts(1, each.line["seconds"], len(each.problems))
+            if archive is not None and each.lattice is not None:
+                archive.write(each.lattice)
+                counts += Counts(lattice_arcs=each.lattice.num_arcs)
+    return counts
+
+
+def _write_line(stream: TextIO, value: Mapping[str, Any]) -> None:
+    stream.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def _merge(shares: Sequence[Share], results: Iterator[Counts], folder: Path, bar: "tqdm[Any]") -> Counts:
+    """Put the results of the shares one behind the other, in order, as they come."""
+    total = Counts()
+    with ExitStack() as stack:
+        streams = {name: stack.enter_context((folder / name).open("wb")) for name in (HYPOTHESES, WARNINGS)}
+        for share, counts in zip(shares, results, strict=True):
+            for name, stream in streams.items():
+                with (share.folder / name).open("rb") as part:
+                    shutil.copyfileobj(part, stream)
+            if (share.folder / LATTICES).exists():
+                adopt_shards(share.folder / LATTICES, folder / LATTICES)
+            shutil.rmtree(share.folder)
+            total += counts
+            bar.update(round(total.seconds) - bar.n)
+    return total
+
+
+def _summary(job: Decode, setup: Setup, jobs: int, counts: Counts, wall_seconds: float) -> dict[str, Any]:
+    return {
+        "exp": str(job.exp),
+        "cuts": str(job.cuts),
+        "graph": None if job.graph is None else str(job.graph),
+        "method": job.method,
+        "settings": job.config.model_dump(mode="json"),
+        "model_digest": digest(job.exp / "model.safetensors"),
+        "graph_digest": None if job.graph is None else digest(job.graph / "graph.safetensors", job.graph / "words.txt"),
+        **asdict(replace(counts, seconds=round(counts.seconds, 3))),
+        "device": setup.device,
+        "jobs": jobs,
+        "wall_seconds": round(wall_seconds, 2),
+        "real_time_factor": round(wall_seconds / counts.seconds, 5) if counts.seconds else None,
+    }

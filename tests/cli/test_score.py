@@ -1,0 +1,65 @@
+import json
+import re
+import subprocess
+import sys
+import time
+
+import pytest
+from click.testing import CliRunner
+
+from pyspeech.cli.score import score
+from pyspeech.errors import UserError
+
+CUTS = [("u1", "ONE TWO"), ("u2", "THREE FOUR"), ("u3", "FIVE SIX")]
+
+
+@pytest.fixture
+def decode(tmp_path):
+    folder = tmp_path / "decode"
+    folder.mkdir()
+    write_lines(
+        tmp_path / "test.jsonl",
+        [{"id": name, "duration": 1.0, "supervisions": [{"text": text, "speaker": "ann"}]} for name, text in CUTS],
+    )
+    write_lines(folder / "hyps.jsonl", [{"id": "u1", "words": ["ONE", "TWO"]}, {"id": "u2", "words": ["FOUR"]}])
+    return folder
+
+
+def write_lines(path, values):
+    path.write_text("".join(json.dumps(value) + "\n" for value in values))
+
+
+def run(*words):
+    return CliRunner().invoke(score, [str(word) for word in words], catch_exceptions=False)
+
+
+def test_the_last_line_is_the_figure_and_missing_ids_go_to_stderr(decode):
+    done = run("wer", decode.parent / "test.jsonl", decode)
+    assert done.exit_code == 0
+    last = done.stdout.splitlines()[-1]
+    number = r"\d+\.\d"
+    assert re.fullmatch(rf"%WER 50\.00 \[ 3 / 6, 0 ins, 3 del, 0 sub \] 95% \[ {number}, {number} \] {decode}", last)
+    assert done.stderr == "warning: no hypothesis, counted as deletions (1): u3\n"
+    assert (decode / "score/score.json").exists()
+
+
+def test_a_hypothesis_of_another_set_writes_nothing(decode):
+    write_lines(decode / "hyps.jsonl", [{"id": "x9", "words": ["ONE"]}])
+    with pytest.raises(UserError, match="x9"):
+        run("wer", decode.parent / "test.jsonl", decode)
+    assert [path.name for path in decode.iterdir()] == ["hyps.jsonl"]
+
+
+def test_the_program_prints_one_error_line_and_answers_quickly(decode):
+    start = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "pyspeech", "score", "wer", decode.parent / "no.jsonl.gz", decode],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert time.monotonic() - start < 5  # takes 0.3 s; torch alone would take as long as this on a busy machine
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: no manifest at ")
+    assert done.stderr.count("\n") == 1

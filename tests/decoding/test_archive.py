@@ -1,0 +1,144 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pyspeech.decoding import archive
+from pyspeech.decoding.archive import LatticeArchive, ShardWriter, adopt_shards, finish_archive
+from pyspeech.decoding.lattice import linear_lattice
+from pyspeech.errors import UserError
+from tests.lattices import random_lattice, same
+
+TOKENS, WORDS = ("<blk>", "a", "b"), ("<eps>", "ONE", "TWO", "ÉTÉ")
+
+
+def write(folder, lattices):
+    with ShardWriter(folder) as writer:
+        for lattice in lattices:
+            writer.write(lattice)
+    finish_archive(folder, TOKENS, WORDS, 0.03)
+    return LatticeArchive(folder)
+
+
+@pytest.fixture
+def lattices():
+    empty = linear_lattice("empty", *(np.zeros(0, np.int32),) * 2, np.zeros(0, np.float32))
+    return [random_lattice(seed, num_frames=5 + seed, id_=f"utt-{seed}") for seed in range(7)] + [empty]
+
+
+@pytest.fixture
+def small_shards(monkeypatch):
+    monkeypatch.setattr(archive, "SHARD_ARCS", 40)
+
+
+def test_what_was_written_is_read_in_order(tmp_path, lattices, small_shards):
+    stored = write(tmp_path / "lattices", lattices)
+    assert len(list((tmp_path / "lattices").glob("*.npz"))) > 2
+    assert all(same(*pair) for pair in zip(stored, lattices, strict=True))
+    assert (stored.tokens, stored.words, stored.frame_seconds) == (TOKENS, WORDS, 0.03)
+
+
+def test_a_lattice_is_found_by_its_id(tmp_path, lattices, small_shards):
+    stored = write(tmp_path / "lattices", lattices)
+    for lattice in reversed(lattices):
+        assert same(stored[lattice.id], lattice)
+    with pytest.raises(UserError, match="no lattice of 'other'"):
+        stored["other"]
+
+
+@given(st.integers(0, 10_000), st.integers(1, 4), st.integers(0, 2**31 - 1))
+def test_any_lattice_survives_storage(seed, count, word):
+    written = [random_lattice(seed + n, id_=str(n)) for n in range(count)]
+    written[0].word[0] = word
+    decoded = archive._decode(archive._encode(written))
+    assert all(same(archive._cut_out(decoded, n), lattice) for n, lattice in enumerate(written))
+
+
+def test_shards_of_several_writers_follow_one_another(tmp_path, lattices, small_shards):
+    for number, part in enumerate((lattices[:3], [], lattices[3:])):
+        with ShardWriter(tmp_path / str(number)) as writer:
+            for lattice in part:
+                writer.write(lattice)
+        adopt_shards(tmp_path / str(number), tmp_path / "all")
+    finish_archive(tmp_path / "all", TOKENS, WORDS, 0.03)
+    assert all(same(*pair) for pair in zip(LatticeArchive(tmp_path / "all"), lattices, strict=True))
+
+
+def test_an_archive_is_smaller_than_the_plain_arrays(tmp_path):
+    written = [random_lattice(seed, num_frames=200, width=8, id_=str(seed)) for seed in range(5)]
+    write(tmp_path / "lattices", written)
+    plain = {name: np.concatenate([getattr(each, name) for each in written]) for name in archive.ARC_FIELDS}
+    np.savez_compressed(tmp_path / "plain.npz", **plain)
+    assert (tmp_path / "lattices" / "0.npz").stat().st_size < 0.9 * (tmp_path / "plain.npz").stat().st_size
+
+
+@pytest.mark.parametrize("by_id", [True, False])
+def test_a_shard_cut_short_is_named(tmp_path, lattices, by_id):
+    stored = write(tmp_path / "lattices", lattices)
+    shard = tmp_path / "lattices" / "0.npz"
+    shard.write_bytes(shard.read_bytes()[:-200])
+    with pytest.raises(UserError, match=r"0\.npz is damaged .*decode again"):
+        _ = stored["empty"] if by_id else list(stored)
+
+
+def test_every_damaged_byte_of_a_score_is_noticed(tmp_path, lattices):
+    stored = write(tmp_path / "lattices", lattices)
+    shard = tmp_path / "lattices" / "0.npz"
+    whole = shard.read_bytes()
+    start = whole.index(b"acoustic.npy") + 40
+    for place in range(start, start + 200, 20):
+        shard.write_bytes(whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :])
+        with pytest.raises(UserError, match="is damaged"):
+            list(stored)
+
+
+def test_a_missing_shard_is_named(tmp_path, lattices, small_shards):
+    stored = write(tmp_path / "lattices", lattices)
+    (tmp_path / "lattices" / "1.npz").unlink()
+    with pytest.raises(UserError, match=r"no shard of lattices at .*1\.npz"):
+        list(stored)
+
+
+def test_arrays_of_different_lengths_are_refused(tmp_path, lattices):
+    stored = write(tmp_path / "lattices", lattices)
+    np.savez_compressed(tmp_path / "lattices" / "0.npz", **{**archive._encode(lattices), "word": np.zeros(3, np.int32)})
+    with pytest.raises(UserError, match="different lengths"):
+        list(stored)
+
+
+def test_pickled_arrays_are_not_loaded(tmp_path, lattices):
+    stored = write(tmp_path / "lattices", lattices)
+    np.savez_compressed(tmp_path / "lattices" / "0.npz", id=np.array([{}], dtype=object))
+    with pytest.raises(UserError, match="is damaged"):
+        list(stored)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"tokens": [], "words": []}'])
+def test_damaged_symbols_are_named(tmp_path, lattices, text):
+    write(tmp_path / "lattices", lattices)
+    (tmp_path / "lattices" / "symbols.json").write_text(text)
+    with pytest.raises(UserError, match=r"symbols\.json is damaged"):
+        LatticeArchive(tmp_path / "lattices")
+
+
+def test_a_folder_without_symbols_is_no_archive(tmp_path):
+    with pytest.raises(UserError, match="no lattice archive"):
+        LatticeArchive(tmp_path)
+
+
+def test_an_archive_is_read_without_torch_k2_and_lhotse(tmp_path, lattices):
+    write(tmp_path / "lattices", lattices)
+    code = (
+        "import json, sys\nfrom pathlib import Path\nfrom pyspeech.decoding.archive import LatticeArchive\n"
+        "stored = LatticeArchive(Path(sys.argv[1]))\n"
+        "print(json.dumps([[each.id for each in stored], stored['utt-2'].num_arcs, "
+        "sorted({'torch', 'k2', 'lhotse'} & set(sys.modules))]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "lattices")], capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stdout) == [[each.id for each in lattices], lattices[2].num_arcs, []]

@@ -1,0 +1,141 @@
+import dataclasses
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from pyspeech.config import load_config
+from pyspeech.data.batches import Batch
+from pyspeech.decoding import decoder as decoder_module
+from pyspeech.decoding.config import load_decode_config
+from pyspeech.decoding.decoder import Decoder, Setup
+from pyspeech.errors import MissingPackage, UserError
+from pyspeech.lang.tokens import CharacterTokens
+from pyspeech.tasks.recognition import Recogniser
+from tests.experiments import save_tone_graph, save_untrained
+from tests.lattices import assert_well_formed
+from tests.tones import PITCHES
+
+TOKENS = CharacterTokens.from_words(PITCHES)
+SPACE, O, L, W = (TOKENS.symbols.index(symbol) for symbol in "▁OLW")  # noqa: E741
+LOW = [SPACE, 0, L, O, O, W, 0]
+
+
+@pytest.fixture
+def needs_k2():
+    pytest.importorskip("k2", reason="needs k2, which this lane does not have")
+
+
+class Fixed(torch.nn.Module):
+    """Answers with given log-probabilities, whatever the features."""
+
+    subsampling = 3
+
+    def __init__(self, log_probs_BTV, lengths):
+        super().__init__()
+        self.outputs = log_probs_BTV, torch.tensor(lengths)
+
+    def forward(self, features_BTF, lengths_B):
+        return self.outputs
+
+
+def sharp(*paths, confidence=10.0):
+    """Log-probabilities [B, T, V] that prefer these tokens."""
+    length = max(map(len, paths))
+    labels = torch.tensor([[*path, *[0] * (length - len(path))] for path in paths])
+    return (torch.nn.functional.one_hot(labels, len(TOKENS.symbols)) * confidence).log_softmax(2)
+
+
+@pytest.fixture
+def decode(tmp_path, monkeypatch):
+    save_untrained(tmp_path / "exp")
+
+    def decode_outputs(log_probs_BTV, lengths, method, **settings):
+        recogniser = Recogniser(load_config(tmp_path / "exp" / "config.yaml"), TOKENS, Fixed(log_probs_BTV, lengths))
+        monkeypatch.setattr(decoder_module, "load_recogniser", lambda *_: recogniser)
+        graph = None if method == "greedy" else tmp_path / "graph"
+        if graph and not graph.exists():
+            save_tone_graph(graph)
+        config = load_decode_config().model_copy(update=settings)
+        ids = tuple(f"utt-{n}" for n in range(len(lengths)))
+        batch = Batch(ids, torch.zeros(len(ids), 30, 24), torch.full((len(ids),), 30), ("",) * len(ids), 0.0)
+        return list(Decoder(Setup(tmp_path / "exp", graph, method, "cpu", config))(batch, dict.fromkeys(ids, 0.3)))
+
+    return decode_outputs
+
+
+@pytest.mark.parametrize("method", ["greedy", "one-best", "nbest"])
+def test_every_method_reads_clear_outputs(decode, method, request):
+    if method != "greedy":
+        request.getfixturevalue("needs_k2")
+    (found,) = decode(sharp(LOW), [7], method)
+    assert found.line["words"] == ("LOW",)
+    assert [each["token"] for each in found.line["tokens"]] == ["▁", "L", "O", "W"]
+    assert found.line["word_times"] == [{"word": "LOW", "start": 0.0, "end": 0.18}]
+    assert not found.problems
+    assert (found.lattice is None) == (method == "greedy")
+    assert ("nbest" in found.line) == (method == "nbest")
+    if method == "nbest":
+        best = found.line["nbest"][0]
+        assert best["words"] == ["LOW"]
+        assert (best["acoustic"], best["graph"]) == (found.line["acoustic"], found.line["graph"])
+
+
+def test_outputs_without_frames_or_finite_numbers_give_no_words_and_a_warning(decode, needs_k2):
+    log_probs_BTV = sharp(LOW, LOW, LOW)
+    log_probs_BTV[1, 2, 3] = float("nan")
+    for method in ("greedy", "one-best", "nbest"):
+        none, broken, whole = decode(log_probs_BTV, [0, 7, 7], method)
+        assert none.problems == ("too short: the network gives no output frame",)
+        assert broken.problems == ("the network's output is not finite",)
+        assert not whole.problems
+        assert [each.line["words"] for each in (none, broken, whole)] == [(), (), ("LOW",)]
+        if method != "greedy":
+            for each in (none, broken, whole):
+                assert_well_formed(each.lattice)
+
+
+def test_greedy_words_stand_in_where_search_finds_nothing(decode, needs_k2, monkeypatch):
+    from pyspeech.decoding import search
+
+    def fail(*_, **__):
+        raise RuntimeError("too much")
+
+    monkeypatch.setattr(search.k2, "intersect_dense_pruned", fail)
+    path = [SPACE, L, O, W, SPACE, O, 0]
+    (found,) = decode(sharp(path), [7], "nbest")
+    assert found.line["words"] == ("LOW", "O")
+    assert found.line["nbest"][0]["words"] == ("LOW", "O")
+    assert found.problems[-1] == "the greedy words stand in"
+    assert "search failed (too much)" in found.problems[0]
+    assert_well_formed(found.lattice)
+    assert found.lattice.token.tolist() == [*path, -1]
+    # The graph does not know the word O.
+    assert np.count_nonzero(found.lattice.word) == 1
+    assert found.lattice.id == "utt-0"
+
+
+def test_one_frame_is_enough(decode, needs_k2):
+    for method in ("greedy", "one-best"):
+        (found,) = decode(sharp([0]), [1], method)
+        assert found.line["words"] == ()
+
+
+def test_a_graph_for_other_tokens_is_refused(tmp_path, needs_k2):
+    save_untrained(tmp_path / "exp")
+    save_tone_graph(tmp_path / "graph", CharacterTokens.from_words([*PITCHES, "XYZ"]))
+    with pytest.raises(UserError, match=r"graph was made for other tokens than .*lang, which the model was trained"):
+        Decoder(Setup(tmp_path / "exp", tmp_path / "graph", "one-best", "cpu", load_decode_config()))
+
+
+def test_without_k2_the_error_says_how_to_get_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "k2", None)
+    monkeypatch.delitem(sys.modules, "pyspeech.decoding.search", raising=False)
+    with pytest.raises(MissingPackage, match=r"--method nbest needs the package k2.*lane pypi"):
+        decoder_module.k2_has_cuda("nbest")
+
+
+def test_a_setup_can_be_compared_and_kept():
+    setup = Setup(None, None, "greedy", "cpu", load_decode_config())
+    assert hash(setup) == hash(dataclasses.replace(setup))
