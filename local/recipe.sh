@@ -1,0 +1,194 @@
+# shellcheck shell=bash
+# Sourced by every recipes/*/run.sh: strict mode, options, stages, and the Python environment.
+#
+#   #!/usr/bin/env bash
+#   # What the recipe does (this block is its --help).
+#   . "$(dirname "$0")/../../local/recipe.sh"
+#
+#   corpus_dir=            # the unpacked corpus; else $PYSPEECH_CORPORA/NAME, else downloaded
+#   model=bilstm_ctc       # every NAME=VALUE line above parse_options is an option, its comment the help
+#   parse_options "$@"
+#   corpus=$(find_corpus NAME "$corpus_dir")
+#
+#   if stage 1 "Write the manifests"; then
+#     python prepare.py manifests "$corpus" data/manifests
+#   fi
+#
+# The recipe runs in its own folder. Names that start with recipe_ belong to this file.
+set -Eeuo pipefail
+
+recipe_caller=$PWD
+recipe_folder=$(cd "$(dirname "$0")" && pwd)
+recipe_script=$recipe_folder/$(basename "$0")
+recipe_project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+recipe_python='' recipe_child='' recipe_kept='' recipe_numbers='' recipe_running='' recipe_title='' recipe_ran=''
+stage=0 stop_stage=99
+cd "$recipe_folder"
+
+parse_options() {  # sets the variables that run.sh declares from --some-name VALUE or --some-name=VALUE
+  local recipe_names recipe_word recipe_name recipe_value
+  recipe_names="$(_declared | cut -d= -f1) stage stop_stage"
+  while (($#)); do
+    recipe_word=$1
+    [[ $recipe_word == --help || $recipe_word == -h ]] && { _usage; exit 0; }
+    recipe_name=${recipe_word%%=*} recipe_name=${recipe_name#--} recipe_name=${recipe_name//-/_}
+    [[ $recipe_word == --* && " ${recipe_names//$'\n'/ } " == *" $recipe_name "* ]] ||
+      _usage_error "unknown option $recipe_word; options:$(_option_names "$recipe_names")"
+    if [[ $recipe_word == *=* ]]; then
+      recipe_value=${recipe_word#*=}
+    else
+      [[ $# -gt 1 && $2 != --* ]] || _usage_error "option $recipe_word needs a value"
+      recipe_value=$2
+      shift
+    fi
+    shift
+    _set_option "$recipe_name" "$recipe_value"
+  done
+  # After the options, so that --help and a mistyped option answer before anything is installed.
+  _choose_python
+}
+
+stage() {  # if stage 3 "Train"; then ...; fi
+  _close_stage
+  [[ -z $recipe_numbers || $1 -gt ${recipe_numbers##* } ]] ||
+    _usage_error "$recipe_script: stage $1 stands below stage ${recipe_numbers##* }; number the stages upwards"
+  recipe_numbers="$recipe_numbers $1"
+  (($1 >= stage && $1 <= stop_stage)) || return 1
+  recipe_running=$1 recipe_title=$2 recipe_ran=yes SECONDS=0
+  # Nothing can be printed after kill -9, so the way back is printed before.
+  echo "$(date '+%F %T') Stage $1: $2  (resume with: $(_resume_command))" >&2
+}
+
+find_corpus() {  # NAME DIR: prints DIR (may be empty), else $PYSPEECH_CORPORA/NAME if it is there, else download/NAME
+  local recipe_found
+  if [[ -n $2 ]]; then
+    [[ -d $2 ]] || {
+      echo "error: no corpus at $2; give --corpus-dir the unpacked corpus, or leave it out to download" >&2
+      exit 1
+    }
+    echo "$2"
+    return
+  fi
+  recipe_found=$(_absolute "${PYSPEECH_CORPORA:-/nonexistent}/$1")
+  if [[ -d $recipe_found ]]; then echo "$recipe_found"; else echo "download/$1"; fi
+}
+
+python() { _run "$recipe_python" "$@"; }
+
+pyspeech() { _run "$recipe_python" -m pyspeech "$@"; }
+
+_run() {
+  # In the background, because bash holds back a signal until a foreground child ends. Such a child would
+  # ignore Ctrl-C and lose its input; trap and <&0 give both back.
+  (trap - INT; exec "$@") <&0 &
+  recipe_child=$!
+  local recipe_code=0
+  wait "$recipe_child" || recipe_code=$?
+  recipe_child=''
+  return "$recipe_code"
+}
+
+_declared() {  # the NAME=VALUE lines of run.sh above parse_options
+  sed -n -e '/^parse_options/q' -e '/^[a-z][a-z0-9_]*=/p' "$recipe_script" | grep -v -E '^(stage|stop_stage)=' || true
+}
+
+_option_names() {
+  local recipe_name
+  # shellcheck disable=SC2086  # a list of words
+  for recipe_name in $1; do printf ' --%s' "${recipe_name//_/-}"; done
+}
+
+_set_option() {
+  local recipe_option=--${1//_/-} recipe_new=$2
+  case $1 in
+    stage | stop_stage)
+      [[ $2 =~ ^[0-9]+$ ]] || _usage_error "$recipe_option needs a number, found '$2'"
+      recipe_new=$((10#$2))
+      ;;
+    *_dir)  # as the user typed it: from the folder the recipe was called in
+      [[ -z $2 ]] || recipe_new=$(_absolute "$2")
+      ;;
+  esac
+  if [[ ${!1} == true || ${!1} == false ]]; then
+    [[ $2 == true || $2 == false ]] || _usage_error "$recipe_option needs true or false, found '$2'"
+  fi
+  printf -v "$1" %s "$recipe_new"
+  [[ $1 == stage ]] || recipe_kept+=" $recipe_option $(printf %q "$2")"
+}
+
+_choose_python() {
+  local recipe_active=${VIRTUAL_ENV:-${CONDA_PREFIX:-}}
+  if [[ -n ${PYSPEECH_PYTHON:-} ]]; then
+    recipe_python=$(_absolute "$(cd "$recipe_caller" && type -P "$PYSPEECH_PYTHON")") ||
+      _usage_error "PYSPEECH_PYTHON is $PYSPEECH_PYTHON, which is not a program; unset it or give a Python"
+  elif [[ -n $recipe_active ]] && "$recipe_active/bin/python" -I -c "import pyspeech" 2>/dev/null; then
+    recipe_python=$recipe_active/bin/python
+  else
+    "$recipe_project/tools/install.sh" >&2
+    recipe_python=$recipe_project/.venv/bin/python
+  fi
+  export PATH="${recipe_python%/*}:$PATH"
+  export PYTHONPATH="$recipe_project${PYTHONPATH:+:$PYTHONPATH}"  # recipes run from the clone they stand in
+}
+
+_absolute() {
+  case $1 in
+    /*) echo "$1" ;;
+    ?*) echo "$recipe_caller/$1" ;;
+    *) return 1 ;;
+  esac
+}
+
+_resume_command() {
+  local recipe_called=$0
+  [[ $recipe_called == */* ]] || recipe_called=./$recipe_called
+  [[ -x $recipe_script ]] || printf 'bash '
+  printf '%q%s --stage %s' "$recipe_called" "$recipe_kept" "$recipe_running"
+}
+
+_usage() {
+  local recipe_line recipe_name recipe_comment
+  awk 'NR > 1 && !/^#/ {exit} NR > 1 {sub(/^# ?/, ""); print}' "$recipe_script"
+  printf '\nOptions:\n'
+  while read -r recipe_line; do
+    recipe_name=${recipe_line%%=*} recipe_comment=''
+    [[ $recipe_line == *" # "* ]] && recipe_comment="${recipe_line#* \# }; "
+    printf '  --%-18s %sdefault: %s\n' "${recipe_name//_/-}" "$recipe_comment" "${!recipe_name:-none}"
+  done < <(_declared)
+  printf '  --%-18s first stage to run; default: %s\n' stage "$stage"
+  printf '  --%-18s last stage to run; default: %s\n' stop-stage "$stop_stage"
+}
+
+_usage_error() {
+  echo "error: $1" >&2
+  recipe_running='' recipe_ran=yes
+  exit 2
+}
+
+_close_stage() {
+  [[ -z $recipe_running ]] || echo "Stage $recipe_running took $SECONDS s" >&2
+  recipe_running=''
+}
+
+_on_exit() {  # EXIT rather than ERR: it also sees an unset variable, an exit and a signal
+  local recipe_code=$1
+  if [[ $recipe_code != 0 && -n $recipe_running ]]; then
+    echo "Stage $recipe_running ($recipe_title) failed with code $recipe_code; resume with: $(_resume_command)" >&2
+  elif [[ $recipe_code == 0 && -z $recipe_ran && -n $recipe_numbers ]]; then
+    _usage_error "no stage from $stage to $stop_stage; this recipe has$recipe_numbers"
+  fi
+  # A recipe's last line is its score, so the last stage says nothing of its time.
+}
+
+_on_signal() {
+  trap '' TERM
+  if [[ -n $recipe_child ]]; then
+    [[ $1 == INT ]] || kill -s "$1" "$recipe_child" 2>/dev/null || true  # Ctrl-C has reached the child already
+    wait "$recipe_child" || true
+  fi
+  exit "$2"
+}
+
+trap '_on_exit $?' EXIT
+trap '_on_signal INT 130' INT
+trap '_on_signal TERM 143' TERM

@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# demo: voice commands with many rare names, spoken by espeak-ng; no download. TDNN-LSTM, phones, bigram HLG.
+# Voices and sentences of dev and test are not in train; some names occur in test alone.
+. "$(dirname "$0")/../../local/recognition.sh"
+
+model=tdnn_lstm    # conf/<model>.yaml
+corpus=$PWD/download/voices
+parse_options "$@"
+
+if stage 0 "Synthesise the corpus"; then download; fi
+if stage 1 "Write the manifests"; then manifests; fi
+if stage 2 "Compute the features"; then features; fi
+if stage 3 "Build the lexicon, the language model and the graph"; then
+  tokens phones --espeak en-us
+  graph --order 2 --held-out data/manifests/dev.jsonl.gz --held-out data/manifests/test.jsonl.gz --drop-held-out
+fi
+if stage 4 "Train"; then train; fi
+if stage 5 "Decode"; then decode; fi
+if stage 7 "Score"; then score; fi
