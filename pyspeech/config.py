@@ -112,12 +112,21 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
         UserError: unreadable YAML, an unknown key (with the nearest name) or a value out of range.
     """
     values = read_yaml(path)
+    apply_overrides(values, overrides, "section.key=value, e.g. training.epochs=10")
+    return check_config(Config, values, str(path))
+
+
+def apply_overrides(values: dict[str, Any], overrides: Sequence[str], form: str, prefix: str = "") -> None:
+    """Put ``section.key=value`` words, each beginning with ``prefix``, into nested dicts; ``form`` is for the error.
+
+    Raises:
+        UserError: a word of another form, or a value that is not YAML.
+    """
     for word in overrides:
         key, equals, text = word.partition("=")
-        if not equals:
-            raise UserError(f"'{word}' is not an override; write section.key=value, e.g. training.epochs=10")
+        if not equals or not key.startswith(prefix):
+            raise UserError(f"'{word}' is not an override; write {form}")
         _merge(values, _nested(key.split("."), _parse(text, word)))
-    return check_config(Config, values, str(path))
 
 
 def load_feature_config(path: Path) -> FeatureConfig:

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-import yaml
 from pydantic import Field
 
-from pyspeech.config import SHARED_CONF, Section, check_config, read_yaml
+from pyspeech.config import SHARED_CONF, Section, apply_overrides, check_config, read_yaml
 from pyspeech.errors import UserError
 
 Method = Literal["greedy", "one-best", "nbest"]
@@ -36,13 +35,5 @@ def load_decode_config(path: Path = DEFAULT, overrides: Sequence[str] = ()) -> D
     values = read_yaml(path)
     if not isinstance(values.get("decode"), dict):
         raise UserError(f"{path}: no section 'decode'; found {', '.join(values) or 'nothing'}")
-    section = dict(values["decode"])
-    for word in overrides:
-        key, equals, text = word.partition("=")
-        if not equals or not key.startswith("decode."):
-            raise UserError(f"'{word}' is not an override; write decode.key=value, e.g. decode.search_beam=15")
-        try:
-            section[key.removeprefix("decode.")] = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise UserError(f"the value of '{word}' is not valid YAML: {' '.join(str(error).split())}") from error
-    return check_config(DecodeConfig, section, f"{path}: decode")
+    apply_overrides(values, overrides, "decode.key=value, e.g. decode.search_beam=15", prefix="decode.")
+    return check_config(DecodeConfig, values["decode"], f"{path}: decode")

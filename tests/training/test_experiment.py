@@ -12,15 +12,8 @@ from pyspeech.lang.tokens import CharacterTokens
 from pyspeech.tasks.recognition import RecognitionTask, load_recogniser
 from pyspeech.training.checkpoint import read_tensors
 from pyspeech.training.experiment import Sources, run, training_data
-from tests.tones import PITCHES, RATE, tone_manifest
-
-YAML = f"""include: [fbank, augment, train, tdnn_lstm]
-features: {{sampling_rate: {RATE}, num_mel_bins: 24, high_hz: 0}}
-augment: {{speeds: [1.0], time_masks: 0, frequency_masks: 0}}
-batches: {{max_seconds: 6, buckets: 2, workers: 0}}
-model: {{tdnn_width: 32, lstm_width: 32, lstm_layers: 1, label_delay: 2, dropout: 0.1}}
-training: {{epochs: 12, learning_rate: 0.01, average_epochs: 2}}
-"""
+from tests.experiments import YAML
+from tests.tones import PITCHES, tone_manifest
 
 
 @pytest.fixture(scope="module")
