@@ -10,7 +10,13 @@ manifests() { python prepare.py manifests "$corpus" data/manifests; }
 
 features() { pyspeech features data/manifests/{train,dev,test}.jsonl.gz data/fbank --config "conf/$model.yaml" --perturb train; }
 
-tokens() { pyspeech lang data/lang --manifest data/manifests/train.jsonl.gz --tokens "$@"; }
+tokens() { # kind and options of pyspeech lang
+  local manifests=(--manifest data/manifests/train.jsonl.gz)
+  # A lexicon has to pronounce what dev measures training with. The graph's words are those of the language model still,
+  # and characters and pieces are learnt from train alone.
+  [[ $1 != phones ]] || manifests+=(--manifest data/manifests/dev.jsonl.gz)
+  pyspeech lang data/lang "${manifests[@]}" --tokens "$@"
+}
 
 graph() { # options of pyspeech lm train
   pyspeech lm train data/lm data/manifests/train.jsonl.gz "$@"
