@@ -17,11 +17,12 @@ PARTIAL = "partial."  # before the name of what is not complete yet
 def complete(path: Path) -> Iterator[Path]:
     """Yield a partial name beside ``path``, renamed to ``path`` when the block ends well.
 
-    The block may make a file or a folder under that name; it takes the place of an earlier one.
+    The block may make a file or a folder under that name; it takes the place of an earlier one, a file of a file only.
     When the block raises, what it wrote is removed and ``path`` is as it was before.
 
     Raises:
-        UserError: the disk is full, the folder cannot be written, or ``path`` ends in no name.
+        UserError: the disk is full, the folder cannot be written, ``path`` ends in no name, or it is a folder that a
+            file would replace.
     """
     if path.name in ("", ".."):
         raise UserError(f"'{path}' cannot be replaced by what is written; name a new file or folder in it")
@@ -31,6 +32,8 @@ def complete(path: Path) -> Iterator[Path]:
             path.parent.mkdir(parents=True, exist_ok=True)
             _remove(partial)
             yield partial
+            if path.is_dir() and not partial.is_dir():
+                raise UserError(f"{path} is a folder, which a file would replace; name a file in it")
             # A rename alone replaces a file by a file only.
             if path.is_dir() or partial.is_dir():
                 _remove(path)

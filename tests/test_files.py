@@ -42,16 +42,15 @@ def test_a_folder_takes_the_place_of_an_earlier_one(tmp_path):
     assert names(tmp_path / "folder") == ["second"]
 
 
-@pytest.mark.parametrize("old_is_folder", [True, False])
-def test_a_file_and_a_folder_can_replace_each_other(tmp_path, old_is_folder):
-    path = tmp_path / "a"
-    for is_folder in (old_is_folder, not old_is_folder):
-        with complete(path) as partial:
-            if is_folder:
-                partial.mkdir()
-            else:
-                partial.write_text("x")
-    assert path.is_dir() != old_is_folder
+def test_a_folder_replaces_a_file_but_no_file_a_folder(tmp_path):
+    write_text(tmp_path / "a", "x")
+    with complete(tmp_path / "a") as partial:
+        partial.mkdir()
+        (partial / "kept").touch()
+    with pytest.raises(UserError, match="a is a folder, which a file would replace; name a file in it"):
+        write_text(tmp_path / "a", "x")
+    assert names(tmp_path) == ["a"]
+    assert names(tmp_path / "a") == ["kept"]
 
 
 def test_a_link_to_a_folder_is_replaced_and_what_it_points_to_stays(tmp_path):

@@ -12,20 +12,20 @@ FOLDER = click.Path(path_type=Path)
 @click.argument("lang", type=FOLDER)
 @click.argument("lm", type=FOLDER)
 @click.argument("out", type=FOLDER)
-@click.option("--espeak", metavar="LANGUAGE", help="Let espeak-ng pronounce words that the lexicon lacks, e.g. en-us.")
-def graph(lang: Path, lm: Path, out: Path, espeak: str | None) -> None:
+def graph(lang: Path, lm: Path, out: Path) -> None:
     """Compile OUT from the token set LANG and the language model LM (a folder of "lm train", or an ARPA file).
 
-    A graph that was made from the same contents is left as it is.
+    Words that the lexicon lacks are pronounced as "lang --espeak" said. A graph that was made from the same contents is
+    left as it is.
     """
     from pyspeech.graph.inputs import find_arpa, inputs_digest, is_current
 
-    key = inputs_digest(lang, lm, espeak)
+    key = inputs_digest(lang, lm)
     if is_current(out, key):
         click.echo(f"{out} is up to date: same tokens, same language model")
         return
     from pyspeech.graph.compose import make_graph
     from pyspeech.lang.tokens import load_tokens
 
-    make_graph(out, key, load_tokens(lang), find_arpa(lm), espeak, partial(click.echo, err=True))
+    make_graph(out, key, load_tokens(lang), find_arpa(lm), partial(click.echo, err=True))
     click.echo(f"{out} is complete")

@@ -13,7 +13,11 @@ PATH = click.Path(path_type=Path)
 @click.option("--tokens", "kind", required=True, type=click.Choice(["phones", "characters", "pieces"]), help="Kind.")
 @click.option("--manifest", "manifests", multiple=True, type=PATH, help="Manifest whose words are covered; repeatable.")
 @click.option("--lexicon", "lexicon_path", type=PATH, help="Phones: file of words and their phones.")
-@click.option("--espeak", metavar="LANGUAGE", help="Phones: espeak-ng pronounces words not in the lexicon, e.g. en-us.")
+@click.option(
+    "--espeak",
+    metavar="LANGUAGE",
+    help="Phones: espeak-ng pronounces words not in the lexicon, e.g. en-us, those of graphs and rescoring too.",
+)
 @click.option("--pieces", "size", type=click.IntRange(min=2), help="Pieces: how many, the blank among them.")
 def lang(
     out: Path, kind: str, manifests: tuple[Path, ...], lexicon_path: Path | None, espeak: str | None, size: int | None
@@ -57,7 +61,7 @@ def _make(
     if kind == "phones":
         lexicon = read_lexicon(lexicon_path) if lexicon_path else {}
         pronounced = pronounce({*words, *lexicon}, lexicon, espeak)
-        tokens = PhoneTokens.from_lexicon(pronounced.lexicon)
+        tokens = PhoneTokens.from_lexicon(pronounced.lexicon, espeak)
         words = set(pronounced.lexicon)
         counts = f" ({pronounced.from_lexicon} from the lexicon, {pronounced.from_espeak} from espeak-ng)"
     elif kind == "characters":

@@ -1,13 +1,19 @@
-"""``pyspeech lm``: train and evaluate n-gram language models."""
+"""``pyspeech lm``: write text for, train and evaluate n-gram language models."""
 
+import gzip
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
+from io import TextIOWrapper
 from pathlib import Path
+from typing import IO
 
 import click
 
 from pyspeech.errors import UserError
+from pyspeech.files import complete
 
 FILE = click.Path(path_type=Path)
 echo = partial(click.echo, err=True)
@@ -15,7 +21,7 @@ echo = partial(click.echo, err=True)
 
 @click.group()
 def lm() -> None:
-    """Train and evaluate n-gram language models.
+    """Write text for, train and evaluate n-gram language models.
 
     TEXT is one sentence a line (.txt, also packed as .gz or .xz), or a manifest (.jsonl.gz). Any size: it is streamed.
     """
@@ -74,3 +80,44 @@ def perplexity(model: Path, texts: tuple[Path, ...], as_json: bool) -> None:
         "tokens": found.tokens,
     }
     click.echo(json.dumps({**asdict(found), **rates}) if as_json else str(found))
+
+
+@lm.command()
+@click.argument("out", metavar="OUT.txt[.gz]", type=FILE)
+@click.argument("texts", metavar="[TEXT...]", type=FILE, nargs=-1)
+def text(out: Path, texts: tuple[Path, ...]) -> None:
+    """Write English prose as a reader says it, one sentence a line: capitals, numbers and titles spelled out.
+
+    A line of TEXT (plain, .gz or .xz) is a paragraph. No TEXT at all makes an empty file.
+    """
+    from tqdm import tqdm
+
+    from pyspeech.lang.spoken import sentences
+    from pyspeech.lm.text import read_text
+
+    if out.suffix == ".xz":
+        raise UserError(f"{out} would not be packed as its name says; name it .txt or .txt.gz")
+    paragraphs = (line for path in texts for line in read_text(path))
+    written = 0
+    with _text_file(out) as stream:
+        for paragraph in tqdm(paragraphs, desc=out.name, unit=" paragraphs", disable=None):
+            for words in sentences(paragraph):
+                stream.write(" ".join(words) + "\n")
+                written += 1
+    click.echo(f"{out}: {written} sentences")
+
+
+@contextmanager
+def _text_file(path: Path) -> Iterator[IO[str]]:
+    with complete(path) as partial:
+        if path.suffix != ".gz":
+            with partial.open("w", encoding="utf-8") as stream:
+                yield stream
+            return
+        # Neither name nor time within: equal text gives equal bytes.
+        with (
+            partial.open("wb") as raw,
+            gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as packed,
+            TextIOWrapper(packed, encoding="utf-8") as stream,
+        ):
+            yield stream

@@ -85,18 +85,15 @@ class Compilation:
         return fsa
 
 
-def make_graph(
-    out: Path, key: str, tokens: "TokenSet", arpa: Path, espeak: str | None = None, log: Log = print
-) -> None:
+def make_graph(out: Path, key: str, tokens: "TokenSet", arpa: Path, log: Log = print) -> None:
     """Compile the graph of ``tokens`` and ``arpa`` and write the folder ``out``.
 
-    ``key`` is the digest of the inputs, kept beside the graph; ``espeak`` the language in which espeak-ng pronounces
-    words that a lexicon of phones lacks.
+    ``key`` is the digest of the inputs, kept beside the graph.
 
     Raises:
         UserError: a damaged ARPA file, or one that shares no word with the tokens.
     """
-    spelled = spell(tokens, read_vocabulary(arpa), espeak)
+    spelled = spell(tokens, read_vocabulary(arpa))
     if spelled.missing:
         shown = ", ".join(spelled.missing[:NUM_EXAMPLES])
         log(f"{len(spelled.missing)} words of {arpa} cannot be spelled and are left out, first: {shown}")
@@ -118,16 +115,16 @@ def make_graph(
     save_graph(graph, description, out)
 
 
-def spell(tokens: "TokenSet", vocabulary: Sequence[str], espeak: str | None = None) -> Spelled:
+def spell(tokens: "TokenSet", vocabulary: Sequence[str]) -> Spelled:
     """Spell every word in every way there is. ``<unk>`` is a word only where a lexicon pronounces it.
 
     Raises:
         UserError: no word can be spelled.
-        MissingPackage: espeak-ng is asked for and not installed.
+        MissingPackage: espeak-ng is to pronounce words and not installed.
     """
     words = [word for word in vocabulary if word not in UNKNOWN or tokens.kind == "phones"]
-    if espeak is not None:
-        tokens = _with_espeak(tokens, [word for word in words if word not in UNKNOWN], espeak)
+    if tokens.espeak is not None:
+        tokens = _with_espeak(tokens, [word for word in words if word not in UNKNOWN], tokens.espeak)
     found = {word: tokens.pronunciations(word) for word in words}
     missing = tuple(word for word, ways in found.items() if not ways and word not in UNKNOWN)
     spellings = {word: ways for word, ways in found.items() if ways}
@@ -201,8 +198,7 @@ def load_graph(folder: Path, device: torch.device | str = "cpu") -> Graph:
     words = read_words(folder)
     try:
         tensors = load_file(str(folder / "graph.safetensors"))
-        path = existing_file(folder / "graph.json", "description of a graph")
-        symbols_digest = json.loads(path.read_text(encoding="utf-8"))["symbols_digest"]
+        symbols_digest = str(_read_description(folder)["symbols_digest"])
         if int(tensors["aux_labels.values"].max()) >= len(words):
             raise ValueError("words.txt lists fewer words than its arcs have")
         shape = k2.ragged.create_ragged_shape2(
@@ -229,6 +225,14 @@ def read_words(folder: Path) -> tuple[str, ...]:
         raise UserError(f"{path} is damaged ({error}); make the graph again") from error
 
 
+def _read_description(folder: Path) -> dict[str, object]:
+    path = existing_file(folder / "graph.json", "description of a graph")
+    description = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(description, dict):
+        raise ValueError("graph.json holds no object")
+    return description
+
+
 def _save_tensors(tensors: dict[str, torch.Tensor], path: Path) -> None:
     with writing(path):
         try:
@@ -241,8 +245,7 @@ def _with_espeak(tokens: "TokenSet", words: Sequence[str], language: str) -> "To
     from pyspeech.lang.espeak import phones_of_words
     from pyspeech.lang.tokens import PhoneTokens
 
-    if not isinstance(tokens, PhoneTokens):
-        raise UserError(f"--espeak {language} gives phones, but the tokens are {tokens.kind}; leave it out")
+    assert isinstance(tokens, PhoneTokens)
     missing = [word for word in words if not tokens.pronunciations(word)]
     spoken = zip(missing, phones_of_words(missing, language), strict=True)
     return tokens.with_words({word: (tuple(phones),) for word, phones in spoken if phones})

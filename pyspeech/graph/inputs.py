@@ -5,7 +5,7 @@ from pathlib import Path
 from pyspeech.files import digest, existing, existing_file, is_made_from, refuse_others
 
 FILES = frozenset({"graph.safetensors", "words.txt", "graph.json"})
-FORMAT = 1  # raise it when the same inputs give another graph
+FORMAT = 2  # raise it when the same inputs give another graph or more is said of it
 
 
 def find_arpa(lm: Path) -> Path:
@@ -17,7 +17,7 @@ def find_arpa(lm: Path) -> Path:
     return existing_file(lm / "lm.arpa" if lm.is_dir() else lm, "language model")
 
 
-def inputs_digest(lang: Path, lm: Path, espeak: str | None) -> str:
+def inputs_digest(lang: Path, lm: Path) -> str:
     """Digest of the contents that decide a graph.
 
     Raises:
@@ -25,7 +25,7 @@ def inputs_digest(lang: Path, lm: Path, espeak: str | None) -> str:
     """
     existing(lang / "tokens.json", "token set")
     files = sorted(path for path in lang.iterdir() if path.is_file())
-    return digest(FORMAT, espeak, [path.name for path in files], *files, find_arpa(lm))
+    return digest(FORMAT, [path.name for path in files], *files, find_arpa(lm))
 
 
 def is_current(out: Path, key: str) -> bool:

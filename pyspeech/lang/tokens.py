@@ -2,12 +2,13 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
 from pyspeech.errors import UserError, nearest
-from pyspeech.files import complete, existing, write_json
+from pyspeech.files import complete, existing, refuse_others, write_json
 from pyspeech.lang.lexicon import Lexicon, read_lexicon, write_lexicon
 
 BLANK = "<blk>"  # the CTC blank, always token 0
@@ -26,6 +27,10 @@ class TokenSet(Protocol):
     @property
     def symbols(self) -> tuple[str, ...]:
         """The tokens by id."""
+
+    @property
+    def espeak(self) -> str | None:
+        """The language in which espeak-ng pronounces words that the lexicon of phones lacks, if it may."""
 
     def encode(self, words: Sequence[str]) -> list[int]:
         """Spell ``words``, each in the first way there is.
@@ -48,13 +53,18 @@ class TokenSet(Protocol):
         """
 
     def save(self, folder: Path) -> None:
-        """Write the folder that :func:`load_tokens` reads; it takes the place of an earlier one."""
+        """Write the folder that :func:`load_tokens` reads; it takes the place of an earlier one.
+
+        Raises:
+            UserError: ``folder`` holds other files.
+        """
 
 
 class CharacterTokens:
     """Every word is spelled ``▁`` and its characters."""
 
     kind = "characters"
+    espeak = None
 
     def __init__(self, symbols: Sequence[str]) -> None:
         self.symbols = tuple(symbols)
@@ -86,8 +96,8 @@ class CharacterTokens:
 
     def save(self, folder: Path) -> None:
         """Write the folder; see :class:`TokenSet`."""
-        with complete(folder) as partial:
-            _write_table(self, partial)
+        with _saved(self, folder):
+            pass
 
     def _covers(self, character: str) -> bool:
         return character != WORD_START and character in self._ids
@@ -97,6 +107,7 @@ class PieceTokens:
     """Every word is spelled by its best SentencePiece segmentation (https://arxiv.org/abs/1808.06226)."""
 
     kind = "pieces"
+    espeak = None
 
     def __init__(self, model: bytes) -> None:
         from sentencepiece import SentencePieceProcessor
@@ -135,8 +146,7 @@ class PieceTokens:
 
     def save(self, folder: Path) -> None:
         """Write the folder; see :class:`TokenSet`."""
-        with complete(folder) as partial:
-            _write_table(self, partial)
+        with _saved(self, folder) as partial:
             (partial / PIECES).write_bytes(self._model)
 
     def _covers(self, character: str) -> bool:
@@ -148,9 +158,10 @@ class PhoneTokens:
 
     kind = "phones"
 
-    def __init__(self, symbols: Sequence[str], lexicon: Lexicon) -> None:
+    def __init__(self, symbols: Sequence[str], lexicon: Lexicon, espeak: str | None = None) -> None:
         self.symbols = tuple(symbols)
         self.lexicon = lexicon
+        self.espeak = espeak
         ids = {symbol: id_ for id_, symbol in enumerate(symbols) if id_}
         self._spellings = {
             word: [[ids[phone] for phone in phones] for phones in every if all(phone in ids for phone in phones)]
@@ -163,8 +174,8 @@ class PhoneTokens:
         self._longest = max(map(len, self._words), default=0)
 
     @classmethod
-    def from_lexicon(cls, lexicon: Lexicon) -> "PhoneTokens":
-        """Cover the phones of ``lexicon``.
+    def from_lexicon(cls, lexicon: Lexicon, espeak: str | None = None) -> "PhoneTokens":
+        """Cover the phones of ``lexicon``; further words are pronounced in the language ``espeak``, if any.
 
         Raises:
             UserError: a phone has the name of the blank.
@@ -172,13 +183,12 @@ class PhoneTokens:
         phones = {phone for every in lexicon.values() for phones in every for phone in phones}
         if BLANK in phones:
             raise UserError(f"the lexicon uses the phone '{BLANK}', which names the CTC blank; rename that phone")
-        return cls((BLANK, *sorted(phones)), lexicon)
+        return cls((BLANK, *sorted(phones)), lexicon, espeak)
 
     def with_words(self, lexicon: Lexicon) -> "PhoneTokens":
         """Return the same tokens knowing the words of ``lexicon`` too; words known already stay as they are."""
-        return PhoneTokens(
-            self.symbols, {**self.lexicon, **{w: p for w, p in lexicon.items() if w not in self.lexicon}}
-        )
+        further = {word: every for word, every in lexicon.items() if word not in self.lexicon}
+        return PhoneTokens(self.symbols, {**self.lexicon, **further}, self.espeak)
 
     def encode(self, words: Sequence[str]) -> list[int]:
         """Spell ``words``; see :class:`TokenSet`."""
@@ -216,16 +226,15 @@ class PhoneTokens:
 
     def save(self, folder: Path) -> None:
         """Write the folder; see :class:`TokenSet`."""
-        with complete(folder) as partial:
-            _write_table(self, partial)
+        with _saved(self, folder) as partial:
             write_lexicon(self.lexicon, partial / LEXICON)
 
 
-def _load_characters(symbols: Sequence[str], _folder: Path) -> TokenSet:
+def _load_characters(symbols: Sequence[str], _folder: Path, _espeak: str | None) -> TokenSet:
     return CharacterTokens(symbols)
 
 
-def _load_pieces(symbols: Sequence[str], folder: Path) -> TokenSet:
+def _load_pieces(symbols: Sequence[str], folder: Path, _espeak: str | None) -> TokenSet:
     path = existing(folder / PIECES, "SentencePiece model")
     try:
         tokens = PieceTokens(path.read_bytes())
@@ -236,11 +245,11 @@ def _load_pieces(symbols: Sequence[str], folder: Path) -> TokenSet:
     return tokens
 
 
-def _load_phones(symbols: Sequence[str], folder: Path) -> TokenSet:
-    return PhoneTokens(symbols, read_lexicon(folder / LEXICON, variants=False))
+def _load_phones(symbols: Sequence[str], folder: Path, espeak: str | None) -> TokenSet:
+    return PhoneTokens(symbols, read_lexicon(folder / LEXICON, variants=False), espeak)
 
 
-TOKEN_KINDS: dict[str, Callable[[Sequence[str], Path], TokenSet]] = {
+TOKEN_KINDS: dict[str, Callable[[Sequence[str], Path, str | None], TokenSet]] = {
     "phones": _load_phones,
     "characters": _load_characters,
     "pieces": _load_pieces,
@@ -257,19 +266,24 @@ def load_tokens(folder: Path) -> TokenSet:
     again = "make the folder again with pyspeech lang"
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
-        kind, symbols = table["kind"], table["symbols"]
-    except (ValueError, KeyError, TypeError) as error:
+        kind, symbols, espeak = str(table["kind"]), table["symbols"], table.get("espeak")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path} is not a token set ({error!r}); {again}") from error
     if kind not in TOKEN_KINDS:
-        raise UserError(f"{path}: unknown kind of tokens '{kind}'{nearest(str(kind), TOKEN_KINDS)}")
+        raise UserError(f"{path}: unknown kind of tokens '{kind}'{nearest(kind, TOKEN_KINDS)}")
     if not isinstance(symbols, list) or symbols[:1] != [BLANK] or len(set(map(str, symbols))) < len(symbols):
         raise UserError(f"{path}: expected different symbols, first '{BLANK}'; {again}")
-    return TOKEN_KINDS[kind](symbols, folder)
+    return TOKEN_KINDS[kind](symbols, folder, None if espeak is None else str(espeak))
 
 
-def _write_table(tokens: TokenSet, folder: Path) -> None:
-    folder.mkdir()
-    write_json(folder / TABLE, {"kind": tokens.kind, "symbols": tokens.symbols})
+@contextmanager
+def _saved(tokens: TokenSet, folder: Path) -> Iterator[Path]:
+    """Yield the folder with the table, for what else belongs to the tokens."""
+    refuse_others(folder, {TABLE, LEXICON, PIECES}, "a token set")
+    with complete(folder) as partial:
+        partial.mkdir()
+        write_json(partial / TABLE, {"kind": tokens.kind, "symbols": tokens.symbols, "espeak": tokens.espeak})
+        yield partial
 
 
 def _concatenate(

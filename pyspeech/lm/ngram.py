@@ -162,7 +162,7 @@ def _make(
     words = ngrams[0] - len(SENTENCE_MARKS)
     if words < 1:
         raise UserError(f"pruning by '{' '.join(map(str, settings.prune))}' leaves no word in the model; prune less")
-    _run([build_binary, str(arpa), str(folder / "lm.bin")])
+    run_program([build_binary, str(arpa), str(folder / "lm.bin")])
     for path in folder.iterdir():  # the vocabulary, and what lmplz may leave of its sorting
         if path.name not in FILES:
             path.unlink()
@@ -246,7 +246,12 @@ def _pipe(lines: Iterable[Line], command: list[str]) -> str | None:
         return None if status == 0 else _last_line(stderr.read().decode(errors="replace"), status)
 
 
-def _run(command: list[str]) -> None:
+def run_program(command: list[str]) -> None:
+    """Run a program of KenLM's.
+
+    Raises:
+        UserError: it failed, with the last line of what it said.
+    """
     result = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     if result.returncode:
         raise UserError(f"{Path(command[0]).name} failed: {_last_line(result.stderr, result.returncode)}")

@@ -6,8 +6,8 @@ from functools import reduce
 from operator import add
 from pathlib import Path
 
-from pyspeech.errors import MissingPackage, UserError
-from pyspeech.files import existing
+from pyspeech.errors import UserError
+from pyspeech.lm.model import open_model
 from pyspeech.lm.text import read_lines
 
 
@@ -71,17 +71,7 @@ def perplexity(lm: Path, texts: Iterable[Path]) -> Perplexity:
     Raises:
         UserError: a file that is missing or unreadable, or a text without words.
     """
-    try:
-        import kenlm
-    except ImportError as error:
-        raise MissingPackage("kenlm", "perplexity", "pip install kenlm") from error
-    path = existing(lm / "lm.bin" if lm.is_dir() else lm, "language model")
-    try:
-        config = kenlm.Config()
-        config.show_progress, config.arpa_complain = False, kenlm.ARPALoadComplain.NONE
-        model = kenlm.Model(str(path), config)
-    except OSError as error:
-        raise UserError(f"{path} is not a model that KenLM can read: {error}; train it again") from error
+    model = open_model(lm / "lm.bin" if lm.is_dir() else lm)
     total = reduce(
         add, (_sentence(model.full_scores(" ".join(line.words))) for line in read_lines(texts)), Perplexity()
     )

@@ -1,3 +1,4 @@
+import gzip
 import json
 
 import pytest
@@ -43,3 +44,27 @@ def test_held_out_sentences_are_refused_or_left_out(tmp_path, text):
     with pytest.raises(UserError, match="1 lines of the text hold a whole held-out sentence"):
         invoke(*arguments)
     assert "left out 1 lines" in invoke(*arguments, "--drop-held-out", "--memory", "100M")
+
+
+@pytest.mark.parametrize(("name", "opener"), [("out.txt", open), ("out.txt.gz", gzip.open)])
+def test_prose_becomes_spoken_sentences(tmp_path, name, opener):
+    (tmp_path / "a.txt").write_text("Mr. Bell came. He was 30.\n\nHe left.\n")
+    (tmp_path / "b.gz").write_bytes(gzip.compress(b"It's No. 5"))
+    out = tmp_path / name
+    assert "4 sentences" in invoke("text", out, tmp_path / "a.txt", tmp_path / "b.gz")
+    with opener(out, "rt") as stream:
+        assert stream.read() == "MISTER BELL CAME\nHE WAS THIRTY\nHE LEFT\nIT'S NUMBER FIVE\n"
+    first = out.read_bytes()
+    invoke("text", out, tmp_path / "a.txt", tmp_path / "b.gz")
+    assert out.read_bytes() == first
+
+
+def test_no_prose_is_an_empty_text_and_damaged_prose_leaves_none(tmp_path):
+    assert "0 sentences" in invoke("text", tmp_path / "out.txt")
+    assert (tmp_path / "out.txt").read_bytes() == b""
+    (tmp_path / "latin.txt").write_bytes("One.\nFünf.\n".encode("latin-1"))
+    with pytest.raises(UserError, match=r"latin\.txt cannot be read as text after line"):
+        invoke("text", tmp_path / "other.txt.gz", tmp_path / "latin.txt")
+    assert not list(tmp_path.glob("*other*"))
+    with pytest.raises(UserError, match=r"out\.xz would not be packed as its name says"):
+        invoke("text", tmp_path / "out.xz")

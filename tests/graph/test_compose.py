@@ -259,13 +259,11 @@ def test_espeak_pronounces_what_the_lexicon_lacks():
     pytest.importorskip("espeakng_loader", reason="needs espeakng-loader, an optional package")
     from pyspeech.lang.espeak import phones
 
-    tokens = PhoneTokens.from_lexicon({"seen": (tuple(phones("unseen", "en-us")),)})
-    assert spell(tokens, ["seen", "unseen"]).missing == ("unseen",)
-    spelled = spell(tokens, ["seen", "unseen", "xylophone"], "en-us")
+    lexicon = {"seen": (tuple(phones("unseen", "en-us")),)}
+    assert spell(PhoneTokens.from_lexicon(lexicon), ["seen", "unseen"]).missing == ("unseen",)
+    spelled = spell(PhoneTokens.from_lexicon(lexicon, "en-us"), ["seen", "unseen", "xylophone"])
     assert spelled.spellings["unseen"] == spelled.spellings["seen"]
     assert spelled.missing == ("xylophone",)  # its phones are none of these tokens
-    with pytest.raises(UserError, match="gives phones, but the tokens are characters"):
-        spell(CharacterTokens.from_words(["a"]), ["a"], "en-us")
 
 
 def test_characters_decode_to_their_words(tmp_path):

@@ -24,21 +24,20 @@ def test_looking_for_a_current_graph_imports_neither_torch_nor_k2():
 
 def test_contents_count_and_names_of_folders_do_not(folders, tmp_path):
     lang, lm = folders
-    first = inputs_digest(lang, lm, None)
-    assert inputs_digest(lang, find_arpa(lm), None) == first
-    assert inputs_digest(lang.rename(tmp_path / "moved"), lm, None) == first
-    assert inputs_digest(tmp_path / "moved", lm, "en-us") != first
+    first = inputs_digest(lang, lm)
+    assert inputs_digest(lang, find_arpa(lm)) == first
+    assert inputs_digest(lang.rename(tmp_path / "moved"), lm) == first
     (lm / "lm.arpa").write_text("another")
-    assert inputs_digest(tmp_path / "moved", lm, None) != first
+    assert inputs_digest(tmp_path / "moved", lm) != first
 
 
 def test_inputs_of_the_wrong_kind_are_named(folders, tmp_path):
     lang, lm = folders
     with pytest.raises(UserError, match=r"no token set at .*lm\.arpa/tokens\.json"):
-        inputs_digest(lm / "lm.arpa", lm, None)
+        inputs_digest(lm / "lm.arpa", lm)
     (tmp_path / "other" / "lm.arpa").mkdir(parents=True)
     with pytest.raises(UserError, match=r"lm\.arpa is a folder or a pipe; the language model must be a file"):
-        inputs_digest(lang, tmp_path / "other", None)
+        inputs_digest(lang, tmp_path / "other")
 
 
 @pytest.mark.parametrize("table", ['{"digest": "other"}', "[]", "{", None])

@@ -44,6 +44,18 @@ def test_a_saved_set_is_loaded_equal(tmp_path, tokens, words):
 
 
 @each_kind
+def test_a_set_takes_the_place_of_another_set_and_of_nothing_else(tmp_path, tokens, words):
+    for other, _ in EVERY:
+        other.save(tmp_path / "lang")
+        tokens.save(tmp_path / "lang")
+        assert load_tokens(tmp_path / "lang").kind == tokens.kind
+    (tmp_path / "lang/notes.txt").write_text("mine")
+    with pytest.raises(UserError, match=r"lang would be replaced but holds other things than a token set \(notes"):
+        tokens.save(tmp_path / "lang")
+    assert (tmp_path / "lang/notes.txt").read_text() == "mine"
+
+
+@each_kind
 def test_a_set_reaches_other_processes(tokens, words):
     copied = pickle.loads(pickle.dumps(tokens))  # noqa: S301 - our own, for the workers that load data
     assert copied.encode(words) == tokens.encode(words)
@@ -192,3 +204,12 @@ def test_a_piece_model_that_is_damaged_or_of_other_tokens_is_an_error(tmp_path):
 
 def test_every_kind_is_in_the_table():
     assert set(TOKEN_KINDS) == {tokens.kind for tokens, _ in EVERY}
+
+
+def test_phones_remember_who_pronounces_further_words(tmp_path):
+    for language in (None, "en-us"):
+        PhoneTokens.from_lexicon(LEXICON, language).save(tmp_path / "lang")
+        assert load_tokens(tmp_path / "lang").espeak == language
+    assert PhoneTokens.from_lexicon(LEXICON, "en-us").with_words({"NEW": (("a",),)}).espeak == "en-us"
+    CharacterTokens.from_words(["a"]).save(tmp_path / "lang")
+    assert load_tokens(tmp_path / "lang").espeak is None
