@@ -116,6 +116,19 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     return check_config(Config, values, str(path))
 
 
+def load_section(path: Path, name: str, kind: type[AnySection], overrides: Sequence[str], example: str) -> AnySection:
+    """Read one section of a YAML file and apply ``name.key=value`` words; ``example`` is one, for the error.
+
+    Raises:
+        UserError: unreadable YAML, an unknown key (with the nearest name) or a value out of range.
+    """
+    values = read_yaml(path)
+    if not isinstance(values.get(name), dict):
+        raise UserError(f"{path}: no section '{name}'; found {', '.join(values) or 'nothing'}")
+    apply_overrides(values, overrides, f"{name}.key=value, e.g. {example}", prefix=f"{name}.")
+    return check_config(kind, values[name], f"{path}: {name}")
+
+
 def apply_overrides(values: dict[str, Any], overrides: Sequence[str], form: str, prefix: str = "") -> None:
     """Put ``section.key=value`` words, each beginning with ``prefix``, into nested dicts; ``form`` is for the error.
 

@@ -21,6 +21,7 @@ PATH = click.Path(path_type=Path)
     help="nbest also lists the best word sequences; greedy takes the best token of each frame, without k2.",
 )
 @click.option("--no-lattices", is_flag=True, help="Do not store the lattices.")
+@click.option("--no-frames", is_flag=True, help="Do not store the log-probabilities of likely tokens in each frame.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Processes; without it one per core, or one for little audio.")
 @click.option("--device", help="cpu, cuda or cuda:<number>; without it a GPU that works, else the CPU.")
 @click.option("--config", "config_path", type=PATH, help="YAML with a section 'decode'; without it conf/decode.yaml.")
@@ -32,20 +33,23 @@ def decode(  # noqa: PLR0913, PLR0917 -- one for each option
     graph: Path | None,
     method: str,
     no_lattices: bool,
+    no_frames: bool,
     jobs: int | None,
     device: str | None,
     config_path: Path | None,
 ) -> None:
-    """Decode the manifest CUTS with the model in EXP; write hyps.jsonl and the lattices."""
+    """Decode the manifest CUTS with the model in EXP; write hyps.jsonl, the lattices and what each frame said."""
     if (graph is None) != (method == "greedy"):
         raise click.UsageError("--method greedy and --graph exclude each other; the other methods need --graph")
     from pyspeech.decoding.config import DEFAULT, load_decode_config
-    from pyspeech.decoding.run import WARNINGS, Decode
+    from pyspeech.decoding.run import Decode
     from pyspeech.decoding.run import decode as run
+    from pyspeech.decoding.stored import WARNINGS
 
     out = out or exp / "decode" / cuts.name.partition(".")[0]
     config = load_decode_config(config_path or DEFAULT, overrides)
-    summary = run(Decode(exp, cuts, graph, method, config, not no_lattices, device, jobs), out)  # type: ignore[arg-type]
+    job = Decode(exp, cuts, graph, method, config, not no_lattices, not no_frames, device, jobs)  # type: ignore[arg-type]
+    summary = run(job, out)
     warned = f", {summary['warnings']} warnings in {out / WARNINGS}" if summary["warnings"] else ""
     click.echo(
         f"{out}: {summary['utterances']} utterances, {summary['seconds']:.0f} s of audio in "

@@ -1,17 +1,18 @@
-"""Stored lattices: a folder of ``symbols.json`` and numbered ``.npz`` shards, read with numpy alone.
+"""What is stored of many utterances: a folder of ``symbols.json`` and numbered ``.npz`` shards, for numpy alone.
 
-In a shard, the arcs of its lattices follow one another in the same arrays. Numbers that grow steadily are stored as
-differences, whole numbers in the smallest type that holds them: 20 to 30% smaller.
+In a shard, the numbers of its utterances follow one another in the same arrays, whole numbers in the smallest type that
+holds them. Of lattices, numbers that grow steadily are stored as differences: 20 to 30% smaller.
 """
 
 import json
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,34 +22,58 @@ from pyspeech.errors import UserError
 from pyspeech.files import existing, existing_file, write_text
 
 SYMBOLS = "symbols.json"
-SHARD_ARCS = 500_000  # what is read at a time to get one lattice
+SHARD_VALUES = 500_000  # what is read at a time to get one utterance
 GROWING = ("source", "frame")  # within a lattice
 SCORES = ("acoustic", "graph")
 Array = npt.NDArray[Any]
+T = TypeVar("T")
+R = TypeVar("R")
 
 
-class ShardWriter:
-    """Writes lattices as ``0.npz``, ``1.npz``, … into a new folder; in a ``with``, at whose end it writes the last."""
+@dataclass(frozen=True)
+class Codec(Generic[T]):
+    """How the things of an archive are stored, one for each utterance.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        name: Of one of them, in errors.
+        tables: Names of the lists of symbols that belong to an archive.
+        size: Values of one of them: its share of a shard.
+        encode: Several into the arrays of a shard, the ids of the utterances as ``id``.
+        decode: The stored arrays into those that ``cut_out`` takes; raises ValueError or KeyError for damaged ones.
+        cut_out: The thing at a place in a shard.
+    """
+
+    name: str
+    tables: Sequence[str]
+    size: Callable[[T], int]
+    encode: Callable[[Sequence[T]], dict[str, Array]]
+    decode: Callable[[Mapping[str, Array]], Mapping[str, Array]]
+    cut_out: Callable[[Mapping[str, Array], int], T]
+
+
+class ShardWriter(Generic[T]):
+    """Writes things as ``0.npz``, ``1.npz``, … into a new folder; in a ``with``, at whose end it writes the last."""
+
+    def __init__(self, folder: Path, codec: Codec[T]) -> None:
         self.folder = folder
-        self._waiting: list[Lattice] = []
-        self._waiting_arcs = 0
+        self._codec = codec
+        self._waiting: list[T] = []
+        self._waiting_values = 0
         folder.mkdir(parents=True)
 
-    def write(self, lattice: Lattice) -> None:
-        """Add a lattice."""
-        self._waiting.append(lattice)
-        self._waiting_arcs += lattice.num_arcs
-        if self._waiting_arcs >= SHARD_ARCS:
+    def write(self, thing: T) -> None:
+        """Add what is stored of the next utterance."""
+        self._waiting.append(thing)
+        self._waiting_values += self._codec.size(thing)
+        if self._waiting_values >= SHARD_VALUES:
             self._flush()
 
     def _flush(self) -> None:
         if self._waiting:
-            np.savez_compressed(_shard(self.folder, _num_shards(self.folder)), **_encode(self._waiting))
-        self._waiting, self._waiting_arcs = [], 0
+            np.savez_compressed(_shard(self.folder, _num_shards(self.folder)), **self._codec.encode(self._waiting))
+        self._waiting, self._waiting_values = [], 0
 
-    def __enter__(self) -> "ShardWriter":
+    def __enter__(self) -> "ShardWriter[T]":
         return self
 
     def __exit__(
@@ -66,61 +91,81 @@ def adopt_shards(source: Path, folder: Path) -> None:
         _shard(source, number).rename(_shard(folder, first + number))
 
 
-def finish_archive(folder: Path, tokens: Sequence[str], words: Sequence[str], frame_seconds: float) -> None:
-    """Write the symbols beside the shards; without them a folder is no archive."""
-    table = {"tokens": tokens, "words": words, "frame_seconds": frame_seconds, "shards": _num_shards(folder)}
+def finish_archive(folder: Path, symbols: Mapping[str, Sequence[str]], frame_seconds: float) -> None:
+    """Write the symbols, by the names of their tables, beside the shards; without them a folder is no archive."""
+    table = {**symbols, "frame_seconds": frame_seconds, "shards": _num_shards(folder)}
     write_text(folder / SYMBOLS, json.dumps(table, ensure_ascii=False))
 
 
-class LatticeArchive:
-    """Reads a folder of stored lattices: all in order, or one by its id.
+class Archive(Generic[T]):
+    """Reads an archive: all in order, or one by the id of its utterance; ``len`` is the number of utterances.
 
     Args:
-        tokens, words: Symbols by id; token 0 is the blank, word 0 none.
+        tokens: Symbols by id; token 0 is the blank.
         frame_seconds: Duration of an output frame.
 
     Raises:
         UserError: the folder or a file in it is missing or damaged (a shard when it is read).
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, codec: Codec[T]) -> None:
         self.folder = folder
-        path = existing_file(folder / SYMBOLS, "lattice archive")
+        self._codec = codec
+        path = existing_file(folder / SYMBOLS, f"{codec.name} archive")
         try:
             table = json.loads(path.read_text(encoding="utf-8"))
-            self.tokens = tuple(map(str, table["tokens"]))
-            self.words = tuple(map(str, table["words"]))
+            self._symbols = {name: tuple(map(str, table[name])) for name in codec.tables}
             self.frame_seconds = float(table["frame_seconds"])
             self._shards = range(int(table["shards"]))
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(f"{path} is damaged ({error!r}); decode again") from error
-        self._load = lru_cache(maxsize=1)(self._read)
-        self._places: dict[str, tuple[int, int]] | None = None
+        self.tokens = self._symbols["tokens"]
+        self._load = lru_cache(maxsize=1)(self._decoded)
 
-    def __iter__(self) -> Iterator[Lattice]:
+    def __iter__(self) -> Iterator[T]:
         for shard in self._shards:
-            arrays = self._read(shard)
+            arrays = self._decoded(shard)
             for place in range(len(arrays["id"])):
-                yield _cut_out(arrays, place)
+                yield self._codec.cut_out(arrays, place)
 
-    def __getitem__(self, id_: str) -> Lattice:
-        if self._places is None:
-            ids = (self._read(shard, ("id",))["id"].tolist() for shard in self._shards)
-            self._places = {name: (shard, place) for shard, names in enumerate(ids) for place, name in enumerate(names)}
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, id_: str) -> T:
         if id_ not in self._places:
-            raise UserError(f"{self.folder} holds no lattice of '{id_}'; it has {len(self._places)} others")
+            raise UserError(f"{self.folder} holds no {self._codec.name} of '{id_}'; it has {len(self)} others")
         shard, place = self._places[id_]
-        return _cut_out(self._load(shard), place)
+        return self._codec.cut_out(self._load(shard), place)
 
-    def _read(self, shard: int, names: Sequence[str] = ()) -> Mapping[str, Array]:
-        path = existing(_shard(self.folder, shard), "shard of lattices")
+    @cached_property
+    def _places(self) -> dict[str, tuple[int, int]]:
+        ids = (self._read(shard, lambda stored: stored["id"].tolist()) for shard in self._shards)
+        return {name: (shard, place) for shard, names in enumerate(ids) for place, name in enumerate(names)}
+
+    def _decoded(self, shard: int) -> Mapping[str, Array]:
+        return self._read(shard, lambda stored: self._codec.decode(dict(stored)))
+
+    def _read(self, shard: int, take: Callable[[Mapping[str, Array]], R]) -> R:
+        path = existing(_shard(self.folder, shard), f"{self._codec.name} shard")
         try:
             # Opened here, as numpy leaves a file that is no archive open.
             with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-                return {name: stored[name] for name in names} if names else _decode(dict(stored))
+                return take(stored)
         # numpy and zipfile raise one of these, depending on where the damage is.
         except (OSError, ValueError, KeyError, EOFError, IndexError, zipfile.BadZipFile, zlib.error) as error:
             raise UserError(f"{path} is damaged ({error}); decode again") from error
+
+
+class LatticeArchive(Archive[Lattice]):
+    """Reads stored lattices; see :class:`Archive`.
+
+    Args:
+        words: Symbols by id; word 0 is none.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, LATTICE_CODEC)
+        self.words = self._symbols["words"]
 
 
 def _shard(folder: Path, number: int) -> Path:
@@ -131,7 +176,7 @@ def _num_shards(folder: Path) -> int:
     return sum(1 for path in folder.iterdir() if path.suffix == ".npz")
 
 
-def _encode(lattices: Sequence[Lattice]) -> dict[str, Array]:
+def _encode_lattices(lattices: Sequence[Lattice]) -> dict[str, Array]:
     arcs = {name: np.concatenate([getattr(each, name) for each in lattices]) for name in ARC_FIELDS}
     source = arcs["source"].astype(np.int64)
     arcs["target"] = arcs["target"] - source
@@ -141,12 +186,12 @@ def _encode(lattices: Sequence[Lattice]) -> dict[str, Array]:
         "id": np.array([each.id for each in lattices]),
         "num_frames": np.array([each.num_frames for each in lattices], np.int32),
         "num_arcs": np.array([each.num_arcs for each in lattices], np.int32),
-        **{name: values if name in SCORES else _smallest(values) for name, values in arcs.items()},
+        **{name: values if name in SCORES else smallest(values) for name, values in arcs.items()},
     }
 
 
-def _decode(arrays: dict[str, Array]) -> dict[str, Array]:
-    arrays = dict(arrays)
+def _decode_lattices(stored: Mapping[str, Array]) -> dict[str, Array]:
+    arrays = dict(stored)
     for name in GROWING:
         arrays[name] = np.cumsum(arrays[name], dtype=np.int64)
     arrays["target"] = arrays["target"] + arrays["source"]
@@ -158,7 +203,7 @@ def _decode(arrays: dict[str, Array]) -> dict[str, Array]:
     return arrays
 
 
-def _cut_out(arrays: Mapping[str, Array], place: int) -> Lattice:
+def _lattice(arrays: Mapping[str, Array], place: int) -> Lattice:
     part = slice(arrays["bounds"][place], arrays["bounds"][place + 1])
     return Lattice(
         id=str(arrays["id"][place]),
@@ -167,8 +212,16 @@ def _cut_out(arrays: Mapping[str, Array], place: int) -> Lattice:
     )
 
 
-def _smallest(values: Array) -> Array:
+def smallest(values: Array) -> Array:
+    """Return whole numbers in the smallest type that holds them all."""
+    if not len(values):
+        return values
     low, high = int(values.min()), int(values.max())
     kinds = (np.uint8, np.int8, np.uint16, np.int16, np.int32)
     kind = next(each for each in kinds if np.iinfo(each).min <= low and high <= np.iinfo(each).max)
     return values.astype(kind)
+
+
+LATTICE_CODEC = Codec(
+    "lattice", ("tokens", "words"), lambda lattice: lattice.num_arcs, _encode_lattices, _decode_lattices, _lattice
+)

@@ -6,15 +6,14 @@ from typing import Literal
 
 from pydantic import Field
 
-from pyspeech.config import SHARED_CONF, Section, apply_overrides, check_config, read_yaml
-from pyspeech.errors import UserError
+from pyspeech.config import SHARED_CONF, Section, load_section
 
 Method = Literal["greedy", "one-best", "nbest"]
 DEFAULT = SHARED_CONF / "decode.yaml"
 
 
 class DecodeConfig(Section):
-    """Search over HLG and the lattices that are kept. Beams are differences of natural logarithms."""
+    """Search over HLG, and what is kept. Beams are differences of natural logarithms."""
 
     acoustic_scale: float = Field(gt=0)  # of the log-probabilities, in search and in scores
     search_beam: float = Field(gt=0)
@@ -22,6 +21,7 @@ class DecodeConfig(Section):
     min_active_states: int = Field(ge=0)
     max_active_states: int = Field(gt=0)
     max_lattice_arcs: int = Field(gt=0)
+    frame_beam: float = Field(ge=0)  # of the tokens whose log-probabilities are kept, below the best of each frame
     batch_seconds: float = Field(gt=0)
     nbest: int = Field(gt=0)
 
@@ -32,8 +32,4 @@ def load_decode_config(path: Path = DEFAULT, overrides: Sequence[str] = ()) -> D
     Raises:
         UserError: unreadable YAML, an unknown key (with the nearest name) or a value out of range.
     """
-    values = read_yaml(path)
-    if not isinstance(values.get("decode"), dict):
-        raise UserError(f"{path}: no section 'decode'; found {', '.join(values) or 'nothing'}")
-    apply_overrides(values, overrides, "decode.key=value, e.g. decode.search_beam=15", prefix="decode.")
-    return check_config(DecodeConfig, values["decode"], f"{path}: decode")
+    return load_section(path, "decode", DecodeConfig, overrides, "decode.search_beam=15")

@@ -1,4 +1,4 @@
-"""A decoder: the trained network and, unless greedy, a graph; batches in, hypotheses and lattices out."""
+"""A decoder: the trained network and, unless greedy, a graph; batches in, hypotheses, lattices and frame scores out."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from pyspeech.data.batches import Batch
 from pyspeech.decoding.config import DecodeConfig, Method
+from pyspeech.decoding.frames import FrameScores, likely_tokens
 from pyspeech.decoding.greedy import BestTokens, best_tokens
 from pyspeech.decoding.hypothesis import Clock, Hypothesis, candidate_json, from_best_tokens, from_lattice
 from pyspeech.decoding.lattice import Lattice, linear_lattice
@@ -43,10 +44,18 @@ class Setup:
 
 @dataclass(frozen=True)
 class Decoded:
-    """One utterance: its line of ``hyps.jsonl``, its lattice unless greedy, and what went wrong on the way."""
+    """One utterance.
+
+    Args:
+        line: Of ``hyps.jsonl``.
+        lattice: None for the method ``greedy``.
+        frames: Without a frame where the network gave none, or none that are finite.
+        problems: What went wrong on the way.
+    """
 
     line: Mapping[str, Any]
     lattice: Lattice | None
+    frames: FrameScores
     problems: tuple[str, ...]
 
 
@@ -81,16 +90,20 @@ class Decoder:
         found = self._found(
             [n for n, length in enumerate(lengths) if length and finite[n]], batch, log_probs_BTV, lengths
         )
-        for n, id_ in enumerate(batch.ids):
-            clock = Clock(self.frame_seconds, seconds[id_])
+        kept_lengths = [length if finite[n] else 0 for n, length in enumerate(lengths)]
+        durations = [seconds[id_] for id_ in batch.ids]
+        frames = likely_tokens(
+            batch.ids, durations, log_probs_BTV.cpu().numpy(), kept_lengths, self.setup.config.frame_beam
+        )
+        for n, scores in enumerate(frames):
             if not finite[n]:
-                yield self._greedy(id_, NO_TOKENS, clock, ("the network's output is not finite",))
+                yield self._greedy(scores, NO_TOKENS, ("the network's output is not finite",))
             elif not lengths[n]:
-                yield self._greedy(id_, NO_TOKENS, clock, ("too short: the network gives no output frame",))
+                yield self._greedy(scores, NO_TOKENS, ("too short: the network gives no output frame",))
             elif n in found:
-                yield self._from_search(id_, found[n], best[n], clock)
+                yield self._from_search(scores, found[n], best[n])
             else:
-                yield self._greedy(id_, best[n], clock, ())
+                yield self._greedy(scores, best[n], ())
 
     def _log_probs(self, batch: Batch) -> tuple[Tensor, list[int]]:
         if not int(batch.lengths_B.max()):
@@ -110,24 +123,25 @@ class Decoder:
         found = self._search(ids, log_probs_BTV[list(rows)], [lengths[n] for n in rows])
         return dict(zip(rows, found, strict=True))
 
-    def _from_search(self, id_: str, found: "Found", best: BestTokens, clock: Clock) -> Decoded:
+    def _from_search(self, frames: FrameScores, found: "Found", best: BestTokens) -> Decoded:
         config, tokens = self.setup.config, self.recogniser.tokens
         if found.lattice is None:
-            return self._greedy(id_, best, clock, (*found.problems, "the greedy words stand in"))
+            return self._greedy(frames, best, (*found.problems, "the greedy words stand in"))
+        clock = Clock(self.frame_seconds, frames.seconds)
         line = from_lattice(found.lattice, self.words, tokens, clock, config.acoustic_scale).as_json()
         if self.setup.method == "nbest":
-            candidates = n_best(found.lattice, config.nbest, config.acoustic_scale)
+            candidates = n_best(found.lattice, config.nbest, found.lattice.scores(config.acoustic_scale))
             line["nbest"] = [candidate_json(each, self.words) for each in candidates]
-        return Decoded(line, found.lattice, found.problems)
+        return Decoded(line, found.lattice, frames, found.problems)
 
-    def _greedy(self, id_: str, best: BestTokens, clock: Clock, problems: tuple[str, ...]) -> Decoded:
-        tokens = self.recogniser.tokens
-        hypothesis = from_best_tokens(id_, best, tokens, clock, self.setup.config.acoustic_scale)
+    def _greedy(self, frames: FrameScores, best: BestTokens, problems: tuple[str, ...]) -> Decoded:
+        tokens, clock = self.recogniser.tokens, Clock(self.frame_seconds, frames.seconds)
+        hypothesis = from_best_tokens(frames.id, best, tokens, clock, self.setup.config.acoustic_scale)
         line = hypothesis.as_json()
         if self.setup.method == "nbest":
             line["nbest"] = [{name: line[name] for name in ("words", "acoustic", "graph")}]
         lattice = None if self._search is None else self._stand_in(hypothesis, best)
-        return Decoded(line, lattice, problems)
+        return Decoded(line, lattice, frames, problems)
 
     def _stand_in(self, hypothesis: Hypothesis, best: BestTokens) -> Lattice:
         """The greedy path as a lattice, with those of its words that the graph knows, each on a frame of its own."""

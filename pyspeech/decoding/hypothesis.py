@@ -1,7 +1,7 @@
 """What was recognised in one utterance: words with scores and times, one line of ``hyps.jsonl``."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,19 +9,30 @@ import numpy as np
 from pyspeech.decoding.greedy import BestTokens
 from pyspeech.decoding.lattice import Ints, Lattice, best_path
 from pyspeech.decoding.nbest import Candidate
+from pyspeech.decoding.posteriors import word_confidences
 from pyspeech.decoding.times import token_runs, word_spans
 from pyspeech.lang.tokens import TokenSet
 
-SECONDS_DIGITS, SCORE_DIGITS = 3, 4
+SECONDS_DIGITS, SCORE_DIGITS, CONFIDENCE_DIGITS = 3, 4, 4
 
 
 @dataclass(frozen=True)
 class Timed:
-    """A token or word and when it was said, in seconds from the start of the utterance."""
+    """A token or word and when it was said, in seconds from the start of the utterance.
+
+    Args:
+        confidence: In [0, 1], of a word that comes from a lattice (see ``word_confidences``); None for all else.
+    """
 
     symbol: str
     start: float
     end: float
+    confidence: float | None = None
+
+    def as_json(self, kind: str) -> dict[str, Any]:
+        """The fields of an entry of ``tokens`` or ``word_times``; ``kind`` names what the symbol is."""
+        fields = {kind: self.symbol, "start": self.start, "end": self.end}
+        return fields if self.confidence is None else {**fields, "confidence": self.confidence}
 
 
 @dataclass(frozen=True)
@@ -53,8 +64,8 @@ class Hypothesis:
             "score": round(self.score, SCORE_DIGITS),
             "acoustic": round(self.acoustic, SCORE_DIGITS),
             "graph": round(self.graph, SCORE_DIGITS),
-            "tokens": [{"token": each.symbol, "start": each.start, "end": each.end} for each in self.tokens],
-            "word_times": [{"word": each.symbol, "start": each.start, "end": each.end} for each in self.word_times],
+            "tokens": [each.as_json("token") for each in self.tokens],
+            "word_times": [each.as_json("word") for each in self.word_times],
             "seconds": self.seconds,
         }
 
@@ -79,6 +90,7 @@ def from_lattice(
     in_frame, with_word = path[lattice.token[path] >= 0], path[lattice.word[path] > 0]
     said = [words[id_] for id_ in lattice.word[with_word].tolist()]
     timed, word_times = _timed(lattice.token[in_frame], said, lattice.frame[with_word].tolist(), tokens, clock)
+    confidences = word_confidences(lattice, path, acoustic_scale)
     return Hypothesis(
         id=lattice.id,
         words=tuple(said),
@@ -86,7 +98,10 @@ def from_lattice(
         acoustic=acoustic,
         graph=graph,
         tokens=timed,
-        word_times=word_times,
+        word_times=tuple(
+            replace(each, confidence=round(confidence, CONFIDENCE_DIGITS))
+            for each, confidence in zip(word_times, confidences, strict=True)
+        ),
         seconds=clock.seconds,
     )
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 Ints = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
 Scores = npt.NDArray[np.float64]
+Choice = npt.NDArray[np.bool_]
 ARC_FIELDS = ("source", "target", "token", "word", "acoustic", "graph", "frame")
 NO_FRAME = -1  # the token of an arc that consumes no frame
 EXACT = 2.0**20  # sums up to 2 ** 32 of multiples of its inverse are exact in float64
@@ -93,7 +94,7 @@ def scores_to_end(lattice: Lattice, score: Scores) -> Scores:
     """Score of the best path from each state to the end, float64 [S]."""
     best = np.full(lattice.num_states, -np.inf)
     best[-1] = 0
-    for step in reversed(_steps(lattice)):
+    for step in reversed(steps(lattice)):
         np.maximum.at(best, lattice.source[step], score[step] + best[lattice.target[step]])
     return best
 
@@ -110,45 +111,50 @@ def reordered(lattice: Lattice, arcs: npt.NDArray[np.intp]) -> Lattice:
 
 
 def prune(lattice: Lattice, beam: float, max_arcs: int, acoustic_scale: float) -> Lattice:
-    """Keep the arcs that lie on a path whose score is within ``beam`` of the best.
+    """Return the lattice of the arcs that ``arcs_within`` keeps."""
+    keep = arcs_within(lattice, beam, max_arcs, acoustic_scale)
+    return lattice if keep.all() else select(lattice, keep)
 
-    Where these are more than ``max_arcs``, keep fewer: the best, and in any case one best path. Arcs that lie on no
-    path from start to end may be given, and go.
+
+def arcs_within(lattice: Lattice, beam: float, max_arcs: int, acoustic_scale: float) -> Choice:
+    """Choose the arcs that lie on a path whose score is within ``beam`` of the best, bool [A].
+
+    Where these are more than ``max_arcs``, choose fewer: the best, and in any case one best path. Arcs that lie on no
+    path from start to end may be given, and are not chosen.
     """
     # Multiples of a power of two add up exactly in any order, so the arcs of one path get one and the same value
     # and are kept or left together: a path without one of its arcs would lead nowhere.
     score = np.round(lattice.scores(acoustic_scale) * EXACT) / EXACT
     to_end = scores_to_end(lattice, score)
     through = _scores_from_start(lattice, score)[lattice.source] + score + to_end[lattice.target]
-    keep = np.isfinite(through) & (through >= to_end[0] - beam)
+    keep: Choice = np.isfinite(through) & (through >= to_end[0] - beam)
     if keep.sum() > max_arcs:
         keep = through > np.partition(through, -max_arcs - 1)[-max_arcs - 1]
         keep[best_path(lattice, acoustic_scale)] = True
-    return lattice if keep.all() else _select(lattice, np.flatnonzero(keep))
+    return keep
 
 
 def _scores_from_start(lattice: Lattice, score: Scores) -> Scores:
     best = np.full(lattice.num_states, -np.inf)
     best[0] = 0
-    for step in _steps(lattice):
+    for step in steps(lattice):
         np.maximum.at(best, lattice.target[step], best[lattice.source[step]] + score[step])
     return best
 
 
-def _steps(lattice: Lattice) -> list[slice]:
+def steps(lattice: Lattice) -> list[slice]:
     """Part the arcs into runs such that no path has two arcs of one run: what numpy may compute at once."""
-    firsts = np.flatnonzero(np.diff(lattice.source, prepend=-1))
-    lowest = np.minimum.reduceat(lattice.target, firsts)
-    bounds, reach = [0], lattice.num_states
-    for state, first, low in zip(lattice.source[firsts].tolist(), firsts.tolist(), lowest.tolist(), strict=True):
-        if state >= reach:
-            bounds.append(first)
-            reach = low
-        reach = min(reach, low)
-    return [slice(*ends) for ends in pairwise([*bounds, lattice.num_arcs])]
+    lowest = np.minimum.accumulate(lattice.target[::-1])[::-1]  # that any arc from this one on leads to
+    following: list[int] = np.searchsorted(lattice.source, lowest).tolist()
+    bounds = [0]
+    while bounds[-1] < lattice.num_arcs:
+        bounds.append(following[bounds[-1]])
+    return [slice(*ends) for ends in pairwise(bounds)]
 
 
-def _select(lattice: Lattice, arcs: npt.NDArray[np.intp]) -> Lattice:
+def select(lattice: Lattice, chosen: Choice) -> Lattice:
+    """Return the lattice of the chosen arcs, its states numbered anew."""
+    arcs = np.flatnonzero(chosen)
     states = np.union1d(lattice.source[arcs], lattice.target[arcs])
     source, target = (np.searchsorted(states, ends).astype(np.int32) for ends in (lattice.source, lattice.target))
     return reordered(replace(lattice, source=source, target=target), arcs)

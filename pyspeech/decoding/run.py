@@ -1,32 +1,40 @@
 """Decode a manifest into a folder, by one process or several: all utterances, in the manifest's order, or nothing."""
 
 import gzip
-import json
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from tqdm import tqdm
 
 from pyspeech.data.batches import inference_batches
 from pyspeech.data.transcripts import Transcript, read_transcripts
-from pyspeech.decoding.archive import ShardWriter, adopt_shards, finish_archive
+from pyspeech.decoding.archive import LATTICE_CODEC, ShardWriter, adopt_shards, finish_archive
 from pyspeech.decoding.config import DecodeConfig, Method
 from pyspeech.decoding.decoder import Decoded, Decoder, Setup, frame_seconds, k2_has_cuda
+from pyspeech.decoding.frames import FRAME_CODEC
 from pyspeech.decoding.processes import map_in_processes
+from pyspeech.decoding.stored import (
+    FILES,
+    FRAMES,
+    HYPOTHESES,
+    LATTICES,
+    SUMMARY,
+    WARNINGS,
+    copy_words,
+    utterance_writer,
+)
 from pyspeech.errors import UserError
 from pyspeech.files import complete, digest, refuse_others, write_json
 from pyspeech.tasks.recognition import load_recogniser
 from pyspeech.training.device import choose_device
 from pyspeech.training.threads import physical_cores
 
-HYPOTHESES, WARNINGS, SUMMARY, LATTICES = "hyps.jsonl", "decode_warnings.jsonl", "decode.json", "lattices"
-FILES = frozenset({HYPOTHESES, WARNINGS, SUMMARY, LATTICES, "score"})
 LITTLE_SECONDS = 600.0  # of audio: decoded before further processes have started, which takes 2 to 3 seconds
 SHARES_PER_JOB = 4  # so that no process waits long for the last
 MAX_SHARE_SECONDS = 1800.0
@@ -38,6 +46,7 @@ class Decode:
 
     Args:
         graph: None exactly for the method ``greedy``.
+        keep_lattices: Unless greedy, which has none.
         device: None for a GPU that works, else the CPU.
         jobs: Processes; None for one per core, or one where the audio is little or a GPU works.
     """
@@ -48,6 +57,7 @@ class Decode:
     method: Method
     config: DecodeConfig
     keep_lattices: bool = True
+    keep_frames: bool = True
     device: str | None = None
     jobs: int | None = None
 
@@ -95,16 +105,21 @@ def decode(job: Decode, out: Path) -> dict[str, Any]:
     jobs = job.jobs or (1 if setup.device != "cpu" or total.seconds < LITTLE_SECONDS else physical_cores())
     with complete(out) as folder:
         shares = _write_shares(job.cuts, folder / "shares", _share_seconds(total, jobs, job.config))
-        work = partial(_decode_share, setup, job.keep_lattices and job.graph is not None)
+        kept = _kept(job)
+        work = partial(_decode_share, setup, kept)
         results = map_in_processes(work, shares, jobs) if jobs > 1 else map(work, shares)
         with tqdm(total=round(total.seconds), desc="decode", unit="s audio", dynamic_ncols=True, disable=None) as bar:
             counts = _merge(shares, results, folder, bar)
         shutil.rmtree(folder / "shares")
-        if job.keep_lattices and job.graph is not None:
-            finish_archive(folder / LATTICES, recogniser.tokens.symbols, words, frame_seconds(recogniser))
+        tokens = recogniser.tokens.symbols
+        symbols = {LATTICES: {"tokens": tokens, "words": words}, FRAMES: {"tokens": tokens}}
+        for name in kept:
+            finish_archive(folder / name, symbols[name], frame_seconds(recogniser))
+        copy_words(job.exp, folder)
         summary = _summary(job, setup, jobs, counts, time.monotonic() - started)
+        summary["words_of_graph"] = None if job.graph is None else len(words) - 1  # the first is no word
         summary["frame_seconds"] = frame_seconds(recogniser)
-        summary["lattice_bytes"] = sum(path.stat().st_size for path in (folder / LATTICES).glob("*"))
+        summary["lattice_bytes"], summary["frame_bytes"] = (_bytes(folder / name) for name in (LATTICES, FRAMES))
         write_json(folder / SUMMARY, summary)
     return summary
 
@@ -129,6 +144,16 @@ def _words(graph: Path | None) -> tuple[str, ...]:
     from pyspeech.graph.compose import read_words  # needs k2
 
     return read_words(graph)
+
+
+def _kept(job: Decode) -> tuple[str, ...]:
+    """Return the names of the archives that are to be written."""
+    wanted = {LATTICES: job.keep_lattices and job.graph is not None, FRAMES: job.keep_frames}
+    return tuple(name for name in wanted if wanted[name])
+
+
+def _bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.glob("*"))
 
 
 def _count(cuts: Path) -> Counts:
@@ -169,39 +194,34 @@ def _take(pairs: Iterator[tuple[Transcript, bytes]], seconds: float) -> Iterator
 _loaded = lru_cache(maxsize=1)(Decoder)  # of a process that decodes many shares
 
 
-def _decode_share(setup: Setup, keep_lattices: bool, share: Share) -> Counts:
+def _decode_share(setup: Setup, kept: Sequence[str], share: Share) -> Counts:
     try:
         decoder = _loaded(setup)
         seconds = {transcript.id: transcript.seconds for transcript in read_transcripts(share.cuts)}
         batches = inference_batches(share.cuts, decoder.recogniser.config.features, setup.config.batch_seconds)
         decoded = (each for batch in batches for each in decoder(batch, seconds))
-        return _write(decoded, share.folder, keep_lattices)
+        return _write(decoded, share.folder, kept)
     except UserError as error:
         # A MissingPackage, made from several arguments, would not survive the way to another process.
         raise UserError(str(error)) from error
 
 
-def _write(decoded: Iterable[Decoded], folder: Path, keep_lattices: bool) -> Counts:
+def _write(decoded: Iterable[Decoded], folder: Path, kept: Sequence[str]) -> Counts:
     folder.mkdir()
     counts = Counts()
     with ExitStack() as stack:
-        hypotheses, warnings = (
-            stack.enter_context((folder / name).open("w", encoding="utf-8")) for name in (HYPOTHESES, WARNINGS)
-        )
-        archive = stack.enter_context(ShardWriter(folder / LATTICES)) if keep_lattices else None
+        write = stack.enter_context(utterance_writer(folder))
+        lattices = stack.enter_context(ShardWriter(folder / LATTICES, LATTICE_CODEC)) if LATTICES in kept else None
+        frames = stack.enter_context(ShardWriter(folder / FRAMES, FRAME_CODEC)) if FRAMES in kept else None
         for each in decoded:
-            _write_line(hypotheses, each.line)
-            for problem in each.problems:
-                _write_line(warnings, {"id": each.line["id"], "problem": problem})
+            write(each.line, each.problems)
             counts += Counts(1, each.line["seconds"], len(each.problems))
-            if archive is not None and each.lattice is not None:
-                archive.write(each.lattice)
+            if lattices is not None and each.lattice is not None:
+                lattices.write(each.lattice)
                 counts += Counts(lattice_arcs=each.lattice.num_arcs)
+            if frames is not None:
+                frames.write(each.frames)
     return counts
-
-
-def _write_line(stream: TextIO, value: Mapping[str, Any]) -> None:
-    stream.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def _merge(shares: Sequence[Share], results: Iterator[Counts], folder: Path, bar: "tqdm[Any]") -> Counts:
@@ -213,8 +233,9 @@ def _merge(shares: Sequence[Share], results: Iterator[Counts], folder: Path, bar
             for name, stream in streams.items():
                 with (share.folder / name).open("rb") as part:
                     shutil.copyfileobj(part, stream)
-            if (share.folder / LATTICES).exists():
-                adopt_shards(share.folder / LATTICES, folder / LATTICES)
+            for name in (LATTICES, FRAMES):
+                if (share.folder / name).exists():
+                    adopt_shards(share.folder / name, folder / name)
             shutil.rmtree(share.folder)
             total += counts
             bar.update(round(total.seconds) - bar.n)

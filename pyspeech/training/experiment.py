@@ -2,6 +2,7 @@
 
 import math
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from pyspeech.config import Config, load_config, save_config
 from pyspeech.data.batches import Batch, inference_batches, training_batches
 from pyspeech.data.transcripts import read_json_lines, read_transcripts
 from pyspeech.errors import UserError
-from pyspeech.files import complete, digest, existing
+from pyspeech.files import complete, digest, existing, write_text
 from pyspeech.lang.tokens import TokenSet, load_tokens
 from pyspeech.models import build_model
 from pyspeech.tasks.recognition import RecognitionTask
@@ -21,6 +22,7 @@ from pyspeech.training.checkpoint import stored_epochs
 from pyspeech.training.device import choose_device
 from pyspeech.training.loop import TrainingData, seed_everything, train
 
+LANG, TRAIN_WORDS = "lang", "train_words.tsv"  # in the folder of a training: its token set, the words of its text
 # A resumed training may change these: they do not change what it learns.
 MAY_DIFFER = ("batches.workers", "training.max_bad_batches")
 
@@ -58,7 +60,7 @@ def run(
         return False
     data = training_data(config, sources, tokens)
     if not stored_epochs(exp):
-        _write_inputs(config, exp, sources.lang)
+        _write_inputs(config, exp, sources)
     begin()
     train(exp, config.training, task, model.to(device), data)
     return True
@@ -96,14 +98,24 @@ def _refuse_changes(config: Config, exp: Path, lang: Path) -> None:
                 f"{exp} was begun with {key} = {was!r}, now it is {now!r}; "
                 f"train into a new folder, or set {key} back to continue"
             )
-    if _folder_digest(exp / "lang") != _folder_digest(lang):
+    if _folder_digest(exp / LANG) != _folder_digest(lang):
         raise UserError(f"{exp} was begun with another token set than {lang}; train into a new folder")
 
 
-def _write_inputs(config: Config, exp: Path, lang: Path) -> None:
+def _write_inputs(config: Config, exp: Path, sources: Sources) -> None:
     save_config(config, exp / "config.yaml")
-    with complete(exp / "lang") as partial:
-        shutil.copytree(lang, partial)
+    with complete(exp / LANG) as partial:
+        shutil.copytree(sources.lang, partial)
+    write_text(exp / TRAIN_WORDS, _count_words(sources.train))
+
+
+def _count_words(manifest: Path) -> str:
+    """Count the words of the training text, one a line with its count: most frequent first."""
+    counts: Counter[str] = Counter()
+    for transcript in read_transcripts(manifest):
+        counts.update(transcript.text.split())
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return "".join(f"{word}\t{count}\n" for word, count in ordered)
 
 
 def _differences(was: dict[str, Any], now: dict[str, Any], above: str = "") -> list[tuple[str, Any, Any]]:

@@ -9,12 +9,14 @@ import pytest
 from click.testing import CliRunner
 
 from pyspeech.cli.decode import decode
+from pyspeech.cli.rescore import rescore
 from pyspeech.config import load_config
 from pyspeech.data.transcripts import read_transcripts
 from pyspeech.decoding.archive import LatticeArchive
 from pyspeech.errors import UserError
 from pyspeech.lang.tokens import CharacterTokens
 from pyspeech.training.experiment import Sources, run
+from tests.decodes import save_lm
 from tests.experiments import ARPA, YAML, save_tone_graph
 from tests.tones import PITCHES, WORD_SECONDS, tone_manifest
 
@@ -71,6 +73,24 @@ def test_words_and_their_times_are_recognised_from_audio(folder, tmp_path, metho
         assert all(abs(start - n * (WORD_SECONDS + 0.05)) < 0.3 for n, start in enumerate(starts))
 
 
+@pytest.mark.parametrize("method", ["lattice", "nbest", "search"])
+def test_a_decode_is_rescored_by_every_method(folder, tmp_path, method):
+    pytest.importorskip("k2", reason="needs k2, which this lane does not have")
+    assert invoke(folder, tmp_path / "first", "--graph", folder / "graph").exit_code == 0
+    # A model that has never read MID, and one that has read all three.
+    for words in (("LOW", "HIGH"), ("LOW", "MID", "HIGH")):
+        lm = save_lm(tmp_path / "-".join(words), (words[n:] + words[:n] for n in range(len(words)) for _ in range(9)))
+        arguments = [tmp_path / "first", "--lm", lm, "--out", tmp_path / "out", "--method", method]
+        result = CliRunner().invoke(rescore, [*map(str, arguments), "rescore.weights.lm=0.5"])
+        assert result.exit_code == 0, result.output
+        right, lines = words_found(folder, tmp_path / "out")
+        if "MID" in words:
+            assert right >= 0.8
+        for line in lines:
+            assert line["words"]
+            assert all(0 <= each["start"] < each["end"] <= line["seconds"] for each in line["word_times"])
+
+
 def test_words_that_the_language_model_lacks_never_empty_an_utterance(folder, tmp_path):
     pytest.importorskip("k2", reason="needs k2, which this lane does not have")
     without_mid = ARPA.replace("ngram 1=5", "ngram 1=4").replace("-0.6\tMID\n", "")
@@ -109,6 +129,23 @@ def test_settings_come_from_file_and_words(folder, tmp_path):
     assert invoke(folder, tmp_path / "out", *options).exit_code == 0
     settings = json.loads((tmp_path / "out" / "decode.json").read_text())["settings"]
     assert (settings["search_beam"], settings["nbest"], settings["output_beam"]) == (11, 7, 8)
+
+
+def test_lattices_and_frames_are_left_out_on_demand(folder, tmp_path):
+    assert invoke(folder, tmp_path / "greedy", "--method", "greedy", "--no-frames").exit_code == 0
+    assert not (tmp_path / "greedy" / "frames").exists()
+    pytest.importorskip("k2", reason="needs k2, which this lane does not have")
+    for option, left_out, left in (("--no-frames", "frames", "lattices"), ("--no-lattices", "lattices", "frames")):
+        assert invoke(folder, tmp_path / "out", "--graph", folder / "graph", option).exit_code == 0
+        assert not (tmp_path / "out" / left_out).exists()
+        assert (tmp_path / "out" / left).exists()
+
+
+def test_the_words_of_the_training_text_come_with_a_decode(folder, tmp_path):
+    assert invoke(folder, tmp_path / "out", "--method", "greedy").exit_code == 0
+    words = (tmp_path / "out" / "train_words.tsv").read_text(encoding="utf-8")
+    assert words == (folder / "exp" / "train_words.tsv").read_text(encoding="utf-8")
+    assert {line.split("\t")[0] for line in words.splitlines()} == set(PITCHES)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyspeech.decoding import archive
-from pyspeech.decoding.archive import LatticeArchive, ShardWriter, adopt_shards, finish_archive
+from pyspeech.decoding.archive import LATTICE_CODEC, LatticeArchive, ShardWriter, adopt_shards, finish_archive
 from pyspeech.decoding.lattice import linear_lattice
 from pyspeech.errors import UserError
 from tests.lattices import random_lattice, same
@@ -17,10 +17,10 @@ TOKENS, WORDS = ("<blk>", "a", "b"), ("<eps>", "ONE", "TWO", "ÉTÉ")
 
 
 def write(folder, lattices):
-    with ShardWriter(folder) as writer:
+    with ShardWriter(folder, LATTICE_CODEC) as writer:
         for lattice in lattices:
             writer.write(lattice)
-    finish_archive(folder, TOKENS, WORDS, 0.03)
+    finish_archive(folder, {"tokens": TOKENS, "words": WORDS}, 0.03)
     return LatticeArchive(folder)
 
 
@@ -32,7 +32,7 @@ def lattices():
 
 @pytest.fixture
 def small_shards(monkeypatch):
-    monkeypatch.setattr(archive, "SHARD_ARCS", 40)
+    monkeypatch.setattr(archive, "SHARD_VALUES", 40)
 
 
 def test_what_was_written_is_read_in_order(tmp_path, lattices, small_shards):
@@ -54,17 +54,17 @@ def test_a_lattice_is_found_by_its_id(tmp_path, lattices, small_shards):
 def test_any_lattice_survives_storage(seed, count, word):
     written = [random_lattice(seed + n, id_=str(n)) for n in range(count)]
     written[0].word[0] = word
-    decoded = archive._decode(archive._encode(written))
-    assert all(same(archive._cut_out(decoded, n), lattice) for n, lattice in enumerate(written))
+    decoded = archive._decode_lattices(archive._encode_lattices(written))
+    assert all(same(archive._lattice(decoded, n), lattice) for n, lattice in enumerate(written))
 
 
 def test_shards_of_several_writers_follow_one_another(tmp_path, lattices, small_shards):
     for number, part in enumerate((lattices[:3], [], lattices[3:])):
-        with ShardWriter(tmp_path / str(number)) as writer:
+        with ShardWriter(tmp_path / str(number), LATTICE_CODEC) as writer:
             for lattice in part:
                 writer.write(lattice)
         adopt_shards(tmp_path / str(number), tmp_path / "all")
-    finish_archive(tmp_path / "all", TOKENS, WORDS, 0.03)
+    finish_archive(tmp_path / "all", {"tokens": TOKENS, "words": WORDS}, 0.03)
     assert all(same(*pair) for pair in zip(LatticeArchive(tmp_path / "all"), lattices, strict=True))
 
 
@@ -99,13 +99,15 @@ def test_every_damaged_byte_of_a_score_is_noticed(tmp_path, lattices):
 def test_a_missing_shard_is_named(tmp_path, lattices, small_shards):
     stored = write(tmp_path / "lattices", lattices)
     (tmp_path / "lattices" / "1.npz").unlink()
-    with pytest.raises(UserError, match=r"no shard of lattices at .*1\.npz"):
+    with pytest.raises(UserError, match=r"no lattice shard at .*1\.npz"):
         list(stored)
 
 
 def test_arrays_of_different_lengths_are_refused(tmp_path, lattices):
     stored = write(tmp_path / "lattices", lattices)
-    np.savez_compressed(tmp_path / "lattices" / "0.npz", **{**archive._encode(lattices), "word": np.zeros(3, np.int32)})
+    np.savez_compressed(
+        tmp_path / "lattices" / "0.npz", **{**archive._encode_lattices(lattices), "word": np.zeros(3, np.int32)}
+    )
     with pytest.raises(UserError, match="different lengths"):
         list(stored)
 

@@ -69,12 +69,17 @@ def decode(tmp_path, monkeypatch):
 def test_every_method_reads_clear_outputs(decode, method, request):
     if method != "greedy":
         request.getfixturevalue("needs_k2")
-    (found,) = decode(sharp(LOW), [7], method)
+    (found,) = decode(sharp(LOW, confidence=20.0), [7], method)
     assert found.line["words"] == ("LOW",)
     assert [each["token"] for each in found.line["tokens"]] == ["▁", "L", "O", "W"]
-    assert found.line["word_times"] == [{"word": "LOW", "start": 0.0, "end": 0.18}]
+    confidence = {} if method == "greedy" else {"confidence": pytest.approx(1, abs=1e-3)}
+    assert found.line["word_times"] == [{"word": "LOW", "start": 0.0, "end": 0.18} | confidence]
     assert not found.problems
     assert (found.lattice is None) == (method == "greedy")
+    said = found.frames.tokens > 0
+    assert found.frames.tokens[said].tolist() == [token for token in LOW if token]
+    assert found.frames.log_probs[said] == pytest.approx(0, abs=0.01)
+    assert (found.frames.id, found.frames.seconds, found.frames.num_frames) == ("utt-0", 0.3, 7)
     assert ("nbest" in found.line) == (method == "nbest")
     if method == "nbest":
         best = found.line["nbest"][0]
@@ -91,6 +96,7 @@ def test_outputs_without_frames_or_finite_numbers_give_no_words_and_a_warning(de
         assert broken.problems == ("the network's output is not finite",)
         assert not whole.problems
         assert [each.line["words"] for each in (none, broken, whole)] == [(), (), ("LOW",)]
+        assert [each.frames.num_frames for each in (none, broken, whole)] == [0, 0, 7]
         if method != "greedy":
             for each in (none, broken, whole):
                 assert_well_formed(each.lattice)

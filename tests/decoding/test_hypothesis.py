@@ -25,7 +25,7 @@ def test_times_of_tokens_and_words_come_from_the_best_path():
     assert (found.score, found.acoustic, found.graph) == (-7.0, -3.5, 0.0)
     assert found.tokens == (Timed("a", 0.03, 0.09), Timed("b", 0.12, 0.15), Timed("c", 0.15, 0.2))
     # The last frame reaches beyond the end of the audio.
-    assert found.word_times == (Timed("AB", 0.03, 0.15), Timed("C", 0.15, 0.2))
+    assert found.word_times == (Timed("AB", 0.03, 0.15, 1.0), Timed("C", 0.15, 0.2, 1.0))
 
 
 def test_further_words_of_an_arc_have_times_too():
@@ -42,7 +42,7 @@ def test_further_words_of_an_arc_have_times_too():
     )
     found = from_lattice(lattice, WORDS, TOKENS, CLOCK, 1.0)
     assert found.words == ("NEW", "C")
-    assert found.word_times == (Timed("NEW", 0.0, 0.0), Timed("C", 0.0, 0.03))
+    assert found.word_times == (Timed("NEW", 0.0, 0.0, 1.0), Timed("C", 0.0, 0.03, 1.0))
     assert found.score == -2.5
 
 
@@ -53,8 +53,10 @@ def test_any_lattice_gives_a_line_of_json_with_the_scores_of_its_best_path(seed)
     assert line["score"] == pytest.approx(lattice.scores(0.7)[best_path(lattice, 0.7)].sum(), abs=1e-3)
     assert [each["word"] for each in line["word_times"]] == list(line["words"])
     assert all(0 <= each["start"] <= each["end"] <= CLOCK.seconds for each in line["tokens"] + line["word_times"])
+    assert all(0 <= each["confidence"] <= 1 for each in line["word_times"])
+    assert all("confidence" not in each for each in line["tokens"])
     assert json.loads(json.dumps(line, allow_nan=False))["id"] == "utt"
-    best = candidate_json(n_best(lattice, 1, 0.7)[0], WORDS)
+    best = candidate_json(n_best(lattice, 1, lattice.scores(0.7))[0], WORDS)
     assert tuple(best["words"]) == line["words"]
 
 
@@ -64,6 +66,7 @@ def test_greedy_words_are_what_the_best_tokens_spell():
     assert found.words == ("AB", "C")
     assert (found.score, found.graph) == (-1.25, 0.0)
     assert found.word_times == (Timed("AB", 0.0, 0.09), Timed("C", 0.12, 0.15))
+    assert found.as_json()["word_times"][0] == {"word": "AB", "start": 0.0, "end": 0.09}  # no lattice, no confidence
 
 
 def test_an_utterance_without_frames_has_no_words():

@@ -3,6 +3,7 @@ import errno
 import gzip
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,10 +16,12 @@ import pytest
 from pyspeech.data.transcripts import read_transcripts
 from pyspeech.decoding.archive import LatticeArchive
 from pyspeech.decoding.config import load_decode_config
+from pyspeech.decoding.frames import FrameArchive
 from pyspeech.decoding.lattice import best_path
 from pyspeech.decoding.run import Decode, decode
 from pyspeech.errors import UserError
 from pyspeech.files import digest
+from pyspeech.lang.tokens import load_tokens
 from tests.experiments import save_tone_graph, save_untrained
 from tests.lattices import assert_well_formed, same
 from tests.tones import tone_manifest
@@ -58,12 +61,13 @@ def names(folder):
 def test_greedy_writes_every_utterance_in_order_without_k2(folder, tmp_path):
     summary = decode(job(folder, "greedy"), tmp_path / "out")
     assert names(tmp_path) == ["out"]
-    assert names(tmp_path / "out") == ["decode.json", "decode_warnings.jsonl", "hyps.jsonl"]
+    assert names(tmp_path / "out") == ["decode.json", "decode_warnings.jsonl", "frames", "hyps.jsonl", "lang"]
     transcripts = list(read_transcripts(folder / "test.jsonl.gz"))
     found = lines(tmp_path / "out" / "hyps.jsonl")
     assert [(each["id"], each["seconds"]) for each in found] == [(each.id, each.seconds) for each in transcripts]
     assert summary == json.loads((tmp_path / "out" / "decode.json").read_text())
     assert (summary["utterances"], summary["frame_seconds"], summary["graph_digest"]) == (9, 0.03, None)
+    assert (summary["words_of_graph"], summary["lattice_bytes"]) == (None, 0)
     assert summary["seconds"] == pytest.approx(sum(each.seconds for each in transcripts), abs=1e-3)
     assert summary["real_time_factor"] == pytest.approx(summary["wall_seconds"] / summary["seconds"], abs=0.01)
 
@@ -88,9 +92,69 @@ def test_the_stored_lattices_are_those_of_the_words(folder, tmp_path, needs_k2, 
     assert summary["graph_digest"] == digest(folder / "graph" / "graph.safetensors", folder / "graph" / "words.txt")
 
 
-def test_several_processes_write_what_one_writes(folder, tmp_path, needs_k2):
-    assert decode(job(folder, jobs=None), tmp_path / "one")["jobs"] == 1  # for little audio
-    summary = decode(job(folder, jobs=2), tmp_path / "two")
+@pytest.mark.parametrize("method", ["greedy", "one-best", "nbest"])
+def test_every_method_keeps_the_scores_of_every_frame(folder, tmp_path, request, method):
+    if method != "greedy":
+        request.getfixturevalue("needs_k2")
+    config = CONFIG.model_copy(update={"batch_seconds": 2.0})
+    summary = decode(job(folder, method, config=config), tmp_path / "out")
+    stored, found = FrameArchive(tmp_path / "out" / "frames"), lines(tmp_path / "out" / "hyps.jsonl")
+    assert stored.frame_seconds == 0.03
+    assert stored.tokens == load_tokens(folder / "exp" / "lang").symbols
+    assert [(scores.id, scores.seconds) for scores in stored] == [(each["id"], each["seconds"]) for each in found]
+    for scores in stored:
+        dense_TV = scores.dense(len(stored.tokens))
+        assert len(dense_TV) == -(-round(scores.seconds * 100) // 3)
+        # An untrained network finds all tokens likely, so all are kept.
+        assert np.exp(dense_TV).sum(axis=1) == pytest.approx(1, abs=1e-2)
+    assert summary["frame_bytes"] == sum(path.stat().st_size for path in (tmp_path / "out" / "frames").iterdir())
+
+
+def test_the_acoustic_scores_of_a_lattice_are_those_of_its_frames(folder, tmp_path, needs_k2):
+    decode(job(folder), tmp_path / "out")
+    frames = FrameArchive(tmp_path / "out" / "frames")
+    for lattice in LatticeArchive(tmp_path / "out" / "lattices"):
+        dense_TV = frames[lattice.id].dense(len(frames.tokens))
+        arcs = lattice.token >= 0
+        found = dense_TV[lattice.frame[arcs], lattice.token[arcs]]
+        assert found == pytest.approx(lattice.acoustic[arcs], abs=1e-2)
+
+
+def test_a_narrow_beam_keeps_less(folder, tmp_path):
+    for beam in (0.0, 10.0):
+        decode(job(folder, "greedy", config=CONFIG.model_copy(update={"frame_beam": beam})), tmp_path / str(beam))
+    narrow, wide = (FrameArchive(tmp_path / name / "frames") for name in ("0.0", "10.0"))
+    for left, right in zip(narrow, wide, strict=True):
+        assert left.num_frames == right.num_frames
+        assert left.num_frames <= len(left.tokens) <= 2 * left.num_frames < len(right.tokens)
+
+
+def test_frames_are_left_out_on_demand(folder, tmp_path):
+    summary = decode(job(folder, "greedy", keep_frames=False), tmp_path / "out")
+    assert names(tmp_path / "out") == ["decode.json", "decode_warnings.jsonl", "hyps.jsonl", "lang"]
+    assert summary["frame_bytes"] == 0
+
+
+def test_what_spells_words_comes_with_a_decode(folder, tmp_path):
+    (tmp_path / "exp").mkdir()
+    shutil.copytree(folder / "exp", tmp_path / "exp", dirs_exist_ok=True)
+    (tmp_path / "exp" / "train_words.tsv").write_text("LOW\t3\n")
+    (tmp_path / "test.jsonl.gz").symlink_to(folder / "test.jsonl.gz")
+    for _ in range(2):  # the second takes the place of the first
+        decode(job(tmp_path, "greedy"), tmp_path / "out")
+    shutil.rmtree(tmp_path / "exp")
+    assert load_tokens(tmp_path / "out" / "lang").symbols == load_tokens(folder / "exp" / "lang").symbols
+    assert (tmp_path / "out" / "train_words.tsv").read_text() == "LOW\t3\n"
+
+
+def test_the_summary_counts_the_words_of_the_graph(folder, tmp_path, needs_k2):
+    assert decode(job(folder), tmp_path / "out")["words_of_graph"] == 3
+
+
+def test_several_processes_write_what_one_writes(folder, tmp_path):
+    method = "one-best" if (folder / "graph").exists() else "greedy"
+    assert decode(job(folder, method, jobs=None), tmp_path / "one")["jobs"] == 1  # for little audio
+    summary = decode(job(folder, method, jobs=2), tmp_path / "two")
     assert summary["jobs"] == 2
     assert names(tmp_path) == ["one", "two"]
     assert names(tmp_path / "one") == names(tmp_path / "two")
@@ -98,8 +162,15 @@ def test_several_processes_write_what_one_writes(folder, tmp_path, needs_k2):
     for left, right in zip(lines(one), lines(two), strict=True):
         # Utterances are padded by others in other batches, which rounding can tell.
         assert {**left, **{key: pytest.approx(left[key], abs=1e-3) for key in ("score", "acoustic", "graph")}} == right
-    pairs = zip(*(LatticeArchive(tmp_path / name / "lattices") for name in ("one", "two")), strict=True)
-    assert all((left.id, left.num_arcs) == (right.id, right.num_arcs) for left, right in pairs)
+    if method == "one-best":
+        pairs = zip(*(LatticeArchive(tmp_path / name / "lattices") for name in ("one", "two")), strict=True)
+        assert all((left.id, left.num_arcs) == (right.id, right.num_arcs) for left, right in pairs)
+    assert len(list((tmp_path / "two" / "frames").glob("*.npz"))) > 1
+    for left, right in zip(*(FrameArchive(tmp_path / name / "frames") for name in ("one", "two")), strict=True):
+        assert (left.id, left.seconds) == (right.id, right.seconds)
+        assert np.array_equal(left.bounds, right.bounds)
+        assert np.array_equal(left.tokens, right.tokens)
+        assert left.log_probs == pytest.approx(right.log_probs, abs=1e-2)
 
 
 def test_decoding_twice_gives_the_same_and_replaces_the_first(folder, tmp_path, needs_k2):

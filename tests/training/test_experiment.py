@@ -1,12 +1,14 @@
 import gzip
 import json
 import re
+from collections import Counter
 
 import pytest
 
 from pyspeech.config import load_config
 from pyspeech.data.batches import training_batches
 from pyspeech.data.features import store_features
+from pyspeech.data.transcripts import read_transcripts
 from pyspeech.errors import UserError
 from pyspeech.lang.tokens import CharacterTokens
 from pyspeech.tasks.recognition import RecognitionTask, load_recogniser
@@ -64,6 +66,23 @@ def test_the_folder_holds_all_that_inference_needs(trained):
     assert read_tensors(trained / "model.safetensors")["output.weight"].shape[0] == len(
         load_recogniser(trained, "cpu").tokens.symbols
     )
+
+
+def test_the_words_of_the_training_text_are_counted_once(trained, folder, sources):
+    counts = Counter(word for each in read_transcripts(sources.train) for word in each.text.split())
+    lines = (trained / "train_words.tsv").read_text(encoding="utf-8").splitlines()
+    found = [(word, int(count)) for word, count in (line.split("\t") for line in lines)]
+    assert dict(found) == counts
+    assert [count for _, count in found] == sorted(counts.values(), reverse=True)
+
+
+def test_a_training_begun_without_the_counts_of_words_goes_on(folder, sources, tmp_path):
+    config = load_config(folder / "conf.yaml", ["training.epochs=1", "training.average_epochs=1"])
+    assert run(config, tmp_path / "exp", sources, "cpu")
+    for name in ("train_words.tsv", "model.safetensors"):
+        (tmp_path / "exp" / name).unlink()
+    assert run(config, tmp_path / "exp", sources, "cpu")
+    assert (tmp_path / "exp" / "model.safetensors").exists()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,112 @@
+"""What the network said in each frame, pruned to the likely tokens, and how that is stored; needs numpy alone."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pyspeech.decoding.archive import Archive, Array, Codec, smallest
+from pyspeech.decoding.lattice import Floats, Ints
+
+BLANK = 0
+
+
+@dataclass(frozen=True, eq=False)
+class FrameScores:
+    """The likely tokens of every output frame of the network, and the blank, with their log-probabilities.
+
+    Args:
+        id: Identity of the cut.
+        seconds: Duration of the cut.
+        bounds: Where the tokens of each frame start among all, int32 [T + 1].
+        tokens: int32 [N], ascending within a frame; the first of each frame is the blank.
+        log_probs: Natural logarithms of their probabilities, float32 [N].
+    """
+
+    id: str
+    seconds: float
+    bounds: Ints
+    tokens: Ints
+    log_probs: Floats
+
+    @property
+    def num_frames(self) -> int:
+        """Output frames of the utterance; 0 where the network gave none, or none that are finite."""
+        return len(self.bounds) - 1
+
+    def dense(self, num_tokens: int) -> Floats:
+        """Log-probability of every token in every frame, float32 [T, V]; minus infinity where it was not kept."""
+        scores_TV = np.full((self.num_frames, num_tokens), -np.inf, np.float32)
+        scores_TV[np.repeat(np.arange(self.num_frames), np.diff(self.bounds)), self.tokens] = self.log_probs
+        return scores_TV
+
+
+def likely_tokens(
+    ids: Sequence[str], seconds: Sequence[float], log_probs_BTV: Floats, lengths: Sequence[int], beam: float
+) -> Iterator[FrameScores]:
+    """Keep of every frame of a batch the blank and the tokens within ``beam`` of the best one.
+
+    Args:
+        ids: Identities of the cuts.
+        seconds: Their durations.
+        log_probs_BTV: The network's output, natural logarithms, float32.
+        lengths: Output frames of each cut, at most T.
+        beam: Difference of natural logarithms.
+    """
+    keep_BTV = log_probs_BTV >= log_probs_BTV.max(axis=2, keepdims=True) - beam
+    keep_BTV[:, :, BLANK] = True
+    for n, length in enumerate(lengths):
+        keep_TV = keep_BTV[n, :length]
+        bounds = np.insert(np.cumsum(keep_TV.sum(axis=1), dtype=np.int32), 0, 0)
+        tokens = np.nonzero(keep_TV)[1].astype(np.int32)
+        yield FrameScores(ids[n], seconds[n], bounds, tokens, log_probs_BTV[n, :length][keep_TV])
+
+
+class FrameArchive(Archive[FrameScores]):
+    """Reads stored frame scores; see :class:`Archive`."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, FRAME_CODEC)
+
+
+def _encode(every: Sequence[FrameScores]) -> dict[str, Array]:
+    return {
+        "id": np.array([each.id for each in every]),
+        "seconds": np.array([each.seconds for each in every], np.float64),
+        "num_frames": np.array([each.num_frames for each in every], np.int32),
+        "num_tokens": smallest(np.concatenate([np.diff(each.bounds) for each in every])),
+        "token": smallest(np.concatenate([each.tokens for each in every])),
+        "log_prob": np.concatenate([each.log_probs for each in every]).astype(np.float16),
+    }
+
+
+def _decode(stored: Mapping[str, Array]) -> Mapping[str, Array]:
+    frames = np.insert(np.cumsum(stored["num_frames"], dtype=np.int64), 0, 0)
+    bounds = np.insert(np.cumsum(stored["num_tokens"], dtype=np.int64), 0, 0)
+    if len(bounds) - 1 != frames[-1] or not len(stored["token"]) == len(stored["log_prob"]) == bounds[-1]:
+        raise ValueError("its arrays have different lengths")
+    return {
+        "id": stored["id"],
+        "seconds": stored["seconds"],
+        "token": stored["token"].astype(np.int32),
+        "log_prob": stored["log_prob"].astype(np.float32),
+        "frames": frames,
+        "bounds": bounds,
+    }
+
+
+def _frame_scores(arrays: Mapping[str, Array], place: int) -> FrameScores:
+    first, last = arrays["frames"][place : place + 2]
+    bounds = arrays["bounds"][first : last + 1]
+    part = slice(bounds[0], bounds[-1])
+    return FrameScores(
+        id=str(arrays["id"][place]),
+        seconds=float(arrays["seconds"][place]),
+        bounds=(bounds - bounds[0]).astype(np.int32),
+        tokens=arrays["token"][part],
+        log_probs=arrays["log_prob"][part],
+    )
+
+
+FRAME_CODEC = Codec("frame scores", ("tokens",), lambda scores: len(scores.tokens), _encode, _decode, _frame_scores)

@@ -1,0 +1,147 @@
+"""A decode folder: the names of its files, and what is read from and written to it without torch or k2."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TextIO
+
+from pyspeech.data.transcripts import Transcript, read_json_lines, read_transcripts
+from pyspeech.decoding.archive import LatticeArchive
+from pyspeech.decoding.frames import FrameArchive
+from pyspeech.errors import UserError
+from pyspeech.files import existing, existing_file
+from pyspeech.lang.tokens import TokenSet, load_tokens
+
+HYPOTHESES, WARNINGS, SUMMARY = "hyps.jsonl", "decode_warnings.jsonl", "decode.json"
+LATTICES, FRAMES, LANG, TRAIN_WORDS, SCORE = "lattices", "frames", "lang", "train_words.tsv", "score"
+FILES = frozenset({HYPOTHESES, WARNINGS, SUMMARY, LATTICES, FRAMES, LANG, TRAIN_WORDS, SCORE})
+
+
+@dataclass(frozen=True)
+class StoredDecode:
+    """What ``pyspeech decode`` left; the network and its graph are not needed.
+
+    Raises:
+        UserError: something that is asked for is missing or damaged.
+    """
+
+    folder: Path
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """``decode.json``."""
+        path = existing_file(existing(self.folder, "decode") / SUMMARY, "decode")
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise UserError(f"{path} is damaged ({error}); decode again") from error
+        if not isinstance(values, dict) or not isinstance(values.get("settings"), dict):
+            raise UserError(f"{path} is not the summary of a decode; decode again")
+        return values
+
+    @cached_property
+    def seconds(self) -> dict[str, float]:
+        """Duration of every utterance by its id, in order."""
+        found: dict[str, float] = {}
+        for number, line in read_json_lines(existing_file(self.folder / HYPOTHESES, "hypotheses")):
+            if not isinstance(line.get("id"), str) or not isinstance(line.get("seconds"), int | float):
+                raise UserError(f"{self.folder / HYPOTHESES}, line {number}: no 'id' and 'seconds'; decode again")
+            found[line["id"]] = float(line["seconds"])
+        return found
+
+    @cached_property
+    def lattices(self) -> LatticeArchive:
+        """The stored lattices."""
+        if not (self.folder / LATTICES).exists():
+            raise self._lacks(
+                "lattices",
+                "rescore with --lattices, or ",
+                "decode with a graph and without --no-lattices, or rescore by --method search",
+            )
+        return LatticeArchive(self.folder / LATTICES)
+
+    @cached_property
+    def frames(self) -> FrameArchive:
+        """The stored log-probabilities of frames."""
+        if not (self.folder / FRAMES).exists():
+            raise self._lacks("frame scores", "", "decode again, without --no-frames")
+        return FrameArchive(self.folder / FRAMES)
+
+    @cached_property
+    def tokens(self) -> TokenSet:
+        """The token set of the network."""
+        if not (self.folder / LANG).exists():
+            raise UserError(f"{self.folder} holds no token set (folder {LANG}), which older decodes lack; decode again")
+        return load_tokens(self.folder / LANG)
+
+    @property
+    def acoustic_scale(self) -> float:
+        """Of the search that made the lattices."""
+        return float(self.summary["settings"].get("acoustic_scale", 1.0))
+
+    @property
+    def frame_seconds(self) -> float:
+        """Duration of an output frame of the network."""
+        seconds = self.summary.get("frame_seconds")
+        if not isinstance(seconds, int | float):
+            raise UserError(f"{self.folder / SUMMARY} has no frame_seconds, which older decodes lack; decode again")
+        return float(seconds)
+
+    def manifest(self) -> Path:
+        """The manifest that was decoded."""
+        return Path(str(self.summary.get("cuts")))
+
+    def references(self, manifest: Path | None) -> dict[str, Transcript]:
+        """What was said in each utterance, from ``manifest`` or the one that was decoded.
+
+        Raises:
+            UserError: it is not there, or lacks an utterance, as another corpus' manifest of the same name does.
+        """
+        path = manifest or self.manifest()
+        if not path.exists():
+            raise UserError(f"{self.folder} was decoded from {path}, which is not here; give --references MANIFEST")
+        found = {transcript.id: transcript for transcript in read_transcripts(path)}
+        if missing := [id_ for id_ in self.seconds if id_ not in found]:
+            raise UserError(
+                f"{path} has no utterance {missing[0]}, which {self.folder} holds; put back the manifest that was "
+                "decoded, or give that of --tune as --references"
+            )
+        return {id_: found[id_] for id_ in self.seconds}
+
+    def _lacks(self, what: str, rescored: str, otherwise: str) -> UserError:
+        """What to say of a missing part; that of a rescored decode lies where it was made from."""
+        source = self.summary.get("rescored")
+        if source is not None:
+            return UserError(f"{self.folder} holds no {what}; {rescored}use {source}, which it was made from")
+        return UserError(f"{self.folder} holds no {what}; {otherwise}")
+
+
+@contextmanager
+def utterance_writer(folder: Path) -> Iterator[Callable[[Mapping[str, Any], Sequence[str]], None]]:
+    """Yield what writes the next utterance: its line of ``hyps.jsonl``, and a warning for each of its problems."""
+    with (
+        (folder / HYPOTHESES).open("w", encoding="utf-8") as hypotheses,
+        (folder / WARNINGS).open("w", encoding="utf-8") as warnings,
+    ):
+
+        def write(line: Mapping[str, Any], problems: Sequence[str]) -> None:
+            _write_line(hypotheses, line)
+            for problem in problems:
+                _write_line(warnings, {"id": line["id"], "problem": problem})
+
+        yield write
+
+
+def _write_line(stream: TextIO, value: Mapping[str, Any]) -> None:
+    stream.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def copy_words(source: Path, folder: Path) -> None:
+    """Copy what spells words from an experiment or a decode, so that ``folder`` can be rescored without it."""
+    shutil.copytree(source / LANG, folder / LANG)
+    if (source / TRAIN_WORDS).exists():  # an older training left none
+        shutil.copyfile(source / TRAIN_WORDS, folder / TRAIN_WORDS)

@@ -1,0 +1,168 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from pyspeech.decoding import archive, frames
+from pyspeech.decoding.archive import ShardWriter, adopt_shards, finish_archive
+from pyspeech.decoding.frames import FRAME_CODEC, FrameArchive, likely_tokens
+from pyspeech.errors import UserError
+
+NUM_TOKENS = 5
+TOKENS = ("<blk>", "a", "b", "c", "d")
+utterances = st.lists(st.integers(0, 6), min_size=1, max_size=4).flatmap(
+    lambda lengths: st.tuples(
+        st.just(lengths),
+        hnp.arrays(np.float32, (len(lengths), 6, NUM_TOKENS), elements=st.floats(-60, 0, width=32)),
+        st.floats(0, 30),
+    )
+)
+
+
+def kept(lengths, log_probs_BTV, beam):
+    ids, seconds = [f"utt-{n}" for n in range(len(lengths))], [0.03 * length + 0.001 for length in lengths]
+    return list(likely_tokens(ids, seconds, log_probs_BTV, lengths, beam))
+
+
+def random_scores(count=7, beam=2.0, seed=0):
+    rng = np.random.default_rng(seed)
+    lengths = [5 + n for n in range(count - 1)] + [0]
+    return kept(lengths, -5 * rng.random((count, 5 + count, NUM_TOKENS)).astype(np.float32), beam)
+
+
+def write(folder, every):
+    with ShardWriter(folder, FRAME_CODEC) as writer:
+        for scores in every:
+            writer.write(scores)
+    finish_archive(folder, {"tokens": TOKENS}, 0.03)
+    return FrameArchive(folder)
+
+
+def same(left, right):
+    return (left.id, left.seconds) == (right.id, right.seconds) and all(
+        np.array_equal(getattr(left, name), getattr(right, name)) for name in ("bounds", "tokens", "log_probs")
+    )
+
+
+def stored_form(scores):
+    """What storage makes of them: log-probabilities of 16 bits."""
+    rounded = scores.log_probs.astype(np.float16).astype(np.float32)
+    return frames.FrameScores(scores.id, scores.seconds, scores.bounds, scores.tokens, rounded)
+
+
+@pytest.fixture
+def small_shards(monkeypatch):
+    monkeypatch.setattr(archive, "SHARD_VALUES", 40)
+
+
+@given(utterances)
+def test_the_blank_and_every_token_within_the_beam_are_kept_and_no_others(batch):
+    lengths, log_probs_BTV, beam = batch
+    for n, scores in enumerate(kept(*batch)):
+        assert (scores.id, scores.num_frames) == (f"utt-{n}", lengths[n])
+        assert (scores.bounds.dtype, scores.tokens.dtype, scores.log_probs.dtype) == (np.int32, np.int32, np.float32)
+        for frame, row in enumerate(log_probs_BTV[n, : lengths[n]]):
+            part = slice(scores.bounds[frame], scores.bounds[frame + 1])
+            expected = [v for v in range(NUM_TOKENS) if v == 0 or row[v] >= row.max() - np.float32(beam)]
+            assert scores.tokens[part].tolist() == expected
+            assert scores.log_probs[part].tolist() == row[expected].tolist()
+
+
+@given(utterances)
+def test_dense_scores_are_the_log_probabilities_where_kept(batch):
+    lengths, log_probs_BTV, _ = batch
+    for n, scores in enumerate(kept(*batch)):
+        dense_TV = scores.dense(NUM_TOKENS)
+        assert dense_TV.shape == (lengths[n], NUM_TOKENS)
+        assert dense_TV.dtype == np.float32
+        assert np.isfinite(dense_TV[:, 0]).all()
+        assert np.isfinite(dense_TV).sum() == len(scores.tokens)
+        is_kept = np.isfinite(dense_TV)
+        assert np.array_equal(dense_TV[is_kept], log_probs_BTV[n, : lengths[n]][is_kept])
+
+
+@given(utterances)
+def test_any_scores_survive_storage(batch):
+    written = kept(*batch)
+    decoded = frames._decode(frames._encode(written))
+    for n, scores in enumerate(written):
+        read = frames._frame_scores(decoded, n)
+        assert same(read, stored_form(scores))
+        assert (read.bounds.dtype, read.tokens.dtype, read.log_probs.dtype) == (np.int32, np.int32, np.float32)
+
+
+def test_what_was_written_is_read_in_order_and_by_id(tmp_path, small_shards):
+    written = random_scores()
+    stored = write(tmp_path / "frames", written)
+    assert len(list((tmp_path / "frames").glob("*.npz"))) > 2
+    assert (stored.tokens, stored.frame_seconds, len(stored)) == (TOKENS, 0.03, len(written))
+    assert all(same(left, stored_form(right)) for left, right in zip(stored, written, strict=True))
+    for scores in reversed(written):
+        assert same(stored[scores.id], stored_form(scores))
+    with pytest.raises(UserError, match="no frame scores of 'other'; it has 7 others"):
+        stored["other"]
+
+
+def test_shards_of_several_writers_follow_one_another(tmp_path, small_shards):
+    written = random_scores()
+    for number, part in enumerate((written[:3], [], written[3:])):
+        with ShardWriter(tmp_path / str(number), FRAME_CODEC) as writer:
+            for scores in part:
+                writer.write(scores)
+        adopt_shards(tmp_path / str(number), tmp_path / "all")
+    finish_archive(tmp_path / "all", {"tokens": TOKENS}, 0.03)
+    assert all(
+        same(left, stored_form(right)) for left, right in zip(FrameArchive(tmp_path / "all"), written, strict=True)
+    )
+
+
+def test_many_tokens_are_stored_in_two_bytes_each():
+    log_probs_BTV = np.zeros((1, 2, 300), np.float32)
+    arrays = frames._encode(list(likely_tokens(["a"], [0.1], log_probs_BTV, [2], 1.0)))
+    assert (arrays["token"].dtype, arrays["num_tokens"].dtype) == (np.uint16, np.uint16)
+    assert arrays["log_prob"].dtype == np.float16
+
+
+@pytest.mark.parametrize("read", [list, lambda stored: stored["utt-3"]])
+def test_a_shard_cut_short_is_named(tmp_path, read):
+    stored = write(tmp_path / "frames", random_scores())
+    shard = tmp_path / "frames" / "0.npz"
+    shard.write_bytes(shard.read_bytes()[:-200])
+    with pytest.raises(UserError, match=r"frames/0\.npz is damaged .*decode again"):
+        read(stored)
+
+
+@pytest.mark.parametrize(
+    "change", [{"token": np.zeros(3, np.uint8)}, {"num_tokens": np.ones(4, np.uint8)}, {"num_frames": np.ones(1)}]
+)
+def test_arrays_of_different_lengths_are_refused(tmp_path, change):
+    written = random_scores()
+    stored = write(tmp_path / "frames", written)
+    np.savez_compressed(tmp_path / "frames" / "0.npz", **{**frames._encode(written), **change})
+    with pytest.raises(UserError, match="different lengths"):
+        list(stored)
+
+
+def test_a_folder_without_symbols_is_no_archive(tmp_path):
+    with pytest.raises(UserError, match="no frame scores archive"):
+        FrameArchive(tmp_path)
+
+
+def test_an_archive_is_read_without_torch_k2_and_lhotse(tmp_path):
+    written = random_scores()
+    write(tmp_path / "frames", written)
+    code = (
+        "import json, sys\nfrom pathlib import Path\nfrom pyspeech.decoding.frames import FrameArchive\n"
+        "stored = FrameArchive(Path(sys.argv[1]))\n"
+        "print(json.dumps([[each.id for each in stored], stored['utt-2'].num_frames, "
+        "sorted({'torch', 'k2', 'lhotse'} & set(sys.modules))]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "frames")], capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stdout) == [[each.id for each in written], 7, []]
