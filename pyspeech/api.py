@@ -1,0 +1,91 @@
+"""Stored decodes from Python, without torch or k2: read lattices, rescore, score.
+
+from pyspeech.api import load_lattices, rescore, score
+
+lattices = load_lattices("exp/decode/test")
+summary = rescore("exp/decode/test", lm="my.arpa", out="exp/decode/test_my", tune="exp/decode/dev")
+result = score("data/manifests/test.jsonl.gz", "exp/decode/test_my")
+print(f"{100 * result.words.rate:.2f}% WER with {summary['weights']}, {len(lattices)} utterances")
+"""
+
+from collections.abc import Callable, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from pyspeech.decoding.archive import LatticeArchive
+from pyspeech.decoding.stored import StoredDecode
+from pyspeech.rescoring.config import load_rescore_config
+from pyspeech.rescoring.run import MethodName, Rescoring
+from pyspeech.rescoring.run import rescore as _rescore
+from pyspeech.scoring.wer import Score, score_decode
+
+AnyPath = str | PathLike[str]
+
+
+def load_lattices(decode: AnyPath) -> LatticeArchive:
+    """Open the lattices of a decode folder: iterate over them, or take one by the id of its utterance.
+
+    Raises:
+        UserError: the folder holds none, or they are damaged.
+    """
+    return StoredDecode(Path(decode)).lattices
+
+
+def rescore(  # noqa: PLR0913 -- what the command has options for
+    decode: AnyPath,
+    lm: AnyPath,
+    out: AnyPath,
+    *,
+    tune: AnyPath | None = None,
+    references: AnyPath | None = None,
+    weights: AnyPath | None = None,
+    method: MethodName = "lattice",
+    words: AnyPath | None = None,
+    boost: AnyPath | None = None,
+    overrides: Sequence[str] = (),
+    log: Callable[[str], None] = print,
+) -> dict[str, Any]:
+    """Rescore a decode folder into ``out``, as ``pyspeech rescore`` does, and return its summary.
+
+    Args:
+        decode: What to rescore.
+        lm: ARPA, KenLM binary, folder of ``pyspeech lm train``, or text.
+        out: The decode folder to write.
+        tune: Decode of another set, on which the weights are chosen.
+        references: Manifest of ``tune``; else the one that was decoded.
+        weights: ``weights.json`` of an earlier rescoring, in place of ``tune``.
+        method: ``lattice``, ``nbest``, or ``search`` over the stored frame scores.
+        words: List of words to add, for ``search``.
+        boost: List of phrases to reward.
+        overrides: Settings, such as ``rescore.lattice.beam=10``.
+        log: Called with what the command would say on the way.
+
+    Raises:
+        UserError: as ``pyspeech.rescoring.run.rescore``.
+    """
+    job = Rescoring(
+        decode=Path(decode),
+        lm=Path(lm),
+        method=method,
+        config=load_rescore_config(overrides=overrides),
+        tune=_path(tune),
+        weights=_path(weights),
+        references=_path(references),
+        words=_path(words),
+        boost=_path(boost),
+    )
+    return _rescore(job, Path(out), log)
+
+
+def score(manifest: AnyPath, decode: AnyPath) -> Score:
+    """Score a decode folder against the utterances of a manifest.
+
+    Raises:
+        UserError: as ``pyspeech.scoring.wer.score_decode``.
+    """
+    return score_decode(Path(manifest), Path(decode))
+
+
+def _path(given: AnyPath | None) -> Path | None:
+    return None if given is None else Path(given)

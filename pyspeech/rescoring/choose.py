@@ -1,0 +1,88 @@
+"""Weights for one decode, chosen on another."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from tqdm import tqdm
+
+from pyspeech.errors import UserError
+from pyspeech.rescoring.boosting import Boosting, Phrases
+from pyspeech.rescoring.config import TuningSettings
+from pyspeech.rescoring.methods import Method
+from pyspeech.rescoring.scorer import Weights
+from pyspeech.rescoring.tuning import (
+    BoostResult,
+    Candidates,
+    DevSet,
+    Features,
+    References,
+    Search,
+    TuningResult,
+    merge,
+    practice_phrases,
+    tune_boost,
+    tune_rounds,
+)
+from pyspeech.scoring.wer import shortened
+
+
+def choose_weights(
+    method: Method, references: References, start: Weights, settings: TuningSettings, count: int
+) -> TuningResult:
+    """Choose the weights of language model, graph and words on the decode that ``method`` rescores.
+
+    Raises:
+        UserError: the decode stores nothing of an utterance, or nobody says a word.
+    """
+    search = Search(settings.lm, settings.graph if method.has_graph_scores else (0.0, 0.0, 1.0), settings.word)
+    start = replace(start, boost=0.0)
+    return tune_rounds(lambda weights: _candidates(method, weights, None, count, references), references, start, search)
+
+
+def practice_list(
+    references: References, phrases: Phrases, train_counts: Mapping[str, int], settings: TuningSettings
+) -> Phrases:
+    """Return the list that shows what a boost does: rare words that are said, and as many that are not as ``phrases``.
+
+    Raises:
+        UserError: no word that is rare in training is said.
+    """
+    practice = practice_phrases(references, train_counts, settings.rare, len(phrases))
+    if all((word,) not in practice for words in references.values() for word in words):
+        raise UserError(
+            f"in the set that weights are chosen on nobody says a word that training holds {settings.rare} times or "
+            "fewer, so no boost can be chosen; raise rescore.tuning.rare, or choose weights on another set"
+        )
+    return practice
+
+
+def choose_boost(
+    method: Method,
+    references: References,
+    phrases: Phrases,
+    practice: Phrases,
+    weights: Weights,
+    settings: TuningSettings,
+    count: int,
+) -> BoostResult:
+    """Choose how much ``phrases`` are boosted, the other weights as they are; see ``tune_boost``."""
+
+    def dev_set(listed: Phrases) -> DevSet:
+        boosting = Boosting(listed)
+        found: Candidates = {}
+        for boost in (0.0, settings.boosts[-1]):
+            there = replace(weights, boost=boost)
+            found = merge(found, _candidates(method, there, boosting, count, references))
+        return DevSet(found, references, boosting)
+
+    return tune_boost(dev_set(practice), dev_set(phrases), weights, settings.boosts, settings.max_harm)
+
+
+def _candidates(
+    method: Method, weights: Weights, boosting: Boosting | None, count: int, references: References
+) -> dict[str, list[Features]]:
+    every = method.candidates(weights, boosting, count)
+    found = dict(tqdm(every, "choose weights", len(references), leave=False, unit=" utterances", disable=None))
+    if missing := [id_ for id_ in references if id_ not in found]:
+        raise UserError(f"the set that weights are chosen on stores nothing of {shortened(missing)}; decode it again")
+    return found

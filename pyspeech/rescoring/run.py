@@ -1,0 +1,352 @@
+"""Rescore a decode folder into another: the same utterances, other words, no acoustic model."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from tqdm import tqdm
+
+from pyspeech.data.transcripts import Transcript
+from pyspeech.decoding.archive import LATTICE_CODEC, ShardWriter, finish_archive
+from pyspeech.decoding.hypothesis import Clock, from_lattice
+from pyspeech.decoding.stored import (
+    FILES,
+    FRAMES,
+    HYPOTHESES,
+    LANG,
+    LATTICES,
+    SUMMARY,
+    TRAIN_WORDS,
+    StoredDecode,
+    copy_words,
+    utterance_writer,
+)
+from pyspeech.errors import UserError
+from pyspeech.files import complete, digest, refuse_others, write_json
+from pyspeech.lang.tokens import TokenSet
+from pyspeech.rescoring.boosting import Boosting, Phrases, read_phrases
+from pyspeech.rescoring.choose import choose_boost, choose_weights, practice_list
+from pyspeech.rescoring.chosen import ChosenWeights, load_weights, marks, refuse_same_set, save_weights
+from pyspeech.rescoring.compose import Limits
+from pyspeech.rescoring.config import RescoreConfig, TuningSettings
+from pyspeech.rescoring.language_model import LanguageModel, open_lm
+from pyspeech.rescoring.lexicon_search import UNKNOWN_WORD
+from pyspeech.rescoring.methods import InLattices, InNbest, Method, Outcome, OverFrames
+from pyspeech.rescoring.scorer import Weights
+from pyspeech.rescoring.tuning import BoostPoint, Search
+from pyspeech.rescoring.vocabulary import NewWords, Vocabulary, make_vocabulary, read_new_words
+from pyspeech.scoring.rare_words import read_train_words
+from pyspeech.scoring.wer import shortened
+
+MethodName = Literal["lattice", "nbest", "search"]
+WEIGHTS = "weights.json"
+NAMED = 3  # words that a message names
+
+
+@dataclass(frozen=True)
+class Rescoring:
+    """What to rescore and how.
+
+    Args:
+        decode: Folder of ``pyspeech decode``.
+        lm: ARPA, KenLM binary, folder of ``pyspeech lm train``, or a text.
+        tune: Another decode that the weights are chosen on; its references are in ``references``, else in the
+            manifest that it was decoded from.
+        weights: ``weights.json`` of an earlier rescoring, in place of ``tune``.
+        words: List of words to add to the vocabulary of the method ``search``.
+        boost: List of phrases to reward.
+        espeak: Language that pronounces words without pronunciation; None for that of its token set.
+    """
+
+    decode: Path
+    lm: Path
+    method: MethodName
+    config: RescoreConfig
+    tune: Path | None = None
+    weights: Path | None = None
+    references: Path | None = None
+    words: Path | None = None
+    boost: Path | None = None
+    espeak: str | None = None
+    keep_lattices: bool = False
+    drop_held_out: bool = False
+
+
+def rescore(job: Rescoring, out: Path, log: Callable[[str], None]) -> dict[str, Any]:
+    """Rescore every utterance, write the decode folder ``out`` and return its summary.
+
+    Raises:
+        UserError: something given is missing, damaged or does not fit the rest; or weights would be chosen on the
+            set that is reported.
+    """
+    _check(job, out)
+    decode = StoredDecode(job.decode)
+    dev = None if job.tune is None else _Dev.read(StoredDecode(job.tune), job)
+    chosen = None if job.weights is None else load_weights(job.weights)
+    _refuse_same_set(decode, dev, chosen)
+    phrases = read_phrases(job.boost) if job.boost else None
+    practice = dev.practice(phrases, job.config.tuning) if dev and phrases else None
+    lm = open_lm(job.lm, held_out=_held_out(decode, dev, log), drop_held_out=job.drop_held_out, log=log)
+    for note in lm.notes:
+        log(note)
+    purpose = f"method {job.method}, language model {digest(lm.path)}"
+    if chosen is not None and chosen.chosen_for != purpose:
+        log(f"{job.weights} was chosen for {chosen.chosen_for}; here it weighs {purpose}")
+    listed = {word for phrase in phrases or () for word in phrase}
+    make = _Maker(job, lm, listed, log)
+    method = make(decode)  # before weights are chosen, so that what is missing shows at once
+    if lacking := sorted(listed.difference(method.words)):
+        hint = "" if job.method == "search" else "; the method search adds them"
+        log(f"{job.boost} lists words that this method does not know and cannot find: {shortened(lacking)}{hint}")
+    if dev is not None:
+        chosen = _choose(job, dev, purpose, make(dev.decode), phrases, practice, log)
+    weights = chosen.weights if chosen else _given(job)
+    if phrases and not weights.boost:
+        log(f"the boost weight is 0, so {job.boost} changes nothing; choose one with --tune and --boost")
+    with complete(out) as folder:
+        folder.mkdir()
+        counts = _write(folder, decode, method, weights, Boosting(phrases) if phrases else None, job.keep_lattices)
+        if chosen:
+            save_weights(folder / WEIGHTS, chosen)
+        copy_words(decode.folder, folder)
+        settings = job.config.model_dump(mode="json", exclude={"weights"})
+        summary = {
+            **{name: decode.summary.get(name) for name in ("exp", "cuts", "graph", "frame_seconds")},
+            "method": f"rescore {job.method}",
+            "rescored": str(job.decode),
+            "lm": str(job.lm),
+            "lm_digest": digest(lm.path),
+            "words": job.words and str(job.words),
+            "boost": job.boost and str(job.boost),
+            "weights": asdict(weights),
+            "weights_chosen_on": chosen and chosen.chosen_on,
+            "settings": {**settings, "acoustic_scale": weights.acoustic},
+            **counts,
+        }
+        write_json(folder / SUMMARY, summary)
+    return summary
+
+
+def _check(job: Rescoring, out: Path) -> None:
+    if job.tune and job.weights:
+        raise UserError("weights are either chosen (--tune) or given (--weights); leave one out")
+    if job.words and job.method != "search":
+        raise UserError(f"the method {job.method} knows the stored words alone; new words (--words) need search")
+    for path in (job.decode, job.tune):
+        if path is not None and out.resolve().is_relative_to(path.resolve()):
+            raise UserError(f"{out} is or lies in {path}, a decode that is read; name another folder for the result")
+    # What stored frames is the work of a network, and not so quickly made again.
+    refuse_others(out, FILES - {FRAMES} | {WEIGHTS}, "a rescored decode")
+
+
+@dataclass(frozen=True)
+class _Dev:
+    """The decode that weights are chosen on, with what was said in it."""
+
+    decode: StoredDecode
+    manifest: Path
+    transcripts: Mapping[str, Transcript]
+
+    @classmethod
+    def read(cls, decode: StoredDecode, job: Rescoring) -> "_Dev":
+        return cls(decode, job.references or decode.manifest(), decode.references(job.references))
+
+    @property
+    def name(self) -> str:
+        return str(self.decode.folder)
+
+    @cached_property
+    def references(self) -> dict[str, list[str]]:
+        return {id_: transcript.text.split() for id_, transcript in self.transcripts.items()}
+
+    @cached_property
+    def marks(self) -> dict[str, str]:
+        return marks(self.transcripts.values())
+
+    def practice(self, phrases: Phrases, settings: TuningSettings) -> Phrases:
+        counts = read_train_words(self.decode.folder)
+        if counts is None:
+            raise UserError(
+                f"{self.name} has no {TRAIN_WORDS}, which tells the rare words that a boost is chosen on; train and "
+                "decode again, or leave out --tune and set rescore.weights.boost"
+            )
+        return practice_list(self.references, phrases, counts, settings)
+
+
+def _refuse_same_set(decode: StoredDecode, dev: _Dev | None, chosen: ChosenWeights | None) -> None:
+    reported = {id_: id_ for id_ in decode.seconds}
+    if decode.manifest().exists():
+        # Elsewhere than where it was decoded, the ids must do.
+        reported |= marks(decode.references(None).values())
+    if dev is not None:
+        refuse_same_set(dev.marks, reported, dev.name, str(decode.folder))
+    if chosen is not None:
+        refuse_same_set(chosen.marks, reported, chosen.chosen_on, str(decode.folder))
+
+
+def _held_out(decode: StoredDecode, dev: _Dev | None, log: Callable[[str], None]) -> list[Path]:
+    manifests = [decode.manifest(), *([dev.manifest] if dev else [])]
+    for path in manifests:
+        if not path.exists():
+            log(
+                f"{path} is not here: a text for --lm is not searched for its sentences, and its ids alone are compared"
+            )
+    return [path for path in manifests if path.exists()]
+
+
+class _Maker:
+    """Makes the method for a decode; decodes with the same tokens share a vocabulary, which holds ``listed``, too."""
+
+    def __init__(self, job: Rescoring, lm: LanguageModel, listed: Collection[str], log: Callable[[str], None]) -> None:
+        self.job, self.lm, self.listed, self.log = job, lm, listed, log
+        self._vocabularies: dict[str, Vocabulary] = {}
+
+    def __call__(self, decode: StoredDecode) -> Method:
+        config, tokens = self.job.config, decode.tokens  # which all need in the end
+        if self.job.method == "lattice":
+            return InLattices(decode, self.lm, Limits(config.lattice.beam, config.lattice.max_states))
+        if self.job.method == "nbest":
+            return InNbest(decode, self.lm, config.nbest)
+        return OverFrames(decode, self.lm, self._vocabulary(decode, tokens), config)
+
+    def _vocabulary(self, decode: StoredDecode, tokens: TokenSet) -> Vocabulary:
+        language = self.job.espeak or tokens.espeak
+        key = digest(language, *sorted((decode.folder / LANG).iterdir()))
+        if key not in self._vocabularies:
+            new: NewWords = read_new_words(self.job.words, tokens) if self.job.words else {}
+            self._vocabularies[key] = vocabulary = make_vocabulary(
+                [*self.lm.words(), *self.listed], new, tokens, language
+            )
+            self._tell(vocabulary, new)
+        return self._vocabularies[key]
+
+    def _tell(self, vocabulary: Vocabulary, new: NewWords) -> None:
+        # Those that were asked for by name come first.
+        dropped = sorted(vocabulary.dropped.items(), key=lambda item: item[0] not in new and item[0] not in self.listed)
+        if dropped:
+            named = shortened([f"'{word}' ({why})" for word, why in dropped], NAMED)
+            self.log(f"left out, as they cannot be spelled in the model's tokens: {named}")
+        if vocabulary.approximated:
+            named = shortened(vocabulary.approximated, NAMED)
+            self.log(f"pronounced with the nearest phones that the model has: {named}")
+
+
+def _given(job: Rescoring) -> Weights:
+    given = job.config.weights
+    graph = 0.0 if job.method == "search" else given.graph
+    return Weights(1.0, given.lm, graph, given.word, given.boost if job.boost else 0.0)
+
+
+def _choose(
+    job: Rescoring,
+    dev: _Dev,
+    purpose: str,
+    method: Method,
+    phrases: Phrases | None,
+    practice: Phrases | None,
+    log: Callable[[str], None],
+) -> ChosenWeights:
+    tuning, count = job.config.tuning, job.config.nbest
+    log(f"choosing weights on the {len(dev.references)} utterances of {dev.name}")
+    result = choose_weights(method, dev.references, _given(job), tuning, count)
+    weights, errors = result.weights, result.errors
+    if result.at_limit:
+        log(f"  {' and '.join(result.at_limit)} chosen at the end of the range; widen it in rescore.tuning")
+    if phrases and practice:
+        log(
+            f"choosing the boost with rare words of {dev.name} in place of your list, which may cost "
+            f"{100 * tuning.max_harm:g} points of WER on other words"
+        )
+        boosted = choose_boost(method, dev.references, phrases, practice, weights, tuning, count)
+        weights = boosted.weights
+        for point in boosted.table:
+            log(_boost_line(point, weights.boost))
+        if weights.boost == tuning.boosts[-1]:
+            log("  boost chosen at the end of its range; widen rescore.tuning.boosts")
+        errors = next(point.guard.words for point in boosted.table if point.boost == weights.boost)
+    log(
+        f"chosen: {shown(asdict(weights))}; WER of {dev.name} {100 * result.start_errors.rate:.2f}% -> "
+        f"{100 * errors.rate:.2f}%, which is no result, since weights were chosen on it"
+    )
+    return ChosenWeights(
+        weights=weights,
+        chosen_on=dev.name,
+        chosen_for=purpose,
+        digest=digest(dev.decode.folder / HYPOTHESES),
+        marks=tuple(dev.marks),
+        errors=errors,
+        start_errors=result.start_errors,
+        rounds=result.rounds,
+        search=Search(tuning.lm, tuning.graph, tuning.word),
+    )
+
+
+def _boost_line(point: BoostPoint, chosen: float) -> str:
+    return (
+        f"  boost {point.boost:g}: {point.practice.found} rare words found, {point.practice.words.errors} errors; your "
+        f"list: {point.guard.false} false words, {100 * point.harm:+.2f} points of WER on others"
+        f"{'  <- chosen' if point.boost == chosen else ''}"
+    )
+
+
+def shown(weights: Mapping[str, float]) -> str:
+    """Weights as one line of text; that of the acoustic score is 1."""
+    return ", ".join(f"{name} {value:g}" for name, value in weights.items() if name != "acoustic")
+
+
+def _write(
+    folder: Path,
+    decode: StoredDecode,
+    method: Method,
+    weights: Weights,
+    boosting: Boosting | None,
+    keep_lattices: bool,
+) -> dict[str, Any]:
+    """Write hypotheses, warnings and perhaps lattices into ``folder``; return what was counted."""
+    started = time.monotonic()
+    counts = Counter(utterances=0, cut=0, warnings=0, lattice_arcs=0)
+    with ExitStack() as stack:
+        write = stack.enter_context(utterance_writer(folder))
+        archive = stack.enter_context(ShardWriter(folder / LATTICES, LATTICE_CODEC)) if keep_lattices else None
+        every = tqdm(
+            method.outcomes(weights, boosting), "rescore", len(decode.seconds), unit=" utterances", disable=None
+        )
+        for seconds, outcome in _with_seconds(decode, every):
+            lattice = outcome.lattice
+            clock = Clock(decode.frame_seconds, seconds)
+            hypothesis = from_lattice(lattice, outcome.words, decode.tokens, clock, weights.acoustic)
+            write(hypothesis.as_json(), [outcome.problem] if outcome.problem else [])
+            counts.update(utterances=1, cut=outcome.cut, warnings=bool(outcome.problem), lattice_arcs=lattice.num_arcs)
+            if archive is not None:
+                archive.write(
+                    replace(lattice, word=np.where(lattice.word < len(method.words), lattice.word, UNKNOWN_WORD))
+                )
+    if keep_lattices:
+        symbols = {"tokens": decode.tokens.symbols, "words": method.words}
+        finish_archive(folder / LATTICES, symbols, decode.frame_seconds)
+    total, wall = sum(decode.seconds.values()), time.monotonic() - started
+    return {
+        **counts,
+        "seconds": round(total, 3),
+        "wall_seconds": round(wall, 2),
+        "real_time_factor": round(wall / total, 5) if total else None,
+    }
+
+
+def _with_seconds(decode: StoredDecode, outcomes: Iterable[Outcome]) -> Iterator[tuple[float, Outcome]]:
+    """Pair the outcomes with the durations of the utterances, which must be the same ones."""
+    for line, outcome in zip_longest(decode.seconds.items(), outcomes):
+        names = (line and line[0], outcome and outcome.lattice.id)
+        if line is None or outcome is None or names[0] != names[1]:
+            expected, found = (name or "no more" for name in names)
+            raise UserError(
+                f"{decode.folder}: {HYPOTHESES} has utterance {expected} where the archive has {found}; decode again"
+            )
+        yield line[1], outcome
