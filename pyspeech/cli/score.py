@@ -4,8 +4,9 @@ from pathlib import Path
 
 import click
 
+from pyspeech.scoring.rare_report import rare_line, rare_text, report_rare_words
 from pyspeech.scoring.report import report_decode, report_text, wer_line
-from pyspeech.scoring.wer import shortened
+from pyspeech.scoring.wer import Score, shortened
 
 PATH = click.Path(path_type=Path)
 TERMINAL_ROWS = 10
@@ -26,6 +27,27 @@ def wer(manifest: Path, decode_dir: Path) -> None:
     hypothesis counts as deletions. The last line is the figure, with its 95% bootstrap interval over utterances.
     """
     report = report_decode(manifest, decode_dir)
-    if missing := report.score.missing:
-        click.echo(f"warning: no hypothesis, counted as deletions ({len(missing)}): {shortened(missing, 20)}", err=True)
+    warn_of_missing(report.score)
     click.echo(report_text(report, TERMINAL_ROWS) + wer_line(report))
+
+
+@score.command("rare-words")
+@click.argument("manifest", type=PATH)
+@click.argument("decode_dir", type=PATH)
+@click.option("--words", type=PATH, required=True, metavar="LIST", help="One word or phrase a line.")
+def rare_words(manifest: Path, decode_dir: Path, words: Path) -> None:
+    """Word error rate on the words of a list (B-WER) and on all others (U-WER).
+
+    Writes rare_words.json and rare_words.txt to DECODE_DIR/score. Tells recall also by how often the training text
+    holds a word, where DECODE_DIR/train_words.tsv says. The last line holds the figures, each with its 95% bootstrap
+    interval over utterances.
+    """
+    report = report_rare_words(manifest, decode_dir, words)
+    warn_of_missing(report.score)
+    click.echo(rare_text(report) + rare_line(report))
+
+
+def warn_of_missing(scored: Score) -> None:
+    """Name the utterances without a hypothesis, on standard error."""
+    if missing := scored.missing:
+        click.echo(f"warning: no hypothesis, counted as deletions ({len(missing)}): {shortened(missing, 20)}", err=True)

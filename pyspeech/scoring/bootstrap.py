@@ -1,12 +1,13 @@
-"""How far an error rate could be off, had other utterances been recorded: the bootstrap over utterances.
+"""How far a rate could be off, had other utterances been recorded: the bootstrap over utterances.
 
 Bisani and Ney, "Bootstrap estimates for confidence intervals in ASR performance evaluation", ICASSP 2004
 (https://doi.org/10.1109/ICASSP.2004.1326009).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pyspeech.scoring.wer import ErrorCounts
 
@@ -25,18 +26,45 @@ def error_rate_interval(
         replications: Number of samples drawn.
         seed: The same seed gives the same interval.
     """
-    pairs = np.array([(one.errors, one.reference_length) for one in counts], dtype=np.int64).reshape(-1, 2)
-    assert pairs[:, 1].any(), "an error rate needs a reference symbol"
+    return rate_interval(((one.errors, one.reference_length) for one in counts), replications, seed)
+
+
+def rate_interval(
+    pairs: Iterable[tuple[int, int]], replications: int = REPLICATIONS, seed: int = SEED
+) -> tuple[float, float]:
+    """Return the 95% percentile interval of a rate over utterances drawn with replacement.
+
+    Args:
+        pairs: Of each utterance what happened and how often it could have; the rate is the ratio of the two sums.
+            At least one utterance where it could.
+        replications: Number of samples drawn.
+        seed: The same seed gives the same interval.
+    """
+    happened, possible = resampled_sums(list(pairs), replications, seed).T
+    # A sample of utterances where it could not happen has no rate.
+    rates = happened[possible > 0] / possible[possible > 0]
+    assert len(rates), "a rate needs an utterance that counts"
+    low, high = np.percentile(rates, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def resampled_sums(
+    counts: Sequence[Sequence[int]], replications: int = REPLICATIONS, seed: int = SEED
+) -> NDArray[np.int64]:
+    """Return the sums, int64[replications, columns], of ``counts`` over utterances drawn with replacement.
+
+    Args:
+        counts: One row of counts per utterance.
+        replications: Number of samples drawn, each of as many utterances as there are.
+        seed: The same seed gives the same sums.
+    """
+    rows = np.array(counts, dtype=np.int64)
     # Utterances with the same counts are interchangeable: drawing how often each kind occurs is the same sample,
     # and neither time nor memory grow with the corpus.
-    kinds, occurrences = np.unique(pairs, axis=0, return_counts=True)
+    kinds, occurrences = np.unique(rows, axis=0, return_counts=True)
     random = np.random.default_rng(seed)
-    rates = []
+    sums = []
     for start in range(0, replications, _BLOCK):
         size = min(_BLOCK, replications - start)
-        drawn = random.multinomial(len(pairs), occurrences / len(pairs), size=size)
-        errors, lengths = (drawn @ kinds).T
-        # A sample of empty references alone has no rate.
-        rates.append(errors[lengths > 0] / lengths[lengths > 0])
-    low, high = np.percentile(np.concatenate(rates), [2.5, 97.5])
-    return float(low), float(high)
+        sums.append(random.multinomial(len(rows), occurrences / len(rows), size=size) @ kinds)
+    return np.concatenate(sums)

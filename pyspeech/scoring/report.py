@@ -7,19 +7,34 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyspeech.files import complete, write_json, write_text
-from pyspeech.scoring.bootstrap import REPLICATIONS, SEED, error_rate_interval
-from pyspeech.scoring.wer import GAP, ErrorCounts, Score, UtteranceScore, score_decode
+from pyspeech.scoring.bootstrap import error_rate_interval
+from pyspeech.scoring.figures import (
+    BOOTSTRAP,
+    class_rows,
+    class_values,
+    count_values,
+    counts_text,
+    interval_text,
+    interval_values,
+    percent,
+)
+from pyspeech.scoring.folder import WORD_ERRORS, write_report
+from pyspeech.scoring.rare_words import TrainingClass, read_train_words, score_by_training_count
+from pyspeech.scoring.wer import GAP, Score, UtteranceScore, score_decode
 
 GAP_TEXT = "***"
 
 
 @dataclass(frozen=True)
 class WordErrorReport:
-    """A score, the 95% interval of its word error rate (fractions), and what was scored."""
+    """A score, the 95% interval of its word error rate (fractions), and what was scored.
+
+    ``classes`` tells words by their occurrences in training; ``None`` where the decode does not say.
+    """
 
     score: Score
     interval: tuple[float, float]
+    classes: tuple[TrainingClass, ...] | None
     manifest: Path
     decode_folder: Path
 
@@ -28,43 +43,45 @@ def report_decode(manifest: Path, decode_folder: Path) -> WordErrorReport:
     """Score a decode and write ``score.json``, ``per_utterance.txt`` and ``report.txt`` to ``decode_folder/score``.
 
     Raises:
-        UserError: as ``score_decode``; nothing is written then.
+        UserError: as ``score_decode`` and ``read_train_words``; nothing is written then.
     """
+    training = read_train_words(decode_folder)
     score = score_decode(manifest, decode_folder)
     interval = error_rate_interval(utterance.words for utterance in score.utterances)
-    report = WordErrorReport(score, interval, manifest, decode_folder)
-    with complete(decode_folder / "score") as partial:
-        partial.mkdir()
-        write_json(partial / "score.json", score_values(report))
-        write_text(partial / "per_utterance.txt", "\n".join(map(aligned_text, score.utterances)))
-        write_text(partial / "report.txt", report_text(report) + wer_line(report) + "\n")
+    classes = None if training is None else score_by_training_count(score, training)
+    report = WordErrorReport(score, interval, classes, manifest, decode_folder)
+    texts = {
+        "report.txt": report_text(report) + wer_line(report) + "\n",
+        "per_utterance.txt": "\n".join(map(aligned_text, score.utterances)),
+    }
+    write_report(score, decode_folder, WORD_ERRORS, score_values(report), texts)
     return report
 
 
 def wer_line(report: WordErrorReport) -> str:
     """``%WER 4.12 [ 33 / 801, 3 ins, 10 del, 20 sub ] 95% [ 2.9, 5.5 ] exp/decode/test``."""
-    low, high = report.interval
-    return f"%WER {_counts_text(report.score.words)} 95% [ {100 * low:.1f}, {100 * high:.1f} ] {report.decode_folder}"
+    return f"%WER {counts_text(report.score.words)} 95% {interval_text(report.interval)} {report.decode_folder}"
 
 
 def score_values(report: WordErrorReport) -> dict[str, object]:
     """Return every figure by name, ready for JSON; rates are in percent."""
     score = report.score
     return {
-        "wer_percent": _percent(score.words.rate),
-        "wer_interval_95_percent": [_percent(bound) for bound in report.interval],
-        "words": _count_values(score.words),
-        "cer_percent": _percent(score.characters.rate),
-        "characters": _count_values(score.characters),
-        "sentence_error_percent": _percent(score.wrong_sentences / len(score.utterances)),
+        "wer_percent": percent(score.words.rate),
+        "wer_interval_95_percent": interval_values(report.interval),
+        "words": count_values(score.words),
+        "cer_percent": percent(score.characters.rate),
+        "characters": count_values(score.characters),
+        "sentence_error_percent": percent(score.wrong_sentences / len(score.utterances)),
         "sentences": len(score.utterances),
         "wrong_sentences": score.wrong_sentences,
         "missing": score.missing,
         "speakers": {
-            name: {"wer_percent": _percent(counts.rate), **_count_values(counts)}
+            name: {"wer_percent": percent(counts.rate), **count_values(counts)}
             for name, counts in score.speakers.items()
         },
-        "bootstrap": {"over": "utterances", "replications": REPLICATIONS, "seed": SEED},
+        "training_counts": class_values(report.classes),
+        "bootstrap": BOOTSTRAP,
         "manifest": str(report.manifest),
         "decode": str(report.decode_folder),
     }
@@ -75,8 +92,8 @@ def report_text(report: WordErrorReport, rows: int | None = None) -> str:
     score = report.score
     sentences, wrong = len(score.utterances), score.wrong_sentences
     lines = [
-        f"Words      WER {_counts_text(score.words)}",
-        f"Characters CER {_counts_text(score.characters)}",
+        f"Words      WER {counts_text(score.words)}",
+        f"Characters CER {counts_text(score.characters)}",
         f"Sentences  SER {100 * wrong / sentences:.2f} [ {wrong} / {sentences} ]",
     ]
     if score.words.errors == 0:
@@ -86,6 +103,8 @@ def report_text(report: WordErrorReport, rows: int | None = None) -> str:
     if score.missing:
         lines += ["", f"Without a hypothesis, counted as deletions ({len(score.missing)}):"]
         lines += _first([f"  {name}" for name in score.missing], rows)
+    if report.classes is not None:
+        lines += ["", *class_rows(report.classes)]
     lines += ["", "Speaker", *_first(list(_speaker_rows(score)), rows)]
     for title, errors in frequent_errors(score).items():
         if errors:
@@ -117,7 +136,7 @@ def aligned_text(utterance: UtteranceScore) -> str:
     names = ("REF", "HYP", "OPS")
     rows = [" ".join([f"{name}:", *(column[row] for column in columns)]).rstrip() for row, name in enumerate(names)]
     note = "  no hypothesis" if utterance.missing else ""
-    heading = f"{utterance.id}  {utterance.speaker or '-'}  WER {_counts_text(utterance.words)}{note}"
+    heading = f"{utterance.id}  {utterance.speaker or '-'}  WER {counts_text(utterance.words)}{note}"
     return "\n".join([heading, *rows]) + "\n"
 
 
@@ -141,34 +160,11 @@ def _speaker_rows(score: Score) -> Iterator[str]:
     width = max(display_width(name) for name in score.speakers)
     for name, counts in sorted(score.speakers.items(), key=lambda item: -_sortable(item[1].rate)):
         padding = " " * (max(width, 1) - display_width(name or "-"))
-        yield f"  {name or '-'}{padding}  WER {_counts_text(counts)}"
+        yield f"  {name or '-'}{padding}  WER {counts_text(counts)}"
 
 
 def _sortable(rate: float) -> float:
     return -1.0 if math.isnan(rate) else rate
-
-
-def _counts_text(counts: ErrorCounts) -> str:
-    rate = f"{100 * counts.rate:.2f}" if counts.reference_length else "-"
-    return (
-        f"{rate} [ {counts.errors} / {counts.reference_length}, "
-        f"{counts.insertions} ins, {counts.deletions} del, {counts.substitutions} sub ]"
-    )
-
-
-def _count_values(counts: ErrorCounts) -> dict[str, int]:
-    return {
-        "errors": counts.errors,
-        "reference": counts.reference_length,
-        "insertions": counts.insertions,
-        "deletions": counts.deletions,
-        "substitutions": counts.substitutions,
-    }
-
-
-def _percent(rate: float) -> float | None:
-    # JSON knows no NaN.
-    return None if math.isnan(rate) else round(100 * rate, 4)
 
 
 def _first(rows: Sequence[str], most: int | None) -> list[str]:

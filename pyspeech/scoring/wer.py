@@ -14,6 +14,8 @@ from pyspeech.files import existing
 
 # No word is empty, so an empty string can stand for "nothing here" in an alignment.
 GAP = ""
+HYPOTHESES = "hyps.jsonl"
+SURROGATE = "half of a character (a lone surrogate such as \\ud800)"
 Pairs = tuple[tuple[str, str], ...]
 
 
@@ -112,7 +114,7 @@ def score_decode(manifest: Path, decode_folder: Path) -> Score:
     Raises:
         UserError: as ``score`` and ``read_hypotheses``.
     """
-    hypotheses = read_hypotheses(existing(decode_folder / "hyps.jsonl", "hypotheses"))
+    hypotheses = read_hypotheses(existing(decode_folder / HYPOTHESES, "hypotheses"))
     return score(read_transcripts(manifest), hypotheses, str(manifest))
 
 
@@ -128,6 +130,8 @@ def score(
     for reference in references:
         if reference.id in scores:
             raise UserError(f"{source}: two utterances are called {reference.id}; give each its own id")
+        if not _is_unicode(reference.id, reference.text, reference.speaker):
+            raise UserError(f"{source}: utterance {reference.id!a} holds {SURROGATE}; make the manifest again")
         scores[reference.id] = score_utterance(reference, hypotheses.get(reference.id))
     if not any(one.words.reference_length for one in scores.values()):
         raise UserError(f"{source}: {len(scores)} utterances with no word at all; there is nothing to score")
@@ -185,8 +189,19 @@ def read_hypotheses(path: Path) -> dict[str, list[str]]:
             raise UserError(f"{path}, line {number}: expected an 'id' and a list of 'words'; decode again")
         if name in hypotheses:
             raise UserError(f"{path}, line {number}: a second hypothesis for {name}; decode again")
+        if not _is_unicode(name, *words):
+            raise UserError(f"{path}, line {number} holds {SURROGATE}; decode again")
         hypotheses[name] = words
     return hypotheses
+
+
+def _is_unicode(*texts: str) -> bool:
+    # JSON may escape half of a surrogate pair alone, which is no character and can be neither aligned nor written.
+    try:
+        "".join(texts).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def shortened(names: Sequence[str], most: int = 5) -> str:

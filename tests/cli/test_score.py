@@ -63,3 +63,34 @@ def test_the_program_prints_one_error_line_and_answers_quickly(decode):
     assert done.stdout == ""
     assert done.stderr.startswith("error: no manifest at ")
     assert done.stderr.count("\n") == 1
+
+
+def test_the_last_line_of_rare_words_holds_all_rates_and_the_files_are_written(decode):
+    (decode.parent / "list.txt").write_text("TWO\nFIVE SIX\n")
+    done = run("rare-words", decode.parent / "test.jsonl", decode, "--words", decode.parent / "list.txt")
+    assert done.exit_code == 0
+    last = done.stdout.splitlines()[-1]
+    interval = r"95% \[ \d+\.\d, \d+\.\d \]"
+    assert re.fullmatch(
+        rf"%B-WER 66.67 \[ 2 / 3 \] {interval} %U-WER 33.33 \[ 1 / 3 \] {interval} "
+        rf"%WER 50.00 \[ 3 / 6 \] {interval} {decode}",
+        last,
+    )
+    assert done.stderr == "warning: no hypothesis, counted as deletions (1): u3\n"
+    assert (decode / "score/rare_words.txt").read_text() == done.stdout
+    assert (decode / "score/rare_words.json").exists()
+
+
+def test_rare_words_wants_a_list(decode):
+    done = run("rare-words", decode.parent / "test.jsonl", decode)
+    assert done.exit_code == 2
+    assert "--words" in done.stderr
+    with pytest.raises(UserError, match="no list of words at "):
+        run("rare-words", decode.parent / "test.jsonl", decode, "--words", decode.parent / "no.txt")
+    assert [path.name for path in decode.iterdir()] == ["hyps.jsonl"]
+
+
+def test_half_a_character_in_the_hypotheses_is_named_by_line(decode):
+    (decode / "hyps.jsonl").write_text('{"id": "u1", "words": ["ONE", "\\ud800"]}\n')
+    with pytest.raises(UserError, match=r"hyps\.jsonl, line 1 holds half of a character .*; decode again"):
+        run("wer", decode.parent / "test.jsonl", decode)

@@ -1,10 +1,12 @@
+import itertools
+
 import kaldialign
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyspeech.scoring.bootstrap import error_rate_interval
+from pyspeech.scoring.bootstrap import error_rate_interval, rate_interval, resampled_sums
 from pyspeech.scoring.wer import ErrorCounts
 
 UTTERANCES = st.lists(
@@ -82,3 +84,24 @@ def test_more_utterances_narrow_the_interval():
 def test_an_empty_reference_does_not_divide_by_zero():
     low, high = error_rate_interval([ErrorCounts(reference_length=1), ErrorCounts(insertions=1)])
     assert (low, high) == (0.0, 1.0)
+
+
+def test_sums_have_the_mean_and_the_covariance_of_drawing_with_replacement():
+    rows = np.random.default_rng(1).integers(0, 5, size=(40, 3))
+    sums = resampled_sums(rows.tolist(), 20_000)
+    assert sums.shape == (20_000, 3)
+    assert sums.mean(axis=0) == pytest.approx(rows.sum(axis=0), rel=0.005)
+    assert np.cov(sums.T) == pytest.approx(40 * np.cov(rows.T, bias=True), abs=2.5)
+
+
+def test_columns_of_the_same_utterance_stay_together():
+    sums = resampled_sums([(one, 3 * one) for one in (1, 0, 4, 2)], 100)
+    assert (sums[:, 1] == 3 * sums[:, 0]).all()
+
+
+def test_the_interval_of_a_rate_is_that_of_all_samples_counted_out():
+    pairs = [(0, 2), (1, 1), (1, 3), (0, 0)]
+    drawn = np.array([[pairs[i] for i in sample] for sample in itertools.product(range(4), repeat=4)]).sum(axis=1)
+    drawn = drawn[drawn[:, 1] > 0]
+    expected = np.percentile(drawn[:, 0] / drawn[:, 1], [2.5, 97.5])
+    assert rate_interval(pairs) == pytest.approx(expected, abs=0.02)

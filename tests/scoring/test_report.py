@@ -26,7 +26,9 @@ HYPOTHESES = {"u1": ["a", "the", "hat", "sat"], "u2": ["the", "hat"], "u3": ["a"
 @pytest.fixture
 def report():
     references = [Transcript(name, text, speaker, 1.0) for name, speaker, text in REFERENCES]
-    return WordErrorReport(score(references, HYPOTHESES), (0.029, 0.0551), Path("test.jsonl.gz"), Path("exp/decode"))
+    return WordErrorReport(
+        score(references, HYPOTHESES), (0.029, 0.0551), None, Path("test.jsonl.gz"), Path("exp/decode")
+    )
 
 
 @pytest.fixture
@@ -73,7 +75,7 @@ def test_rows_shorten_the_tables(report):
 
 def test_a_perfect_score_states_the_rule_of_three():
     perfect = score([Transcript("u1", "a " * 240, "ann", 1.0)], {"u1": ["a"] * 240})
-    text = report_text(WordErrorReport(perfect, (0.0, 0.0), Path("m"), Path("d")))
+    text = report_text(WordErrorReport(perfect, (0.0, 0.0), None, Path("m"), Path("d")))
     assert "the true rate may still be up to 1.25% (95%)" in text
 
 
@@ -93,6 +95,7 @@ def test_every_figure_is_in_the_json_by_name(report):
     assert (values["sentences"], values["wrong_sentences"], values["missing"]) == (4, 4, ["u4"])
     assert values["speakers"]["bob"]["wer_percent"] == 50.0
     assert values["speakers"][""]["wer_percent"] is None
+    assert values["training_counts"] is None
 
 
 def test_an_aligned_utterance_lines_up():
@@ -152,8 +155,22 @@ def test_a_failure_leaves_the_earlier_score_and_no_partial_one(decode, monkeypat
     def full(*_args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pyspeech.scoring.report.report_text", full)
+    monkeypatch.setattr("pyspeech.scoring.folder.write_text", full)
     with pytest.raises(UserError, match=r"cannot write .*score: No space left on device; free space"):
         report_decode(decode.parent / "test.jsonl", decode)
     assert (decode / "score/report.txt").read_text() == before
     assert sorted(path.name for path in decode.iterdir()) == ["hyps.jsonl", "score"]
+
+
+def test_training_counts_of_the_decode_are_in_both_files(decode):
+    (decode / "train_words.tsv").write_text("the\t12\ncat\t1\n")
+    report_decode(decode.parent / "test.jsonl", decode)
+    table = json.loads((decode / "score/score.json").read_text())["training_counts"]
+    assert [(row["occurrences"], row["reference"], row["recalled"], row["false_insertions"]) for row in table] == [
+        ("0", 4, 1, 4),
+        ("1-2", 2, 0, 0),
+        ("3-10", 0, 0, 0),
+        (">10", 2, 2, 0),
+    ]
+    lines = (decode / "score/report.txt").read_text().splitlines()
+    assert any(line.startswith("In training  reference words") for line in lines)

@@ -182,12 +182,27 @@ def test_a_decode_folder_is_scored_against_its_manifest(tmp_path):
         ('{"id": "u1", "words": "A B"}\n', "line 1: expected an 'id' and a list of 'words'"),
         ('{"id": "u1", "words": [1]}\n', "line 1: expected an 'id' and a list of 'words'"),
         ('{"id": "u1", "words": []}\n{"id": "u2", "wor', "line 2 is not valid JSON"),
+        ('{"id": "u1", "words": []}\n{"id": "u2", "words": ["a", "\\ud800"]}\n', r"line 2 holds half of a character"),
+        ('{"id": "\\udfff", "words": []}\n', r"line 1 holds half of a character .*; decode again"),
     ],
 )
 def test_damaged_hypotheses_are_named_by_line(tmp_path, lines, message):
     (tmp_path / "hyps.jsonl").write_text(lines)
     with pytest.raises(UserError, match=message):
         read_hypotheses(tmp_path / "hyps.jsonl")
+
+
+def test_a_surrogate_pair_is_one_character(tmp_path):
+    (tmp_path / "hyps.jsonl").write_text('{"id": "u1", "words": ["\\ud83d\\ude00"]}\n')
+    assert read_hypotheses(tmp_path / "hyps.jsonl") == {"u1": ["\U0001f600"]}
+
+
+@pytest.mark.parametrize(
+    "reference", [utterance("a \ud800"), utterance("a", "u1\udfff"), utterance("a", "u1", "\ud800")]
+)
+def test_a_reference_with_half_a_character_is_an_error(reference):
+    with pytest.raises(UserError, match=r"m: utterance 'u1.*' holds half of a character .*make the manifest again"):
+        score([reference], {}, "m")
 
 
 def test_long_lists_of_names_are_shortened():
