@@ -17,7 +17,11 @@ COMMANDS = {
     "graph": ("pyspeech.cli.graph", "graph", "Compile the decoding graph HLG."),
     "train": ("pyspeech.cli.train", "train", "Train a model."),
     "decode": ("pyspeech.cli.decode", "decode", "Decode cuts to words and stored lattices."),
+    "rescore": ("pyspeech.cli.rescore", "rescore", "Rescore a stored decode with another language model, new words."),
+    "export-text": ("pyspeech.cli.export_text", "export_text", "Words with times as CTM, JSON or subtitles."),
+    "lattice": ("pyspeech.cli.lattice", "lattice", "Draw stored lattices; exchange them with other tools."),
     "score": ("pyspeech.cli.score", "score", "Score a decode against its references."),
+    "compare": ("pyspeech.cli.compare", "compare", "Compare two decodes of the same utterances."),
 }
 
 
