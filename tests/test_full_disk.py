@@ -241,7 +241,7 @@ def training_cases():
     assert whole["code"] == 0, whole
     size = max(path.stat().st_size for path in Path("whole/checkpoints").iterdir())
     again = ["train", "train.yaml", "disk/exp", *words]
-    with filled(2 * size + (64 << 10)):  # for the small files and two checkpoints, while three are kept for a moment
+    with filled(2 * size + (48 << 10)):  # for the small files and two checkpoints, while three are kept for a moment
         stopped = run(again)
         stopped["checkpoints"] = [path.name for path in Path("disk/exp/checkpoints").iterdir()]
     resumed = run(again)

@@ -12,7 +12,8 @@ SOURCES = sorted((PROJECT / "pyspeech").rglob("*.py"))
 
 # Each layer may import itself and what stands after it. Modules beside the packages (files, errors, ...) are the last.
 LAYERS = (
-    {"cli", "environment", "__main__"},
+    {"cli", "api", "environment", "__main__"},
+    {"formats"},
     {"tasks", "training", "decoding", "rescoring"},
     {"data", "lang", "graph", "lm", "models", "losses", "scoring"},
 )
@@ -105,15 +106,23 @@ def test_models_and_losses_know_no_files(path):
     assert not called & {"open", "torch.load", "torch.save"}
 
 
-@pytest.mark.parametrize("path", files_in("scoring", "rescoring", "lm"))
-def test_a_laptop_scores_rescores_and_trains_language_models_without_torch_and_k2(path):
+LIGHT = ("scoring", "rescoring", "lm", "formats")
+
+
+@pytest.mark.parametrize("path", files_in(*LIGHT))
+def test_a_laptop_scores_rescores_exports_and_trains_language_models_without_torch_and_k2(path):
     assert not {top(name) for name in imports_of(path)} & HEAVY
     assert not {top(name) for name in loaded_with(modules_of(path))} & HEAVY
 
 
-def test_a_stored_lattice_is_read_with_numpy_alone():
-    assert "pyspeech.decoding.lattice" in MODULES
-    assert not {top(name) for name in loaded_with("pyspeech.decoding.lattice")} & HEAVY
+NEED_A_NETWORK = {"decoder", "run", "search", "processes"}
+
+
+def test_what_a_decode_stored_is_read_with_numpy_alone():
+    for name in MODULES:
+        if part(name) == "decoding" and name.rpartition(".")[2] not in NEED_A_NETWORK:
+            assert not {top(loaded) for loaded in loaded_with(name)} & HEAVY, name
+    assert not {top(loaded) for loaded in loaded_with("pyspeech.api")} & HEAVY
 
 
 def test_only_graphs_search_and_losses_import_k2():
@@ -128,8 +137,8 @@ def test_the_command_line_imports_nothing_heavy_before_a_command_runs():
             assert not {top(loaded) for loaded in loaded_with(name)} & HEAVY, name
 
 
-def test_python_agrees_that_scoring_and_language_models_load_nothing_heavy():
-    names = [name for name in MODULES if part(name) in {"scoring", "lm", "rescoring"}]
+def test_python_agrees_that_these_load_nothing_heavy():
+    names = [name for name in MODULES if part(name) in {*LIGHT, "api"}]
     program = f"import {', '.join(names)}, sys; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
     assert not HEAVY & set(loaded)

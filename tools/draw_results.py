@@ -12,11 +12,12 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 RECIPES = Path(__file__).resolve().parents[1] / "recipes"
-RUNS = {
-    "demo\ntdnn_lstm": "demo/exp/tdnn_lstm",
-    "yesno\ntdnn_lstm": "yesno/exp/tdnn_lstm",
-    "digits\ntdnn_lstm": "digits/exp/tdnn_lstm",
-    "digits\nbilstm_ctc": "digits/exp/bilstm_ctc",
+RUNS = {  # experiment -> what is shown of it: the decode, and the best of its rescorings
+    "demo/exp/tdnn_lstm": ("test", "test_contacts"),
+    "ljspeech/exp/bilstm_ctc": ("test", "test_4gram"),
+    "yesno/exp/tdnn_lstm": ("test",),
+    "digits/exp/tdnn_lstm": ("test",),
+    "digits/exp/bilstm_ctc": ("test",),
 }
 BAR, LINE, OTHER = "#2c6e9b", "#c4572e", "#555555"
 
@@ -24,19 +25,22 @@ BAR, LINE, OTHER = "#2c6e9b", "#c4572e", "#555555"
 def main() -> None:
     """Write the picture."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.6), constrained_layout=True)
-    for place, run in enumerate(RUNS.values()):
-        score = json.loads((RECIPES / run / "decode/test/score/score.json").read_text())
-        low, high = score["wer_interval_95_percent"]
-        left.bar(place, score["wer_percent"], color=BAR, width=0.55)
-        left.plot([place, place], [low, high], color="black", linewidth=1.2)
-        left.text(place, high + 0.15, f"{score['wer_percent']:.2f}", ha="center")
-    left.set_xticks(range(len(RUNS)), list(RUNS))
+    for place, (run, decodes) in enumerate(RUNS.items()):
+        for number, decode in enumerate(decodes):
+            score = json.loads((RECIPES / run / "decode" / decode / "score/score.json").read_text())
+            low, high = score["wer_interval_95_percent"]
+            x = place + 0.4 * (number - (len(decodes) - 1) / 2)
+            left.bar(x, score["wer_percent"], color=(BAR, LINE)[number], width=0.36)
+            left.plot([x, x], [low, high], color="black", linewidth=1.2)
+            left.text(x, high + 0.4, f"{score['wer_percent']:.2f}", ha="center", fontsize=9)
+    left.bar(0, 0, color=BAR, label="decoded")
+    left.bar(0, 0, color=LINE, label="rescored from the stored decode")
+    left.legend(frameon=False)
+    left.set_xticks(range(len(RUNS)), [run.replace("/exp/", "\n") for run in RUNS], fontsize=9)
     left.set_ylabel("word error rate on test, %")
     left.set_title("Recipes, with 95% intervals", fontsize=11)
 
-    lines = [
-        json.loads(line) for line in (RECIPES / RUNS["demo\ntdnn_lstm"] / "metrics.jsonl").read_text().splitlines()
-    ]
+    lines = [json.loads(line) for line in (RECIPES / "demo/exp/tdnn_lstm/metrics.jsonl").read_text().splitlines()]
     epochs = [line["epoch"] for line in lines]
     right.plot(epochs, [line["train_loss"] for line in lines], color=OTHER, marker="o", label="train loss")
     right.plot(epochs, [line["dev_loss"] for line in lines], color=BAR, marker="o", label="dev loss")

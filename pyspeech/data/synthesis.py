@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from pyspeech.config import Section, check_config, read_yaml
 from pyspeech.errors import UserError, nearest
-from pyspeech.files import complete, digest, existing, write_json
+from pyspeech.files import complete, digest, existing, write_json, write_text
 from pyspeech.lang.espeak import speak
 
 SAMPLING_RATE = 16000
@@ -53,6 +53,7 @@ class Plan(Section):
     seed: int
     splits: dict[str, Split] = Field(min_length=1)
     held_out: dict[str, tuple[str, ...]]  # split -> words that no other split holds
+    texts: dict[str, int]  # name -> sentences that are written to <name>.txt, not spoken, with every split's words
     grammar: dict[str, tuple[str, ...]]  # slot -> what may stand there; "<slot>" within is drawn in turn
 
 
@@ -72,10 +73,10 @@ def load_plan(path: Path) -> Plan:
         UserError: an unknown key or slot, a voice in two splits, or a held-out word that the grammar lacks.
     """
     plan = check_config(Plan, read_yaml(path), str(path))
-    for name in {START, *(slot for lines in plan.grammar.values() for line in lines for slot in SLOT.findall(line))}:
-        if not plan.grammar.get(name):
-            raise UserError(f"{path}: the grammar has no slot '{name}'{nearest(name, plan.grammar)}")
+    _check_grammar(plan, path)
     known = {word for lines in plan.grammar.values() for line in lines for word in line.split()}
+    if both := plan.splits.keys() & plan.texts.keys():
+        raise UserError(f"{path}: '{min(both)}' is a split and a text; give each a name of its own")
     for split, words in plan.held_out.items():
         if split not in plan.splits:
             raise UserError(f"{path}: held_out names no split '{split}'{nearest(split, plan.splits)}")
@@ -90,8 +91,14 @@ def load_plan(path: Path) -> Plan:
     return plan
 
 
+def _check_grammar(plan: Plan, path: Path) -> None:
+    for name in {START, *(slot for lines in plan.grammar.values() for line in lines for slot in SLOT.findall(line))}:
+        if not plan.grammar.get(name):
+            raise UserError(f"{path}: the grammar has no slot '{name}'{nearest(name, plan.grammar)}")
+
+
 def draw_sentences(plan: Plan) -> dict[str, list[str]]:
-    """Draw the sentences of every split; no two in the whole corpus are equal.
+    """Draw the sentences of every split, then of every text; no two in the whole corpus are equal.
 
     Raises:
         UserError: the grammar is too small for so many.
@@ -99,21 +106,23 @@ def draw_sentences(plan: Plan) -> dict[str, list[str]]:
     generator = random.Random(plan.seed)  # noqa: S311 - sentences, not secrets
     seen: set[str] = set()
     drawn: dict[str, list[str]] = {}
-    for split, values in plan.splits.items():
-        banned = {word for other, words in plan.held_out.items() if other != split for word in words}
-        drawn[split] = []
-        while len(drawn[split]) < values.sentences:
+    counts = {**{split: values.sentences for split, values in plan.splits.items()}, **plan.texts}
+    for name, count in counts.items():
+        others = () if name in plan.texts else (words for other, words in plan.held_out.items() if other != name)
+        banned = {word for words in others for word in words}
+        drawn[name] = []
+        while len(drawn[name]) < count:
             for _ in range(MAX_DRAWS):
                 sentence = _expand(START, plan.grammar, generator)
                 if sentence not in seen and banned.isdisjoint(sentence.split()):
                     break
             else:
                 raise UserError(
-                    f"the grammar gives no more than {len(seen)} sentences, not {values.sentences} for {split}; "
+                    f"the grammar gives no more than {len(seen)} sentences, not {count} for {name}; "
                     "ask for fewer or add to the grammar"
                 )
             seen.add(sentence)
-            drawn[split].append(sentence)
+            drawn[name].append(sentence)
     return drawn
 
 
@@ -126,17 +135,18 @@ def synthesise(plan: Plan, corpus: Path) -> None:
         UserError: ``corpus`` holds something else, or a voice does not exist.
         MissingPackage: espeak-ng is not installed.
     """
-    identity = digest(list(plan.splits), plan.model_dump(mode="json"))
+    # As text, since sentences are drawn in the order of the splits and texts, which a digest of the values overlooks.
+    identity = digest(plan.model_dump_json())
     if corpus.is_file() or (corpus.exists() and any(corpus.iterdir())):
         if not (corpus / TABLE).exists():
             raise UserError(f"{corpus} holds something that is not a synthesised corpus; choose another folder")
         if _read_table(corpus)["digest"] == identity:
             return
+    drawn = draw_sentences(plan)
     turns = [
-        (split, number, text, voices[number % len(voices)])
-        for split, texts in draw_sentences(plan).items()
-        for voices in [plan.splits[split].voices]
-        for number, text in enumerate(texts)
+        (split, number, text, values.voices[number % len(values.voices)])
+        for split, values in plan.splits.items()
+        for number, text in enumerate(drawn[split])
     ]
     rows: dict[str, list[dict[str, str]]] = {split: [] for split in plan.splits}
     with complete(corpus) as partial, _one_thread():
@@ -144,6 +154,8 @@ def synthesise(plan: Plan, corpus: Path) -> None:
             name = f"{split}/{voice.name}/{split}-{number:05d}.wav"
             _write_wav(_say(text, voice), partial / name)
             rows[split].append({"file": name, "text": text, "speaker": voice.name})
+        for name in plan.texts:
+            write_text(partial / f"{name}.txt", "".join(f"{line}\n" for line in drawn[name]))
         write_json(partial / TABLE, {"digest": identity, "splits": rows})
 
 

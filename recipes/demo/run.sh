@@ -12,8 +12,16 @@ if stage 1 "Write the manifests"; then manifests; fi
 if stage 2 "Compute the features"; then features; fi
 if stage 3 "Build the lexicon, the language model and the graph"; then
   tokens phones --espeak en-us
-  graph --order 2 --held-out data/manifests/dev.jsonl.gz --held-out data/manifests/test.jsonl.gz --drop-held-out
+  language_model lm --order 2 "${held_out[@]}"
+  graph
 fi
 if stage 4 "Train"; then train; fi
-if stage 5 "Decode"; then decode; fi
-if stage 7 "Score"; then score; fi
+if stage 5 "Decode"; then decode dev test; fi
+if stage 6 "Rescore with a text that holds all names"; then
+  language_model lm_contacts "$corpus/contacts.txt" --order 3 "${held_out[@]}"
+  rescore test_contacts --lm data/lm_contacts --method search
+fi
+if stage 7 "Score"; then
+  pyspeech compare data/manifests/test.jsonl.gz "exp/$model/decode/test" "exp/$model/decode/test_contacts"
+  score test test_contacts
+fi

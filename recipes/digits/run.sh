@@ -12,8 +12,9 @@ if stage 1 "Write the manifests"; then manifests; fi
 if stage 2 "Compute the features"; then features; fi
 if stage 3 "Build the lexicon, the language model and the graph"; then
   tokens phones --lexicon conf/cmudict.txt
-  graph --order 2 # ten words are all there is to say: a held-out sentence cannot be kept out of the text
+  language_model lm --order 2 # ten words are all there is to say: a held-out sentence cannot be kept out of the text
+  graph
 fi
 if stage 4 "Train"; then train; fi
-if stage 5 "Decode"; then decode; fi
-if stage 7 "Score"; then score; fi
+if stage 5 "Decode"; then decode test; fi
+if stage 7 "Score"; then score test; fi

@@ -24,6 +24,7 @@ VALUES = {
         "test": {"sentences": 3, "voices": [{"voice": "en+m1", "pitch": 50, "words_per_minute": 200}]},
     },
     "held_out": {"test": ["ZOË"]},
+    "texts": {"names": 5},
     "grammar": {"sentence": ["CALL <name>", "<name> AND <name>"], "name": ["ANNA", "BOB", "ZOË", "IT"]},
 }
 
@@ -147,3 +148,27 @@ def test_the_demo_s_splits_share_no_sentence_and_no_voice_and_few_words_of_test_
     assert 0.02 < sum(word not in train for word in test) / len(test) < 0.04
     assert set(test) - set(train) <= held_out
     assert len(plan.splits["train"].voices) >= 12
+
+
+def test_a_text_has_the_words_of_every_split_and_its_sentences(tmp_path, espeak):
+    plan = load_plan(plan_file(tmp_path))
+    drawn = draw_sentences(plan)
+    assert len(drawn["names"]) == 5
+    assert not set(drawn["names"]) & {*drawn["train"], *drawn["test"]}
+    assert any("ZOË" in text for text in drawn["names"])
+    synthesise(plan, tmp_path / "corpus")
+    assert (tmp_path / "corpus/names.txt").read_text(encoding="utf-8").splitlines() == drawn["names"]
+
+
+def test_texts_in_another_order_are_another_corpus(tmp_path, espeak):
+    for order in (("names", "more"), ("more", "names")):
+        plan = load_plan(plan_file(tmp_path, texts=dict.fromkeys(order, 3)))
+        synthesise(plan, tmp_path / "corpus")
+        for name in order:
+            found = (tmp_path / "corpus" / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+            assert found == draw_sentences(plan)[name]
+
+
+def test_a_text_may_not_be_called_as_a_split(tmp_path):
+    with pytest.raises(UserError, match="'test' is a split and a text"):
+        load_plan(plan_file(tmp_path, texts={"test": 1}))

@@ -236,7 +236,7 @@ def test_a_signal_stops_the_stage_and_leaves_the_command_that_resumes(project, n
         process.send_signal(number)  # the shell alone: it passes the signal on
     else:
         os.killpg(process.pid, number)  # as Ctrl-C does
-    _, stderr = process.communicate(timeout=10)
+    _, stderr = process.communicate(timeout=60)
     assert process.returncode in (128 + number, -number)
     assert not is_alive(child)
     assert resume_command(stderr) == "recipes/toy/run.sh --stage 4"

@@ -9,11 +9,37 @@ RECOGNITION = Path(__file__).resolve().parents[2] / "local" / "recognition.sh"
 TRAIN, DEV = (f"--manifest data/manifests/{split}.jsonl.gz" for split in ("train", "dev"))
 
 
+def called(folder: Path, line: str) -> list[str]:
+    script = folder / "run.sh"
+    script.write_text(f'. "{RECOGNITION}"\nmodel=net\npyspeech() {{ echo "$@"; }}\n{line}\n')
+    done = subprocess.run(["bash", str(script)], capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
+
+
 @pytest.mark.parametrize(
     ("kind", "manifests"), [("phones", f"{TRAIN} {DEV}"), ("characters", TRAIN), ("pieces", TRAIN)]
 )
 def test_a_lexicon_pronounces_dev_but_nothing_is_learnt_from_it(tmp_path, kind, manifests):
-    script = tmp_path / "run.sh"
-    script.write_text(f'. "{RECOGNITION}"\npyspeech() {{ echo "$@"; }}\ntokens {kind} --option value\n')
-    done = subprocess.run(["bash", str(script)], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == f"lang data/lang {manifests} --tokens {kind} --option value"
+    (line,) = called(tmp_path, f"tokens {kind} --option value")
+    assert line == f"lang data/lang {manifests} --tokens {kind} --option value"
+
+
+def test_a_language_model_of_any_name_trains_on_train_and_further_texts(tmp_path):
+    (line,) = called(tmp_path, "language_model lm_big more.txt --order 4")
+    assert line == "lm train data/lm_big data/manifests/train.jsonl.gz more.txt --order 4"
+
+
+def test_every_split_that_is_named_is_decoded(tmp_path):
+    lines = called(tmp_path, "decode dev test")
+    assert lines == [f"decode exp/net data/fbank/{split}.jsonl.gz --graph data/graph" for split in ("dev", "test")]
+
+
+def test_weights_are_chosen_on_dev_and_used_on_test(tmp_path):
+    (line,) = called(tmp_path, "rescore test_big --lm data/lm_big")
+    folder = "exp/net/decode"
+    assert line == f"rescore {folder}/test --tune {folder}/dev --out {folder}/test_big --lm data/lm_big"
+
+
+def test_the_last_decode_that_is_named_gives_the_figure(tmp_path):
+    lines = called(tmp_path, "score test test_big")
+    assert lines == [f"score wer data/manifests/test.jsonl.gz exp/net/decode/{name}" for name in ("test", "test_big")]

@@ -16,8 +16,8 @@ RECIPES = sorted(path.parent for path in (PROJECT / "recipes").glob("*/run.sh"))
 HEADING = re.compile(r'if stage (\d+) "[^"]+"; then')
 # Lines that any shell script or module of this form has, whatever it is about.
 FORM = re.compile(
-    r"""\s*(#.*|fi|import .*|from .*|def .*|if __name__ .*|\. .*recognition\.sh"|parse_options "\$@"|model=\w+ *#.*"""
-    r"""|corpus_cli\(.*|"{3}|)$"""
+    r"""\s*(#.*|fi|graph|tokens \w+ .*|import .*|from .*|def .*|if __name__ .*|\. .*recognition\.sh"|"""
+    r"""parse_options "\$@"|model=\w+ *#.*|download_archive\(URL, corpus\)|corpus_cli\(.*|"{3}|)$"""
 )
 
 

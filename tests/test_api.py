@@ -1,0 +1,117 @@
+"""What the documentation shows is what runs: its examples are read from it and run beside the command."""
+
+import contextlib
+import gzip
+import io
+import json
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from pyspeech import api
+from pyspeech.cli.rescore import rescore
+from pyspeech.cli.score import score
+from pyspeech.errors import UserError
+from tests.decodes import hypotheses, said, save_decode, save_lm, sentences, write_manifest
+
+PROJECT = Path(__file__).resolve().parents[1]
+DEV, TEST = said("dev", sentences(8, seed=3)), said("test", sentences(8, seed=4))
+
+
+def example_of_the_docstring():
+    return api.__doc__.partition("\n\n")[2]
+
+
+def example_of_the_readme():
+    text = (PROJECT / "README.md").read_text(encoding="utf-8")
+    return re.search(r"^From Python:\n\n```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)[1]
+
+
+@pytest.fixture
+def experiment(tmp_path, monkeypatch):
+    """A working folder with all that the examples name."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYSPEECH_CACHE", str(tmp_path / "cache"))
+    save_decode(tmp_path / "exp/decode/dev", DEV, noise=1.7)
+    save_decode(tmp_path / "exp/decode/test", TEST, noise=1.7, seed=1000)
+    manifest = tmp_path / "data/manifests/test.jsonl.gz"
+    write_manifest(manifest, TEST).write_bytes(gzip.compress(manifest.read_bytes()))
+    (save_lm(tmp_path / "lm", sentences(300, seed=1)) / "lm.arpa").rename("my.arpa")
+    return tmp_path
+
+
+def run_command(command, *words):
+    done = CliRunner().invoke(command, [str(word) for word in words], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def test_the_readme_shows_the_example_of_the_docstring():
+    assert example_of_the_readme().strip() == example_of_the_docstring().strip()
+
+
+def test_the_example_runs_and_does_what_the_commands_do(experiment):
+    shown, found = io.StringIO(), {}
+    with contextlib.redirect_stdout(shown):
+        exec(example_of_the_docstring(), found)  # noqa: S102 -- our own documentation
+    decode, dev, manifest = "exp/decode/test", "exp/decode/dev", "data/manifests/test.jsonl.gz"
+    assert [lattice.id for lattice in found["lattices"]] == list(TEST)
+
+    run_command(rescore, decode, "--lm", "my.arpa", "--out", "exp/other", "--tune", dev)
+    assert hypotheses(experiment / "exp/other") == hypotheses(experiment / "exp/decode/test_my")
+    assert read(experiment / "exp/other/weights.json") == read(experiment / "exp/decode/test_my/weights.json")
+    assert lasting(found["summary"]) == lasting(read(experiment / "exp/other/decode.json"))
+    assert found["summary"]["weights_chosen_on"] == dev
+
+    figure = run_command(score, "wer", manifest, "exp/other").splitlines()[-1]
+    rate = f"{100 * found['result'].words.rate:.2f}"
+    assert figure.startswith(f"%WER {rate} [ {found['result'].words.errors} / 32, ")
+    assert shown.getvalue().splitlines()[-1] == f"{rate}% WER with {found['summary']['weights']}, 8 utterances"
+
+
+def read(path):
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def lasting(summary):
+    """A summary without what differs from run to run."""
+    return {key: value for key, value in summary.items() if key not in {"wall_seconds", "real_time_factor"}}
+
+
+def test_every_argument_reaches_the_run(experiment):
+    (experiment / "words").write_text("DOT\n")
+    (experiment / "names").write_text("BAD MAT\n")
+    messages = []
+    (experiment / "exp/decode/dev.jsonl").rename(experiment / "dev.jsonl")
+    first = api.rescore(
+        "exp/decode/test",
+        "my.arpa",
+        Path("exp/first"),
+        tune="exp/decode/dev",
+        references="dev.jsonl",
+        log=messages.append,
+    )
+    assert any(message.startswith("choosing weights") for message in messages)
+    summary = api.rescore(
+        Path("exp/decode/test"),
+        "my.arpa",
+        "exp/second",
+        weights="exp/first/weights.json",
+        method="search",
+        words="words",
+        boost="names",
+        overrides=["rescore.search.beam=12"],
+        log=messages.append,
+    )
+    assert (summary["method"], summary["words"], summary["boost"]) == ("rescore search", "words", "names")
+    assert summary["settings"]["search"]["beam"] == 12
+    assert summary["weights"]["lm"] == first["weights"]["lm"]
+
+
+def test_what_is_missing_is_named(experiment):
+    with pytest.raises(UserError, match="no decode at nowhere"):
+        api.load_lattices("nowhere")
+    with pytest.raises(UserError, match=r"no hypotheses at .*nowhere"):
+        api.score("data/manifests/test.jsonl.gz", "nowhere")
