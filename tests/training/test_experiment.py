@@ -13,7 +13,7 @@ from pyspeech.errors import UserError
 from pyspeech.lang.tokens import CharacterTokens
 from pyspeech.tasks.recognition import RecognitionTask, load_recogniser
 from pyspeech.training.checkpoint import read_tensors
-from pyspeech.training.experiment import Sources, run, training_data
+from pyspeech.training.experiment import Sources, _count_words, run, training_data
 from tests.experiments import YAML
 from tests.tones import PITCHES, tone_manifest
 
@@ -157,3 +157,10 @@ def test_a_manifest_made_again_is_the_same_data(folder, sources, tmp_path):
     assert left.digest == right.digest
     again.write_bytes(gzip.compress(b"".join(lines.splitlines(keepends=True)[1:])))
     assert training_data(config, Sources(again, sources.dev, sources.lang), tokens).digest != left.digest
+
+
+def test_an_utterance_at_several_speeds_counts_once(tmp_path):
+    cut = '{{"id": "{}", "duration": 1.0, "supervisions": [{{"text": "A B A", "speaker": "s"}}]}}\n'
+    ids = ("one_sp0.9", "two_sp0.9", "one", "two", "one_sp1.1", "two_sp1.1")
+    (tmp_path / "train.jsonl").write_text("".join(map(cut.format, ids)))
+    assert _count_words(tmp_path / "train.jsonl") == "A\t4\nB\t2\n"
