@@ -230,6 +230,8 @@ def test_a_signal_stops_the_stage_and_leaves_the_command_that_resumes(project, n
         start_new_session=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        # What a shell starts in the background ignores Ctrl-C, and bash cannot trap what it was told to ignore.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 -- no threads here
     )
     child = wait_for_child(project)
     if number == signal.SIGTERM:
