@@ -198,7 +198,8 @@ def load_graph(folder: Path, device: torch.device | str = "cpu") -> Graph:
     words = read_words(folder)
     try:
         tensors = load_file(str(folder / "graph.safetensors"))
-        symbols_digest = str(_read_description(folder)["symbols_digest"])
+        path = existing_file(folder / "graph.json", "description of a graph")
+        symbols_digest = json.loads(path.read_text(encoding="utf-8"))["symbols_digest"]
         if int(tensors["aux_labels.values"].max()) >= len(words):
             raise ValueError("words.txt lists fewer words than its arcs have")
         shape = k2.ragged.create_ragged_shape2(
@@ -223,14 +224,6 @@ def read_words(folder: Path) -> tuple[str, ...]:
         return tuple(path.read_text(encoding="utf-8").split("\n")[:-1])
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is damaged ({error}); make the graph again") from error
-
-
-def _read_description(folder: Path) -> dict[str, object]:
-    path = existing_file(folder / "graph.json", "description of a graph")
-    description = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(description, dict):
-        raise ValueError("graph.json holds no object")
-    return description
 
 
 def _save_tensors(tensors: dict[str, torch.Tensor], path: Path) -> None:

@@ -96,7 +96,6 @@ class InLattices:
     def _composed(self, weights: Weights, boosting: Boosting | None) -> Iterator[Rescored]:
         scorer = WordScorer(self.lm, self.words, weights, boosting)
         for lattice in self.decode.lattices:
-            scorer.forget()
             yield compose(lattice, scorer, weights, self.limits)
 
 

@@ -1,7 +1,6 @@
 """A training run from its files: manifests and a token set in, a folder with the trained model out."""
 
 import math
-import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -23,7 +22,6 @@ from pyspeech.training.checkpoint import stored_epochs
 from pyspeech.training.device import choose_device
 from pyspeech.training.loop import TrainingData, seed_everything, train
 
-PERTURBED = re.compile(r"_sp\d+(\.\d+)?$")
 LANG, TRAIN_WORDS = "lang", "train_words.tsv"  # in the folder of a training: its token set, the words of its text
 # A resumed training may change these: they do not change what it learns.
 MAY_DIFFER = ("batches.workers", "training.max_bad_batches")
@@ -114,22 +112,17 @@ def _write_inputs(config: Config, exp: Path, sources: Sources) -> None:
 def _count_words(manifest: Path) -> str:
     """Count the words of the training text, one a line with its count: most frequent first.
 
-    Stored features hold every utterance at several speeds, which lhotse marks at the end of the id: one of them counts.
+    Stored features hold every utterance at several speeds: those at the first speed count.
     """
     counts: Counter[str] = Counter()
     first = None
-    for transcript in read_transcripts(manifest):
-        mark = _speed_mark(transcript.id)
-        first = mark if first is None else first
-        if mark == first:
+    for transcript, (_, cut) in zip(read_transcripts(manifest), read_json_lines(manifest), strict=True):
+        speed = _speed(cut)
+        first = speed if first is None else first
+        if speed == first:
             counts.update(transcript.text.split())
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return "".join(f"{word}\t{count}\n" for word, count in ordered)
-
-
-def _speed_mark(id_: str) -> str:
-    found = PERTURBED.search(id_)
-    return found[0] if found else ""
 
 
 def _differences(was: dict[str, Any], now: dict[str, Any], above: str = "") -> list[tuple[str, Any, Any]]:

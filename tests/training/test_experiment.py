@@ -160,7 +160,15 @@ def test_a_manifest_made_again_is_the_same_data(folder, sources, tmp_path):
 
 
 def test_an_utterance_at_several_speeds_counts_once(tmp_path):
-    cut = '{{"id": "{}", "duration": 1.0, "supervisions": [{{"text": "A B A", "speaker": "s"}}]}}\n'
-    ids = ("one_sp0.9", "two_sp0.9", "one", "two", "one_sp1.1", "two_sp1.1")
-    (tmp_path / "train.jsonl").write_text("".join(map(cut.format, ids)))
+    lines = [
+        {
+            "id": f"{name}_sp{speed}" if speed != 1 else name,  # as lhotse marks them; one is called so from the start
+            "duration": 1.0,
+            "supervisions": [{"text": "A B A", "speaker": "s"}],
+            "recording": {"transforms": [{"name": "Speed", "kwargs": {"factor": speed}}] if speed != 1 else None},
+        }
+        for speed in (0.9, 1, 1.1)
+        for name in ("one", "two_sp1")
+    ]
+    (tmp_path / "train.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     assert _count_words(tmp_path / "train.jsonl") == "A\t4\nB\t2\n"
