@@ -29,7 +29,7 @@ AnySection = TypeVar("AnySection", bound=Section)
 class FeatureConfig(Section):
     """How audio becomes features. Travels with the model."""
 
-    type: Literal["fbank", "mfcc"]
+    type: Literal["fbank", "mfcc", "given"]  # given: computed by others, where there is no audio
     sampling_rate: int = Field(gt=0)
     num_mel_bins: int = Field(gt=0)
     num_ceps: int = Field(gt=0)
@@ -39,6 +39,7 @@ class FeatureConfig(Section):
     high_hz: float  # zero or less: below the Nyquist frequency
     dither: float = Field(ge=0)
     normalise: Literal["none", "mean", "mean-variance"]  # over each utterance
+    num_given: int | None = Field(default=None, gt=0)  # values per frame, of type given alone
 
     @model_validator(mode="after")
     def _in_range(self) -> "FeatureConfig":
@@ -48,12 +49,15 @@ class FeatureConfig(Section):
             raise ValueError(f"low_hz {self.low_hz} to high_hz {highest} is no band within 0 to {nyquist} Hz")
         if self.type == "mfcc" and self.num_ceps > self.num_mel_bins:
             raise ValueError(f"num_ceps {self.num_ceps} is more than num_mel_bins {self.num_mel_bins}")
+        if (self.type == "given") != (self.num_given is not None):
+            raise ValueError(f"num_given {self.num_given} with type {self.type}; set it for given features alone")
         return self
 
     @property
     def num_features(self) -> int:
         """Values per frame."""
-        return self.num_mel_bins if self.type == "fbank" else self.num_ceps
+        by_type = {"fbank": self.num_mel_bins, "mfcc": self.num_ceps, "given": self.num_given}
+        return by_type[self.type] or 0
 
 
 class AugmentConfig(Section):
@@ -103,6 +107,12 @@ class Config(Section):
     batches: BatchConfig
     training: TrainingConfig
     model: dict[str, Any]  # ``name`` and the keyword arguments of that network
+
+    @model_validator(mode="after")
+    def _given_features_have_one_speed(self) -> "Config":
+        if self.features.type == "given" and self.augment.speeds != (1.0,):
+            raise ValueError(f"augment.speeds {list(self.augment.speeds)} needs audio; set [1.0] for given features")
+        return self
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:

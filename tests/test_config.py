@@ -38,6 +38,16 @@ def test_the_shared_files_fit_together(config_yaml, features, model):
     assert (config.features.type, config.model["name"]) == (features, model)
 
 
+@pytest.mark.parametrize("model", ["tdnn_lstm", "bilstm_ctc"])
+def test_given_features_fit_every_model_and_have_one_speed(config_yaml, model):
+    config_yaml.write_text(f"include: [augment, given, train, {model}]\n")
+    config = load_config(config_yaml, ["features.num_given=13"])
+    assert (config.features.num_features, config.augment.speeds) == (13, (1.0,))
+    config_yaml.write_text(f"include: [given, augment, train, {model}]\n")
+    with pytest.raises(UserError, match=r"experiment\.yaml: augment\.speeds \[0\.9, 1\.0, 1\.1\] needs audio"):
+        load_config(config_yaml)
+
+
 def test_features_of_mfcc_are_cepstra(config_yaml):
     assert load_config(config_yaml, ["features.type=mfcc", "features.num_ceps=20"]).features.num_features == 20
 
@@ -87,7 +97,8 @@ def test_settings_cannot_be_changed(config_yaml):
         ("training.epochs=many", "training.epochs = 'many'"),
         ("training=3", "training = 3"),
         ("training.learning_rate=.nan", "training.learning_rate = nan"),
-        ("features.type=plp", "features.type = 'plp': Input should be 'fbank' or 'mfcc'"),
+        ("features.type=plp", "features.type = 'plp': Input should be 'fbank', 'mfcc' or 'given'"),
+        ("features.num_given=13", "features: num_given 13 with type fbank; set it for given features alone"),
         ("augment.speeds=[]", "augment.speeds"),
         ("augment.speeds=[1.0,0]", "augment.speeds.1 = 0: Input should be greater than 0"),
         ("features.high_hz=9000", "features: low_hz 20.0 to high_hz 9000.0 is no band within 0 to 8000.0 Hz"),

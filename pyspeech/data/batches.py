@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from lhotse import CutSet
+from lhotse import CutSet, SupervisionSegment
 from lhotse.cut import Cut
 from lhotse.dataset import DynamicBucketingSampler
 from torch import Tensor
@@ -33,6 +33,7 @@ class Batch:
     lengths_B: Tensor
     texts: tuple[str, ...]
     seconds: float
+    speakers: tuple[str, ...] = ()
 
 
 def training_batches(cuts_path: Path, config: Config, epoch: int) -> Iterable[Batch]:
@@ -83,8 +84,9 @@ def collate(cuts: Iterable[Cut], matrices: list[Matrix]) -> Batch:
         ids=tuple(cut.id for cut in cuts),
         features_BTF=features_BTF,
         lengths_B=torch.tensor([len(matrix) for matrix in matrices], dtype=torch.int64),
-        texts=tuple(_text(cut) for cut in cuts),
+        texts=tuple(_supervision(cut).text or "" for cut in cuts),
         seconds=sum(cut.duration for cut in cuts),
+        speakers=tuple(_supervision(cut).speaker or "" for cut in cuts),
     )
 
 
@@ -158,13 +160,13 @@ class _Within:
         return bool(self.shortest <= cut.duration <= self.longest)
 
 
-def _text(cut: Cut) -> str:
+def _supervision(cut: Cut) -> SupervisionSegment:
     if len(cut.supervisions) != 1:
         raise UserError(
             f"cut '{cut.id}' has {len(cut.supervisions)} supervisions, one is needed; "
             "cut the recording into its utterances (lhotse: trim_to_supervisions)"
         )
-    return cut.supervisions[0].text or ""
+    return cut.supervisions[0]
 
 
 def _one_thread(worker: int) -> None:  # noqa: ARG001

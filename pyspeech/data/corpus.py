@@ -11,72 +11,94 @@ import click
 from lhotse import MonoCut, Recording, SupervisionSegment
 from lhotse.utils import resumable_download
 
+from pyspeech.data.audio_files import DURATION_TOLERANCE, refuse_cut_short
 from pyspeech.data.manifests import write_manifest
 from pyspeech.errors import UserError
 from pyspeech.files import complete
 
 PATH = click.Path(path_type=Path)
-WAV_DATA_UNKNOWN = (0, 0xFFFFFFFF)  # what programs that stream WAV write in place of the size
 
 
 def corpus_cli(
-    splits: Sequence[str],
-    download: Callable[[Path], None],
     cuts: Callable[[Path, str], Iterable[MonoCut]],
+    splits: Sequence[str] | Callable[[Path], Sequence[str]] = ("train", "dev", "test"),
+    download: Callable[[Path], None] | None = None,
 ) -> None:
     """Run ``prepare.py download CORPUS`` or ``prepare.py manifests CORPUS OUT``.
 
     Args:
-        splits: Names of the splits; one manifest each.
-        download: Fetches or makes the corpus in a folder; safe to call twice.
-        cuts: Yields every utterance of one split, in a fixed order.
+        cuts: Yields every utterance of one split of a corpus, in a fixed order.
+        splits: Names of the splits, or what finds them in a corpus; one manifest each.
+        download: Fetches or makes the corpus in a folder; safe to call twice. Without it there is nothing to fetch.
     """
 
     @click.group()
     def cli() -> None: ...
 
-    @cli.command("download", help="Fetch the corpus into CORPUS.")
-    @click.argument("corpus", type=PATH)
-    def download_command(corpus: Path) -> None:
-        download(corpus)
+    if download is not None:
+
+        @cli.command("download", help="Fetch the corpus into CORPUS.")
+        @click.argument("corpus", type=PATH)
+        def download_command(corpus: Path) -> None:
+            download(corpus)
 
     @cli.command("manifests", help="Write OUT/<split>.jsonl.gz for every split.")
     @click.argument("corpus", type=PATH)
     @click.argument("out", type=PATH)
     def manifests_command(corpus: Path, out: Path) -> None:
         if not corpus.is_dir():
-            raise UserError(f"no corpus at {corpus}; run stage 0, or give its folder with --corpus-dir")
-        for split in splits:
-            path = out / f"{split}.jsonl.gz"
-            counts = write_manifest(cuts(corpus.resolve(), split), path)
+            fetch = "" if download is None else "run stage 0, or "
+            raise UserError(f"no corpus at {corpus}; {fetch}give its folder with --corpus-dir")
+        corpus = corpus.resolve()
+        written = [out / f"{split}.jsonl.gz" for split in (splits(corpus) if callable(splits) else splits)]
+        for path in written:
+            counts = write_manifest(cuts(corpus, path.name.removesuffix(".jsonl.gz")), path)
             click.echo(f"{path}: {counts.utterances} utterances, {counts.seconds / 3600:.2f} hours", err=True)
+        for path in sorted(set(out.glob("*.jsonl.gz")) - set(written)):  # later stages take every manifest there is
+            path.unlink()
+            click.echo(f"{path}: removed, the corpus has no such split any more", err=True)
 
     try:
         cli()
     except UserError as error:
         sys.exit(f"error: {error}")
+    except (OSError, UnicodeDecodeError) as error:
+        sys.exit(f"error: the corpus cannot be read: {error}; mend the file, or fetch it again")
 
 
-def utterance(path: Path, text: str, speaker: str) -> MonoCut:
-    """One cut for one file that holds one utterance.
+def utterance(
+    path: Path,
+    text: str,
+    speaker: str,
+    id: str = "",  # noqa: A002 -- as lhotse names it
+    start: float = 0.0,
+    seconds: float | None = None,
+) -> MonoCut:
+    """One cut for one utterance: a whole file, or ``seconds`` of it from ``start``; of several channels the first.
+
+    ``id`` is the name of the file without its ending unless it is given.
 
     Raises:
-        UserError: the file is not audio, or holds less than its header says.
+        UserError: the file is not audio, holds less than its header says, or ends before the utterance does.
     """
-    _refuse_cut_short(path)
+    refuse_cut_short(path)
     try:
         recording = Recording.from_file(path)
     except Exception as error:  # each audio backend raises its own kinds
-        raise UserError(f"cannot read {path} as audio: {error}") from error
+        raise UserError(f"cannot read {path} as audio: {' '.join(str(error).split())}") from error
     if not recording.num_samples:
         raise UserError(f"{path} holds no audio; remove it from the corpus or fetch it again")
-    cut = recording.to_cut()
-    cut.id = recording.id
-    cut.supervisions = [
-        SupervisionSegment(recording.id, recording.id, 0.0, recording.duration, text=text, speaker=speaker)
-    ]
-    assert isinstance(cut, MonoCut)
-    return cut
+    id_ = id or recording.id
+    length = recording.duration - start if seconds is None else seconds
+    if start < 0 or length <= 0 or start + length > recording.duration + DURATION_TOLERANCE:
+        raise UserError(
+            f"utterance '{id_}' is {start} to {start + length:.3f} seconds of {path}, "
+            f"which holds {recording.duration:.3f}; mend its times"
+        )
+    length = min(length, recording.duration - start)
+    channel = recording.channel_ids[0]
+    supervision = SupervisionSegment(id_, recording.id, 0.0, length, channel, text=text, speaker=speaker)
+    return MonoCut(id_, start, length, channel, supervisions=[supervision], recording=recording)
 
 
 def download_archive(url: str, folder: Path) -> None:
@@ -92,6 +114,7 @@ def download_archive(url: str, folder: Path) -> None:
         resumable_download(url, filename=archive)
         with tarfile.open(archive) as tar, complete(folder) as partial:
             tar.extractall(partial, filter=_below_the_top)  # noqa: S202 -- the filter keeps it within
+        archive.unlink()
     except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
         raise UserError(
             f"cannot download {url} into {folder}: {error}; fetch it another way and give its folder with --corpus-dir"
@@ -114,26 +137,3 @@ def git_clone(url: str, folder: Path) -> None:
 def _below_the_top(member: tarfile.TarInfo, path: str) -> tarfile.TarInfo | None:
     name = member.name.removeprefix("./").partition("/")[2]
     return tarfile.data_filter(member.replace(name=name, deep=False), path) if name else None
-
-
-def _refuse_cut_short(path: Path) -> None:
-    # Decoders take a WAV file that was cut short for a shorter one; only its header still tells.
-    try:
-        with path.open("rb") as stream:
-            if stream.read(4) != b"RIFF":
-                return
-            stream.seek(12)
-            while len(header := stream.read(8)) == 8:
-                size = int.from_bytes(header[4:], "little")
-                if header[:4] == b"data":
-                    found = path.stat().st_size - stream.tell()
-                    if size not in WAV_DATA_UNKNOWN and found < size:
-                        raise UserError(
-                            f"{path} is cut short: its header promises {size} bytes of audio, "
-                            f"{found} are there; fetch it again"
-                        )
-                    return
-                stream.seek(size + size % 2, 1)
-        raise UserError(f"{path} is cut short: it ends within its header; fetch it again")
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from error

@@ -1,6 +1,5 @@
 """From a cut to its feature matrix: stored or computed on the fly, by one configuration, normalised at use."""
 
-import os
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -14,7 +13,9 @@ from lhotse.cut import Cut, MonoCut
 from lhotse.utils import fastcopy
 from tqdm import tqdm
 
+import pyspeech.data.audio_files  # noqa: F401 -- how lhotse is to read them
 from pyspeech.config import FeatureConfig
+from pyspeech.data.given import MATRIX_KEY, given_features, has_matrix
 from pyspeech.data.manifests import ManifestCounts, read_manifest, write_manifest
 from pyspeech.data.transcripts import read_transcripts
 from pyspeech.errors import UserError
@@ -22,8 +23,6 @@ from pyspeech.files import complete, digest
 
 Matrix = npt.NDArray[np.float32]
 Samples = npt.NDArray[np.float32]
-# lhotse fills up to half a second that a file lacks with mirrored audio; allow only what rounding may cost.
-os.environ.setdefault("LHOTSE_AUDIO_DURATION_MISMATCH_TOLERANCE", "0.025")
 SETTINGS_KEY = "feature_settings"  # custom field of a cut: digest of the settings its stored features were made with
 MIN_DEVIATION = 1e-3  # of a feature over an utterance; keeps digital silence finite
 
@@ -34,7 +33,7 @@ class FeatureExtractor:
     def __init__(self, config: FeatureConfig) -> None:
         self.config = config
         # Normalisation is applied at use, so stored features serve any choice of it.
-        self.settings = digest(config.model_dump(mode="json", exclude={"normalise"}))
+        self.settings = digest(config.model_dump(mode="json", exclude={"normalise", "num_given"}))
         common = {
             "sampling_rate": config.sampling_rate,
             "frame_length": config.frame_length_seconds,
@@ -53,8 +52,11 @@ class FeatureExtractor:
         """Features of ``cut``, normalised, [T, F].
 
         Raises:
-            UserError: unreadable audio, or stored features that were made with other settings.
+            UserError: unreadable audio, stored features that were made with other settings, or features that others
+                computed where the configuration says otherwise.
         """
+        if self.config.type == "given":
+            return normalise(given_features(cut, self.config), self.config.normalise)
         return normalise(self._stored(cut) if cut.has_features else self.compute(cut), self.config.normalise)
 
     def compute(self, cut: Cut) -> Matrix:
@@ -67,11 +69,21 @@ class FeatureExtractor:
             return np.asarray(self._extractor.extract(samples, self.config.sampling_rate), dtype=np.float32)
 
     def store(self, cuts: Iterable[MonoCut], path: Path) -> ManifestCounts:
-        """Compute the features of ``cuts`` into an archive beside ``path``, and write the manifest ``path``."""
+        """Compute the features of ``cuts`` into an archive beside ``path``, and write the manifest ``path``.
+
+        Features that others computed stay where they are: each is read through, and the manifest is the same.
+        """
+        if self.config.type == "given":
+            return write_manifest(self._read_through(cuts), path)
         archive = path.with_name(f"{path.name.partition('.')[0]}.lca")
         # Both get their names at the end: an earlier manifest never points into a later archive.
         with complete(archive) as partial:
             return write_manifest(self._stored_cuts(cuts, partial, archive), path)
+
+    def _read_through(self, cuts: Iterable[MonoCut]) -> Iterator[MonoCut]:
+        for cut in cuts:
+            given_features(cut, self.config)
+            yield cut
 
     def _stored_cuts(self, cuts: Iterable[MonoCut], partial: Path, archive: Path) -> Iterator[MonoCut]:
         with LilcomChunkyWriter(partial) as writer:
@@ -116,6 +128,11 @@ def load_audio(cut: Cut, sampling_rate: int) -> Samples:
     Raises:
         UserError: naming the cut and its file, when the audio cannot be read in full.
     """
+    if has_matrix(cut):
+        raise UserError(
+            f"cut '{cut.id}' has features that others computed, in {cut.custom[MATRIX_KEY]['path']}, and no audio; "
+            "set features.type=given, or include conf/given.yaml"
+        )
     if not cut.has_recording:
         raise UserError(f"cut '{cut.id}' has neither stored features nor a recording; make its manifest again")
     if cut.sampling_rate != sampling_rate:
@@ -155,8 +172,13 @@ def store_features(
     """Compute and store the features of a manifest, each utterance once at each speed.
 
     Raises:
-        UserError: a damaged or empty manifest, audio that cannot be read, or ``path`` cannot be written.
+        UserError: a damaged or empty manifest, audio that cannot be read, features that others computed at another
+            speed, or ``path`` cannot be written.
     """
+    if config.type == "given" and tuple(speeds) != (1.0,):
+        raise UserError(
+            f"{manifest}: given features cannot be stored at the speeds {list(speeds)}; leave out --perturb"
+        )
     total = len(speeds) * sum(1 for _ in read_transcripts(manifest))  # reads it through before the work begins
     cuts = read_manifest(manifest)
     perturbed = (at_speed(cut, speed) for speed in speeds for cut in cuts)

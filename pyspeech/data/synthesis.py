@@ -1,14 +1,13 @@
 """A corpus made from a grammar: sentences drawn from it, each spoken by one of espeak-ng's voices."""
 
+import csv
 import json
 import random
 import re
 import wave
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +16,12 @@ from tqdm import tqdm
 
 from pyspeech.config import Section, check_config, read_yaml
 from pyspeech.errors import UserError, nearest
-from pyspeech.files import complete, digest, existing, write_json, write_text
+from pyspeech.files import complete, digest, write_json, write_text
 from pyspeech.lang.espeak import speak
 
 SAMPLING_RATE = 16000
-TABLE = "corpus.json"  # what makes a folder a synthesised corpus
+IDENTITY = "corpus.json"  # what makes a folder a synthesised corpus
+TABLE, COLUMNS = "utterances.csv", ("file", "split", "speaker", "text")
 SLOT = re.compile(r"<(\w+)>")
 START = "sentence"  # the slot that a sentence is drawn from
 MAX_DRAWS = 1000  # in search of one more sentence that no split holds yet
@@ -55,15 +55,6 @@ class Plan(Section):
     held_out: dict[str, tuple[str, ...]]  # split -> words that no other split holds
     texts: dict[str, int]  # name -> sentences that are written to <name>.txt, not spoken, with every split's words
     grammar: dict[str, tuple[str, ...]]  # slot -> what may stand there; "<slot>" within is drawn in turn
-
-
-@dataclass(frozen=True)
-class Spoken:
-    """One utterance of a synthesised corpus; the audio file is ``path``."""
-
-    path: Path
-    text: str
-    speaker: str
 
 
 def load_plan(path: Path) -> Plan:
@@ -127,7 +118,9 @@ def draw_sentences(plan: Plan) -> dict[str, list[str]]:
 
 
 def synthesise(plan: Plan, corpus: Path) -> None:
-    """Speak the corpus of ``plan`` into the folder ``corpus`` as WAV files of 16 kHz, equal for equal plans.
+    """Speak the corpus of ``plan`` into the folder ``corpus``, equal for equal plans.
+
+    Its table ``utterances.csv`` has the columns file, split, speaker, text; the files are WAV of 16 kHz.
 
     A folder that holds it already is left alone, one of another plan is made anew.
 
@@ -138,9 +131,9 @@ def synthesise(plan: Plan, corpus: Path) -> None:
     # As text, since sentences are drawn in the order of the splits and texts, which a digest of the values overlooks.
     identity = digest(plan.model_dump_json())
     if corpus.is_file() or (corpus.exists() and any(corpus.iterdir())):
-        if not (corpus / TABLE).exists():
+        if not (corpus / IDENTITY).exists():
             raise UserError(f"{corpus} holds something that is not a synthesised corpus; choose another folder")
-        if _read_table(corpus)["digest"] == identity:
+        if _found_digest(corpus) == identity and (corpus / TABLE).exists():
             return
     drawn = draw_sentences(plan)
     turns = [
@@ -148,28 +141,16 @@ def synthesise(plan: Plan, corpus: Path) -> None:
         for split, values in plan.splits.items()
         for number, text in enumerate(drawn[split])
     ]
-    rows: dict[str, list[dict[str, str]]] = {split: [] for split in plan.splits}
+    rows: list[tuple[str, str, str, str]] = []
     with complete(corpus) as partial, _one_thread():
         for split, number, text, voice in tqdm(turns, desc="speak", unit=" sentences", leave=False, disable=None):
             name = f"{split}/{voice.name}/{split}-{number:05d}.wav"
             _write_wav(_say(text, voice), partial / name)
-            rows[split].append({"file": name, "text": text, "speaker": voice.name})
+            rows.append((name, split, voice.name, text))
         for name in plan.texts:
             write_text(partial / f"{name}.txt", "".join(f"{line}\n" for line in drawn[name]))
-        write_json(partial / TABLE, {"digest": identity, "splits": rows})
-
-
-def read_spoken(corpus: Path, split: str) -> Iterator[Spoken]:
-    """Yield the utterances of one split of a synthesised corpus, in the order they were drawn.
-
-    Raises:
-        UserError: no such corpus, or no such split in it.
-    """
-    splits = _read_table(corpus)["splits"]
-    if split not in splits:
-        raise UserError(f"{corpus} has no split '{split}'{nearest(split, splits)}")
-    for row in splits[split]:
-        yield Spoken(corpus / row["file"], row["text"], row["speaker"])
+        _write_table(rows, partial / TABLE)
+        write_json(partial / IDENTITY, {"digest": identity})
 
 
 def _expand(slot: str, grammar: Mapping[str, tuple[str, ...]], generator: random.Random) -> str:
@@ -212,12 +193,14 @@ def _write_wav(samples: NDArray[np.int16], path: Path) -> None:
         stream.writeframes(samples.astype("<i2").tobytes())
 
 
-def _read_table(corpus: Path) -> dict[str, Any]:
-    path = existing(corpus / TABLE, "synthesised corpus")
+def _found_digest(corpus: Path) -> str:
+    path = corpus / IDENTITY
     try:
-        table: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"{path} is damaged ({error}); remove the corpus and make it again") from error
-    if not isinstance(table, dict) or not {"digest", "splits"} <= table.keys():
-        raise UserError(f"{path} does not describe a synthesised corpus; choose another folder")
-    return table
+        return str(json.loads(path.read_text(encoding="utf-8"))["digest"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} does not describe a synthesised corpus; choose another folder") from error
+
+
+def _write_table(rows: list[tuple[str, str, str, str]], path: Path) -> None:
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream, lineterminator="\n").writerows([COLUMNS, *rows])

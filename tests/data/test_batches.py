@@ -12,7 +12,7 @@ from tones import RATE, tone_cuts, tone_manifest
 from pyspeech.config import Config, load_config
 from pyspeech.data.batches import Batch, inference_batches, training_batches
 from pyspeech.data.features import store_features
-from pyspeech.data.manifests import write_manifest
+from pyspeech.data.manifests import read_manifest, write_manifest
 from pyspeech.errors import UserError
 
 
@@ -55,6 +55,13 @@ def test_an_epoch_is_the_same_whatever_ran_before_and_however_many_workers(manif
     again = list(training_batches(manifest, with_worker, epoch=2))
     assert len(two) == len(again)
     assert all(same(first, second) for first, second in zip(two, again, strict=True))
+
+
+def test_a_batch_holds_the_texts_and_the_speakers_of_its_utterances(manifest, config):
+    supervisions = {cut.id: cut.supervisions[0] for cut in read_manifest(manifest)}
+    for batch in inference_batches(manifest, config.features, 4):
+        assert batch.texts == tuple(supervisions[id_].text for id_ in batch.ids)
+        assert batch.speakers == tuple(supervisions[id_].speaker for id_ in batch.ids)
 
 
 def test_epochs_differ(manifest, config):

@@ -23,7 +23,7 @@ def cuts(corpus, split):
     for path in sorted((corpus / split).glob("*.wav")):
         yield utterance(path, text="LOW", speaker="a")
 
-corpus_cli(splits=("train", "test"), download=download, cuts=cuts)
+corpus_cli(cuts, splits=("train", "test"), download=download)
 """
 
 
@@ -40,6 +40,25 @@ def test_an_utterance_holds_the_files_duration_text_and_speaker(tmp_path):
     assert cut.id == "a"
     assert cut.duration == pytest.approx(soundfile.info(path).duration)
     assert (cut.supervisions[0].text, cut.supervisions[0].speaker) == ("LOW HIGH", "ann")
+
+
+def test_an_utterance_may_be_a_part_of_a_file_with_an_id_of_its_own(tmp_path):
+    path = write_tones(tmp_path / "tape.wav", ["LOW", "HIGH", "MID"])
+    cut = utterance(path, "HIGH", "ann", id="tape-2", start=0.3, seconds=0.2)
+    assert (cut.id, cut.start, cut.duration, cut.recording_id) == ("tape-2", 0.3, 0.2, "tape")
+    assert cut.load_audio().shape == (1, 1600)
+
+
+def test_of_several_channels_the_first_is_taken(tmp_path):
+    soundfile.write(tmp_path / "stereo.wav", np.stack([np.full(800, 0.5), np.zeros(800)], axis=1), 8000)
+    assert utterance(tmp_path / "stereo.wav", "A", "a").load_audio().min() > 0.4
+
+
+@pytest.mark.parametrize(("start", "seconds"), [(0.2, 5.0), (-0.1, 0.1), (0.1, 0.0), (9.0, None)])
+def test_a_part_that_the_file_does_not_hold_is_refused(tmp_path, start, seconds):
+    path = write_tones(tmp_path / "tape.wav", ["LOW"])
+    with pytest.raises(UserError, match=r"utterance 'tape' is .* seconds of .*tape\.wav, which holds 0\.300"):
+        utterance(path, "LOW", "a", start=start, seconds=seconds)
 
 
 @pytest.mark.parametrize("kept_bytes", [20, 44, 400, -2])
@@ -79,6 +98,33 @@ def test_prepare_names_a_corpus_that_is_not_there(tmp_path):
     assert done.returncode == 1
     assert done.stderr.strip() == "error: no corpus at nowhere; run stage 0, or give its folder with --corpus-dir"
     assert not (tmp_path / "out").exists()
+
+
+def test_the_splits_may_be_what_is_found_in_the_corpus_and_there_need_be_nothing_to_download(tmp_path):
+    found = "lambda corpus: sorted(path.name for path in corpus.iterdir())"
+    last = PREPARE.splitlines()[-1]
+    (tmp_path / "prepare.py").write_text(PREPARE.replace(last, f"corpus_cli(cuts, {found})"))
+    for split in ("train", "test-other"):
+        write_tones(tmp_path / "corpus" / split / "a.wav", ["LOW"])
+    script = [sys.executable, "prepare.py"]
+    subprocess.run([*script, "manifests", "corpus", "out"], cwd=tmp_path, capture_output=True, check=True)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["test-other.jsonl.gz", "train.jsonl.gz"]
+    command = [*script, "download", "corpus"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    command = [*script, "manifests", "nowhere", "out"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stderr.strip() == "error: no corpus at nowhere; give its folder with --corpus-dir"
+
+
+def test_a_manifest_of_a_split_that_the_corpus_has_no_more_is_removed(tmp_path):
+    for split in ("train", "test"):
+        write_tones(tmp_path / "corpus" / split / "a.wav", ["LOW"])
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/dev.jsonl.gz").touch()
+    done = prepare(tmp_path, "manifests", "corpus", "out")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["test.jsonl.gz", "train.jsonl.gz"]
+    assert "out/dev.jsonl.gz: removed" in done.stderr
 
 
 def test_prepare_names_an_empty_split_and_writes_nothing_under_its_name(tmp_path):

@@ -1,0 +1,41 @@
+"""How audio files are read, and what their headers promise beside what is there."""
+
+import os
+from pathlib import Path
+
+from pyspeech.errors import UserError
+
+DURATION_TOLERANCE = 0.025  # seconds by which an utterance may overrun its file: times are rounded
+# lhotse fills up to half a second that a file lacks with mirrored audio; allow only what rounding may cost.
+os.environ.setdefault("LHOTSE_AUDIO_DURATION_MISMATCH_TOLERANCE", str(DURATION_TOLERANCE))
+# lhotse gives .sph to the program sph2pipe, by way of a shell; libsndfile reads such files, too.
+os.environ.setdefault("LHOTSE_AUDIO_BACKEND", "LibsndfileBackend")
+WAV_DATA_UNKNOWN = (0, 0xFFFFFFFF)  # what programs that stream WAV write in place of the size
+
+
+def refuse_cut_short(path: Path) -> None:
+    """Read the header of a WAV file; other files pass.
+
+    Raises:
+        UserError: the file is missing, or holds less audio than its header promises.
+    """
+    # Decoders take a WAV file that was cut short for a shorter one; only its header still tells.
+    try:
+        with path.open("rb") as stream:
+            if stream.read(4) != b"RIFF":
+                return
+            stream.seek(12)
+            while len(header := stream.read(8)) == 8:
+                size = int.from_bytes(header[4:], "little")
+                if header[:4] == b"data":
+                    found = path.stat().st_size - stream.tell()
+                    if size not in WAV_DATA_UNKNOWN and found < size:
+                        raise UserError(
+                            f"{path} is cut short: its header promises {size} bytes of audio, "
+                            f"{found} are there; fetch it again"
+                        )
+                    return
+                stream.seek(size + size % 2, 1)
+        raise UserError(f"{path} is cut short: it ends within its header; fetch it again")
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error

@@ -1,0 +1,253 @@
+"""Kaldi data directories: audio or stored features, segments, texts and speakers (https://kaldi-asr.org/doc)."""
+
+import io
+import math
+import re
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import soundfile
+from lhotse import AudioSource, MonoCut, Recording
+
+from pyspeech.data.corpus import utterance
+from pyspeech.data.given import FRAME_SHIFT_SECONDS, WITH_OFFSET, given_utterance
+from pyspeech.data.sources.dividing import Task
+from pyspeech.data.sources.layout import all_splits, cut_of, locate, members, named_splits, without_strange_dev
+from pyspeech.data.sources.reading import read
+from pyspeech.errors import UserError
+
+BLANKS = re.compile(r"[ \t]+")  # Kaldi's; other white space may be part of a text
+TO_THE_END = -1.0  # the end of a segment that lasts as long as its recording
+SHOWN = 3
+
+
+@dataclass(frozen=True)
+class KaldiData:
+    """Data directories ``train``, ``dev`` and ``test`` in the corpus or its ``data``, or one directory to be divided.
+
+    Each holds ``wav.scp``, or ``feats.scp`` where there is no audio, and ``text``, ``utt2spk`` and ``segments`` where
+    there are any. Texts stay as they are.
+
+    Args:
+        allow_pipes: Run the commands (``sph2pipe … |``) that ``wav.scp`` holds in place of files, now and whenever
+            their audio is read. Only for directories whose every line you trust.
+        task: What is held out goes by it; without texts it is verification.
+    """
+
+    allow_pipes: bool = False
+    task: Task = "recognition"
+
+    def splits(self, corpus: Path) -> tuple[str, ...]:
+        """Names of the splits, train first; ``dev`` and ``test`` are taken from train where they have no directory."""
+        return all_splits(self._found(corpus))
+
+    def cuts(self, corpus: Path, split: str) -> Iterator[MonoCut]:
+        """Every utterance of one split, sorted by id.
+
+        Raises:
+            UserError: naming file and line of what is not as Kaldi has it, or of a command that is not allowed.
+        """
+        folders = self._found(corpus)
+        folder = folders.get(split, folders["train"])
+        entries = _entries(folder, self.allow_pipes)
+        if split in folders:
+            _tell_silent(folder, entries)
+        if folder == folders["train"]:
+            entries = members(entries, split, folders, self.task)
+        yield from read(entries, _Cuts(folder))
+
+    def _found(self, corpus: Path) -> dict[str, Path]:
+        return without_strange_dev(_folders(corpus), self.task, _speakers)
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One line of a file: what follows its id, and where it stands."""
+
+    value: str
+    where: str
+
+
+@dataclass
+class _Entry:
+    """One utterance as the files of a data directory describe it."""
+
+    id: str
+    source: _Row
+    start: float = 0.0
+    seconds: float | None = None
+    text: str = ""
+    speaker: str = ""
+
+
+def _folders(corpus: Path) -> dict[str, Path]:
+    """The data directory of each split."""
+    if _is_data(corpus):
+        return {"train": corpus}
+    for base in (corpus, corpus / "data"):
+        names = [path.name for path in base.iterdir() if _is_data(path)] if base.is_dir() else []
+        if names:
+            return {split: base / name for split, name in named_splits(names).items()}
+    raise UserError(f"no Kaldi data directory in {corpus}: none holds wav.scp or feats.scp; give the folder of train/")
+
+
+def _is_data(folder: Path) -> bool:
+    return _has_audio(folder) or (folder / "feats.scp").is_file()
+
+
+def _has_audio(folder: Path) -> bool:
+    return (folder / "wav.scp").is_file()
+
+
+def _entries(folder: Path, allow_pipes: bool) -> list[_Entry]:
+    """The utterances of a data directory, sorted by id."""
+    texts, speakers = _optional(folder / "text"), _optional(folder / "utt2spk")
+    if _has_audio(folder):
+        entries = _with_audio(folder, allow_pipes)
+    else:
+        entries = [_Entry(name, row) for name, row in _rows(folder / "feats.scp").items()]
+    nothing = _Row("", "")
+    for entry in entries:
+        entry.text, entry.speaker = texts.get(entry.id, nothing).value, speakers.get(entry.id, nothing).value
+    return sorted(entries, key=lambda entry: entry.id)
+
+
+def _speakers(folder: Path) -> set[str]:
+    return {row.value for row in _optional(folder / "utt2spk").values()}
+
+
+def _tell_silent(folder: Path, entries: Sequence[_Entry]) -> None:
+    silent = sorted(_optional(folder / "text").keys() - {entry.id for entry in entries})
+    if silent:
+        shown = ", ".join(silent[:SHOWN]) + (", ..." if len(silent) > SHOWN else "")
+        click.echo(f"{folder / 'text'}: left out {len(silent)} utterances without audio: {shown}", err=True)
+
+
+def _with_audio(folder: Path, allow_pipes: bool) -> list[_Entry]:
+    recordings = _rows(folder / "wav.scp")
+    for row in recordings.values():
+        _refuse(row, allow_pipes)
+    if not (folder / "segments").is_file():
+        return [_Entry(name, row) for name, row in recordings.items()]
+    segments = [_segment(name, row, recordings) for name, row in _rows(folder / "segments").items()]
+    return [segment for segment in segments if segment is not None]
+
+
+def _refuse(row: _Row, allow_pipes: bool) -> None:
+    if not row.value:
+        raise UserError(f"{row.where} names no audio file; add it, or remove the line")
+    if row.value.endswith("|") and not allow_pipes:
+        raise UserError(
+            f"{row.where}: '{row.value}' is a command; write its output to a file, "
+            "or set allow_pipes=True if you trust every line"
+        )
+
+
+def _segment(name: str, row: _Row, recordings: dict[str, _Row]) -> _Entry | None:
+    """The utterance of one line ``recording start end``; None if there is no such recording."""
+    recording, *numbers = BLANKS.split(row.value)
+    try:
+        start, end = (float(number) for number in numbers)
+    except ValueError:
+        raise UserError(f"{row.where}: expected id, recording, start and end, found '{name} {row.value}'") from None
+    if not (0 <= start < math.inf) or (end != TO_THE_END and not start < end < math.inf):
+        raise UserError(f"{row.where}: a segment from {start} to {end} seconds holds nothing; correct or remove it")
+    if recording not in recordings:
+        return None
+    seconds = None if end == TO_THE_END else round(end - start, 8)
+    return _Entry(name, recordings[recording], start, seconds)
+
+
+def _optional(path: Path) -> dict[str, _Row]:
+    return _rows(path) if path.is_file() else {}
+
+
+def _rows(path: Path) -> dict[str, _Row]:
+    """The lines of a file by the id that each begins with."""
+    rows: dict[str, _Row] = {}
+    try:
+        with path.open(encoding="utf-8", newline="\n") as stream:
+            for number, line in enumerate(stream, 1):
+                name, *rest = BLANKS.split(line.strip(" \t\r\n"), maxsplit=1)
+                where = f"{path}, line {number}"
+                if not name:
+                    raise UserError(f"{where} is empty; remove it")
+                if name in rows:
+                    raise UserError(f"{where}: '{name}' stands there twice, before in {rows[name].where}; remove one")
+                rows[name] = _Row(rest[0] if rest else "", where)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} cannot be read: {error}; expected lines of UTF-8 text") from error
+    return rows
+
+
+def _frame_shift(folder: Path) -> float:
+    """From one frame of ``feats.scp`` to the next, as the file ``frame_shift`` says."""
+    path = folder / "frame_shift"
+    if not path.is_file():
+        return FRAME_SHIFT_SECONDS
+    try:
+        shift = float(path.read_text(encoding="utf-8"))
+    except ValueError:
+        shift = 0.0
+    if not 0 < shift < 1:
+        raise UserError(f"{path} holds no time in seconds; write one such as {FRAME_SHIFT_SECONDS}")
+    return shift
+
+
+class _Cuts:
+    """Makes the cuts of a data directory; looks at a recording of many segments, or runs its command, once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._frame_shift_seconds = None if _has_audio(folder) else _frame_shift(folder)
+        self._recordings: dict[_Row, Recording] = {}
+
+    def __call__(self, entry: _Entry) -> MonoCut:
+        if self._frame_shift_seconds is not None:
+            source = _features_source(entry.source.value, self._folder)
+            return given_utterance(source, entry.text, entry.speaker, entry.id, self._frame_shift_seconds)
+        if entry.seconds is None and not entry.start and not entry.source.value.endswith("|"):
+            return utterance(_audio_file(entry.source, self._folder), entry.text, entry.speaker, entry.id)
+        if entry.source not in self._recordings:
+            self._recordings[entry.source] = self._recording(entry)
+        recording = self._recordings[entry.source]
+        return cut_of(recording, entry, recording.channel_ids[0], entry.start, entry.seconds)
+
+    def _recording(self, entry: _Entry) -> Recording:
+        if entry.source.value.endswith("|"):
+            return _run(entry)
+        return utterance(_audio_file(entry.source, self._folder), "", "").recording
+
+
+def _audio_file(row: _Row, folder: Path) -> Path:
+    path = locate(row.value, folder)
+    if WITH_OFFSET.fullmatch(row.value) and not path.exists():
+        raise UserError(f"{row.where}: '{row.value}' is audio within an archive; write it to files (Kaldi: wav-copy)")
+    return path
+
+
+def _features_source(value: str, folder: Path) -> str:
+    if "|" in value:  # which given_utterance refuses
+        return value
+    file = WITH_OFFSET.fullmatch(value)
+    return f"{locate(file[1], folder)}:{file[2]}" if file else str(locate(value, folder))
+
+
+def _run(entry: _Entry) -> Recording:
+    """What a command of ``wav.scp`` writes, run once to learn its length."""
+    shell = entry.source.value.removesuffix("|").strip()
+    done = subprocess.run(["/bin/sh", "-c", shell], capture_output=True, check=False)  # Kaldi's own way
+    try:
+        with soundfile.SoundFile(io.BytesIO(done.stdout)) as audio:
+            (samples, channels), rate = audio.read(always_2d=True).shape, audio.samplerate
+    except (soundfile.LibsndfileError, RuntimeError) as error:
+        said = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or [str(error)]
+        raise UserError(f"{entry.source.where}: '{shell}' gives no audio: {said[0]}; run it by hand") from error
+    if done.returncode or not samples:
+        raise UserError(
+            f"{entry.source.where}: '{shell}' gives {samples} samples and the status {done.returncode}; run it by hand"
+        )
+    return Recording(entry.id, [AudioSource("command", list(range(channels)), shell)], rate, samples, samples / rate)

@@ -1,0 +1,116 @@
+"""The utterances that a source describes, and their cuts: single files that cannot be read do not end the work."""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+import click
+from lhotse import MonoCut
+
+from pyspeech.data.corpus import utterance
+from pyspeech.data.given import FEATURE_FILES, given_utterance
+from pyspeech.errors import MissingPackage, UserError
+
+FAULTS_IN = 10  # one fault in so many utterances is still borne
+SHOWN = 3
+
+AnyEntry = TypeVar("AnyEntry")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One utterance as a corpus describes it, before its audio is looked at.
+
+    Args:
+        path: Audio file that holds it, absolute.
+        text: Words as spoken, or the label.
+        split: Empty where the corpus does not say.
+        fault: Why it cannot be used, if so.
+    """
+
+    path: Path
+    text: str = ""
+    speaker: str = ""
+    id: str = ""
+    split: str = ""
+    fault: str = ""
+
+
+def with_ids(entries: Sequence[Entry]) -> list[Entry]:
+    """Give an id to all that have none: the file's stem, or where stems repeat the path from the folder of all files.
+
+    Raises:
+        UserError: two have one id.
+    """
+    names = [entry.path.stem for entry in entries]
+    if len(set(names)) < len(names):
+        top = os.path.commonpath([entry.path.parent for entry in entries])
+        names = [str(entry.path.relative_to(top).with_suffix("")) for entry in entries]
+    named = [replace(entry, id=_plain(entry.id or name)) for entry, name in zip(entries, names, strict=True)]
+    id_, count = Counter(entry.id for entry in named).most_common(1)[0]
+    if count > 1:
+        first, second = [entry.path for entry in named if entry.id == id_][:2]
+        if first == second:
+            raise UserError(f"two rows name the file {first}; remove one of them")
+        raise UserError(f"two utterances have the id '{id_}', {first} and {second}; ids must be unique")
+    return named
+
+
+def read(entries: Sequence[AnyEntry], cut: Callable[[AnyEntry], MonoCut]) -> Iterator[MonoCut]:
+    """Yield what ``cut`` makes of every entry whose audio can be read, and tell of the others on stderr in the end.
+
+    Raises:
+        UserError: more than one in ten cannot be read.
+    """
+    faults: list[str] = []
+    for entry in entries:
+        try:
+            made = cut(entry)
+        except MissingPackage:  # no fault of the file
+            raise
+        except UserError as error:
+            faults.append(str(error))
+        else:
+            yield made
+        if len(faults) * FAULTS_IN > len(entries):
+            raise UserError(f"more than a tenth of {len(entries)} utterances cannot be used: {_examples(faults)}")
+    if faults:
+        click.echo(f"left out {len(faults)} of {len(entries)} utterances: {_examples(faults)}", err=True)
+
+
+def cut_of_file(entry: Entry) -> MonoCut:
+    """The cut of a whole file: of audio, or of features that others computed (``.npy``, ``.mfc``)."""
+    if entry.fault:
+        raise UserError(f"{entry.path} {entry.fault}")
+    if entry.path.suffix.lower() in FEATURE_FILES:
+        return given_utterance(entry.path, entry.text, entry.speaker, entry.id)
+    return utterance(entry.path, entry.text, entry.speaker, entry.id)
+
+
+def lines_of(path: Path) -> list[str]:
+    """The lines of a text.
+
+    Raises:
+        UserError: it cannot be read, or is not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} cannot be read: {error}; expected lines of UTF-8 text") from error
+
+
+def from_home(path: str) -> Path:
+    """A path whose beginning ``~/`` is the user's folder; any other ``~`` is part of a name."""
+    return Path(path).expanduser() if path.startswith("~/") else Path(path)
+
+
+def _examples(faults: Sequence[str]) -> str:
+    return " | ".join(faults[:SHOWN]) + (" | ..." if len(faults) > SHOWN else "")
+
+
+def _plain(name: str) -> str:
+    """An id stands in paths and in lines of words parted by spaces."""
+    return "_".join(name.replace("/", "-").split())

@@ -1,0 +1,12 @@
+"""The speed at which an utterance of a manifest stands there, read from its JSON."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+
+def speed_of(cut: Mapping[str, Any]) -> float:
+    """Return the factor by which the cut's recording is made faster; 1 for a recording as it is."""
+    transforms = (cut.get("recording") or {}).get("transforms") or []
+    factors = (float(t["kwargs"]["factor"]) for t in transforms if t.get("name") == "Speed")
+    return math.prod(factors, start=1.0)

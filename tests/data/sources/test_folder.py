@@ -1,0 +1,164 @@
+import pytest
+from tones import write_tones
+
+from pyspeech.data.sources.folder import Folder, audio_paths
+from pyspeech.errors import UserError
+
+
+def corpus(folder, *paths):
+    for path in paths:
+        write_tones(folder / path, [])
+    return folder
+
+
+def found(source, folder):
+    """Per split, the triples (id, text, speaker)."""
+    return {
+        split: [(cut.id, s.text, s.speaker) for cut in source.cuts(folder, split) for s in cut.supervisions]
+        for split in source.splits(folder)
+    }
+
+
+def several(source, folder, place):
+    """Per split, the different values at a place of the triples."""
+    return {split: {triple[place] for triple in triples} for split, triples in found(source, folder).items()}
+
+
+def test_the_top_folder_is_the_label(tmp_path):
+    corpus(tmp_path, *(f"{label}/deep/{take}.wav" for label in ("yes", "no") for take in range(10)))
+    corpus(tmp_path, "_background_noise_/a.wav", ".cache/a.wav", "yes/._1.wav")
+    (tmp_path / "yes" / "notes.md").write_text("no audio")
+    labels = several(Folder("classification"), tmp_path, 1)
+    assert labels == {split: {"yes", "no"} for split in ("train", "dev", "test")}
+    assert sum(map(len, found(Folder("classification"), tmp_path).values())) == 20
+
+
+def test_the_lists_of_speech_commands_are_honoured(tmp_path):
+    names = [f"{label}/{speaker}_nohash_0.wav" for label in ("yes", "no") for speaker in ("ann", "bob", "cy", "di")]
+    corpus(tmp_path, *names, "_background_noise_/a.wav")
+    (tmp_path / "validation_list.txt").write_text("yes/bob_nohash_0.wav\nno/bob_nohash_0.wav\n")
+    (tmp_path / "testing_list.txt").write_text("yes/cy_nohash_0.wav\nno/cy_nohash_0.wav\n")
+    assert several(Folder("classification"), tmp_path, 2) == {"train": {"ann", "di"}, "dev": {"bob"}, "test": {"cy"}}
+    assert found(Folder("classification"), tmp_path)["dev"][0] == ("no-bob_nohash_0", "no", "bob")
+
+
+def test_lists_that_name_no_file_are_refused(tmp_path):
+    corpus(tmp_path, "yes/a.wav")
+    (tmp_path / "testing_list.txt").write_text("jes/a.wav\n")
+    with pytest.raises(UserError, match=r"testing_list\.txt names no audio file"):
+        Folder("classification").splits(tmp_path)
+
+
+@pytest.mark.parametrize(("task", "place"), [("classification", 1), ("verification", 2)])
+def test_folders_called_for_splits_are_the_splits(tmp_path, task, place):
+    corpus(tmp_path, "Training/x/1.wav", "Training/y/2.wav", "valid/x/3.wav", "eval/z/4.wav")
+    assert several(Folder(task), tmp_path, place) == {"train": {"x", "y"}, "dev": {"x"}, "test": {"z"}}
+
+
+def test_a_top_folder_may_be_one_of_several_tests(tmp_path):
+    corpus(tmp_path, *(f"train/{label}/{take}.wav" for label in "xy" for take in range(5)))
+    corpus(tmp_path, "test_clean/x/7.wav", "eval.other/y/8.wav")
+    labels = several(Folder("classification"), tmp_path, 1)
+    assert list(labels) == ["train", "dev", "test-clean", "test-other"]
+    assert (labels["test-clean"], labels["test-other"]) == ({"x"}, {"y"})
+
+
+def test_a_folder_that_can_name_no_split_is_refused(tmp_path):
+    corpus(tmp_path, "train/x/1.wav", "test/x/1.wav", "x;echo/x/1.wav")
+    with pytest.raises(UserError, match="'x;echo' cannot name a split"):
+        Folder("classification").splits(tmp_path)
+
+
+def test_one_folder_called_train_holds_all_splits(tmp_path):
+    corpus(tmp_path, *(f"train/{label}/{take}.wav" for label in "xy" for take in range(5)))
+    assert several(Folder("classification"), tmp_path, 1) == {split: {"x", "y"} for split in ("train", "dev", "test")}
+
+
+def test_a_label_called_train_is_a_label(tmp_path):
+    corpus(tmp_path, *(f"{label}/{take}.wav" for label in ("bus", "train") for take in range(5)))
+    assert several(Folder("classification"), tmp_path, 1)["test"] == {"bus", "train"}
+
+
+def test_voxceleb_is_divided_by_speaker(tmp_path):
+    paths = [f"wav/id{speaker:05d}/abc{session}/00001.wav" for speaker in range(6) for session in range(4)]
+    corpus(tmp_path, *paths)
+    speakers = several(Folder("verification", root="wav"), tmp_path, 2)
+    assert len(speakers["test"]) == 2
+    assert not speakers["test"] & speakers["train"]
+    assert speakers["dev"] <= speakers["train"]
+    assert several(Folder("verification", root="wav"), tmp_path, 1)["train"] == {""}
+    ids = {id_ for triples in found(Folder("verification", root="wav"), tmp_path).values() for id_, *_ in triples}
+    assert "id00003-abc2-00001" in ids
+
+
+@pytest.mark.parametrize("task", ["classification", "verification"])
+def test_audio_in_no_folder_has_no_name(tmp_path, task):
+    corpus(tmp_path, "a.wav", *(f"{name}/{take}.wav" for name in "uvwx" for take in range(2)))
+    with pytest.raises(UserError, match=r"a\.wav lies in no folder that would name its label or speaker"):
+        found(Folder(task), tmp_path)
+
+
+def transcribed(folder, *paths):
+    corpus(folder, *paths)
+    for path in paths:
+        (folder / path).with_suffix(".txt").write_text(f"\ufeffText of\n{path.replace('/', ' ')}.\n", encoding="utf-8")
+
+
+def test_a_text_file_beside_the_audio_is_what_was_said(tmp_path):
+    transcribed(tmp_path, "train/ann/a.WAV", "train/bob/b.wav", "dev/ann/c.wav", "test/d.wav")
+    (tmp_path / "test" / "d.txt").rename(tmp_path / "test" / "d.lab")
+    assert found(Folder("recognition"), tmp_path) == {
+        "train": [("a", "Text of train ann a.WAV.", "ann"), ("b", "Text of train bob b.wav.", "bob")],
+        "dev": [("c", "Text of dev ann c.wav.", "ann")],
+        "test": [("d", "Text of test d.wav.", "")],
+    }
+    assert found(Folder("recognition", language="en"), tmp_path)["test"] == [("d", "TEXT OF TEST D WAV", "")]
+
+
+def test_a_folder_that_holds_everything_is_no_speaker(tmp_path):
+    transcribed(tmp_path, *(f"wavs/{number}.wav" for number in range(12)))
+    assert several(Folder("recognition"), tmp_path, 2) == {split: {""} for split in ("train", "dev", "test")}
+
+
+def test_audio_without_a_text_is_told_of(tmp_path, capsys):
+    transcribed(
+        tmp_path, *(f"{split}/{split}{number}.wav" for split in ("train", "dev", "test") for number in range(12))
+    )
+    (tmp_path / "train" / "train3.txt").unlink()
+    (tmp_path / "dev" / "dev3.txt").write_bytes(b"\xff")
+    assert {split: len(triples) for split, triples in found(Folder("recognition"), tmp_path).items()} == {
+        "train": 11, "dev": 11, "test": 12
+    }  # fmt: skip
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 2
+    assert "train3.wav has no text beside it (.txt or .lab)" in told[0]
+    assert "dev3.txt is not readable UTF-8" in told[1]
+
+
+def test_folders_may_be_links(tmp_path):
+    corpus(tmp_path / "elsewhere", *(f"{name}/{take}.wav" for name in "xy" for take in range(5)))
+    (tmp_path / "corpus").mkdir()
+    for name in "xy":
+        (tmp_path / "corpus" / name).symlink_to(tmp_path / "elsewhere" / name)
+    assert several(Folder("classification"), tmp_path / "corpus", 1)["test"] == {"x", "y"}
+
+
+def test_links_in_a_circle_are_followed_once(tmp_path):
+    corpus(tmp_path, *(f"{name}/{take}.wav" for name in "xy" for take in range(5)))
+    (tmp_path / "x" / "up").symlink_to(tmp_path)
+    (tmp_path / "y" / "here").symlink_to(tmp_path / "y")
+    assert sum(map(len, found(Folder("classification"), tmp_path).values())) == len(audio_paths(tmp_path)) == 10
+
+
+def test_a_list_that_is_not_utf_8_is_named(tmp_path):
+    corpus(tmp_path, "yes/a.wav")
+    (tmp_path / "testing_list.txt").write_bytes(b"yes/\xff.wav\n")
+    with pytest.raises(UserError, match=r"testing_list\.txt cannot be read: .*expected lines of UTF-8"):
+        Folder("classification").splits(tmp_path)
+
+
+def test_a_folder_without_audio_is_named(tmp_path):
+    with pytest.raises(UserError, match="holds no audio file"):
+        Folder("classification").splits(tmp_path)
+    with pytest.raises(UserError, match=r"no folder of audio at .*/wav"):
+        Folder("classification", root="wav").splits(tmp_path)

@@ -1,0 +1,83 @@
+import csv
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pyspeech.data.sources.rows import read_rows
+from pyspeech.errors import UserError
+
+
+def rows(path, text, encoding="utf-8"):
+    path.write_bytes(text.encode(encoding))
+    return [values for _, values in read_rows(path)]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.csv", 'id,text\n1,"Hi, Ann"\n'),
+        ("a.csv", 'id;text\r\n\r\n1;"Hi, Ann"\r\n'),
+        ("a.tsv", "id\ttext\n1 \t Hi, Ann\n"),
+        ("a.tsv", 'id\ttext\n1\t"Hi, Ann"'),
+        ("a.psv", "id|text\n\n1|Hi, Ann\n"),
+        ("a.txt", "\ufeffid|text\n1|Hi, Ann\n"),
+    ],
+)
+def test_the_ending_tells_the_delimiter(tmp_path, name, text):
+    assert rows(tmp_path / name, text) == [["id", "text"], ["1", "Hi, Ann"]]
+
+
+def test_lines_are_counted_as_an_editor_does(tmp_path):
+    (tmp_path / "a.csv").write_text('id,text\n\n1,"two\nlines"\n2,x\n')
+    assert [line for line, _ in read_rows(tmp_path / "a.csv")] == [1, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        ('Say "hi"', 'Say "hi"'),
+        ('"Go" and "come"', '"Go" and "come"'),
+        ('"open', '"open'),
+        ('"""Go,"" he said."', '"Go," he said.'),
+        ('"', '"'),
+        ('""', ""),
+    ],
+)
+def test_between_tabs_quotation_marks_are_the_text_s_own_unless_a_program_wrote_them(tmp_path, field, text):
+    assert rows(tmp_path / "a.tsv", f"id\ttext\n1\t{field}\n2\tx\n")[1:] == [["1", text], ["2", "x"]]
+
+
+@given(st.lists(st.lists(st.text(st.sampled_from('ab,;"\n\té ')), min_size=2, max_size=2), min_size=1))
+def test_what_csv_writes_is_read_back(tmp_path_factory, table):
+    path = tmp_path_factory.mktemp("rows") / "a.csv"
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows([["x", "y"], *table])
+    expected = [[value.strip() for value in row] for row in table]
+    assert [values for _, values in read_rows(path)][1:] == [row for row in expected if any(row)]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.csv", "id,text\n1,Hi, Ann\n", r"a\.csv, line 2: 3 values for the 2 columns"),
+        ("a.tsv", "id\ttext\n1\tx\n2\n", r"a\.tsv, line 3: 1 values for the 2 columns"),
+        ("a.csv", 'id,text\n1,"open\n', r"a\.csv is damaged: .*quotation mark"),
+        ("a.csv", "id,text\n1,a\0b\n", r"a\.csv, line 2 holds a zero byte"),
+        ("a.xlsx", "", r"a\.xlsx is no table; its name must end in \.csv, \.tsv"),
+    ],
+)
+def test_what_is_no_table_is_refused(tmp_path, name, text, message):
+    with pytest.raises(UserError, match=message):
+        rows(tmp_path / name, text)
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_another_encoding_is_refused(tmp_path, encoding):
+    with pytest.raises(UserError, match=r"a\.csv is not UTF-8"):
+        rows(tmp_path / "a.csv", "id,text\n1,é\n", encoding)
+
+
+def test_a_missing_table_is_named(tmp_path):
+    with pytest.raises(UserError, match="no table at"):
+        list(read_rows(tmp_path / "a.csv"))

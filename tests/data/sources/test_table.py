@@ -1,0 +1,192 @@
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tones import write_tones
+
+from pyspeech.data.sources.table import Table
+from pyspeech.errors import UserError
+
+CORPORA = Path(os.environ.get("PYSPEECH_CORPORA", "/nowhere"))
+with_corpora = pytest.mark.skipif(not CORPORA.is_dir(), reason="PYSPEECH_CORPORA names no folder of corpora")
+TABLE = Table("a.tsv", audio="{id}.wav", text="{text}")
+
+
+def corpus(folder, tables, audio=()):
+    """Tables by name, their columns parted by spaces; every file of ``audio`` is made."""
+    for name, text in tables.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text.replace(" ", "\t"))
+    for path in audio:
+        write_tones(folder / path, [])
+    return folder
+
+
+def rows(count, first="id text", split=""):
+    return "\n".join([first, *(f"{split}{number:02d} t{split}{number}" for number in range(count))]) + "\n"
+
+
+def ids(source, folder):
+    return {split: [cut.id for cut in source.cuts(folder, split)] for split in source.splits(folder)}
+
+
+def spoken(source, folder, split="train"):
+    return [(cut.id, s.text, s.speaker) for cut in source.cuts(folder, split) for s in cut.supervisions]
+
+
+def test_utterances_are_put_together_from_columns_of_any_name(tmp_path):
+    table = "n°\tclip path\tThe {text\tx.y[0]\tset\n1\ta.wav\tLow  high\tann\tTraining\n"
+    corpus(tmp_path, {}, ["sub/audio/a.wav"])
+    (tmp_path / "sub" / "b.tsv").write_text(table)
+    source = Table(
+        "sub/b.tsv",
+        audio="audio/{clip path}",
+        text="{clip path} {x.y[0]}",
+        speaker="S-{x.y[0]}",
+        split="{set}",
+        id="u{n°}",
+    )
+    with pytest.raises(UserError, match="cannot hold"):
+        source.splits(tmp_path)
+    (tmp_path / "sub" / "b.tsv").write_text(f"{table}2\ta.wav\tb\tc\tVALID\n3\ta.wav\t\tc\ttest\n")
+    assert source.splits(tmp_path) == ("train", "dev", "test")
+    assert spoken(source, tmp_path) == [("u1", "a.wav ann", "S-ann")]
+
+
+def test_rows_keep_their_order_and_their_empty_texts(tmp_path):
+    lines = "file\ttext\tsplit\nb\tLOW\ttrain\na\t\ttrain\nc\tx\tdev\nd\tx\ttest\n"
+    corpus(tmp_path, {"a.tsv": lines}, [f"{name}.wav" for name in "abcd"])
+    source = Table("a.tsv", audio="{file}.wav", text="{text}", split="{split}", speaker="LJ")
+    assert spoken(source, tmp_path) == [("b", "LOW", "LJ"), ("a", "", "LJ")]
+
+
+def test_a_language_makes_words_of_the_texts(tmp_path):
+    text = "id\ttext\tsplit\na\tMr. Bell, 2\ttrain\nb\tx\tdev\nc\tx\ttest\n"
+    corpus(tmp_path, {}, ["a.wav"])
+    (tmp_path / "a.tsv").write_text(text)
+    for language, words in ((None, "Mr. Bell, 2"), ("", "MR BELL 2"), ("en-us", "MISTER BELL TWO")):
+        source = Table("a.tsv", audio="{id}.wav", text="{text}", split="{split}", language=language)
+        assert spoken(source, tmp_path) == [("a", words, "")]
+
+
+def test_audio_may_lie_anywhere(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    corpus(tmp_path, {}, ["home/a.wav", "else/b.wav"])
+    (tmp_path / "c").mkdir()
+    lines = [("~/home/a.wav", "train"), (str(tmp_path / "else/b.wav"), "dev"), ("../else/b.wav", "test")]
+    (tmp_path / "c" / "a.csv").write_text("path,split,id\n" + "".join(f"{p},{s},{s}\n" for p, s in lines))
+    source = Table("a.csv", audio="{path}", id="{id}", split="{split}")
+    assert ids(source, tmp_path / "c") == {"train": ["train"], "dev": ["dev"], "test": ["test"]}
+
+
+def test_without_splits_a_tenth_is_held_out_for_dev_and_for_test(tmp_path):
+    corpus(tmp_path, {"a.tsv": rows(30)}, [f"{number:02d}.wav" for number in range(30)])
+    found = ids(TABLE, tmp_path)
+    assert {split: len(names) for split, names in found.items()} == {"train": 24, "dev": 3, "test": 3}
+    assert sorted(name for names in found.values() for name in names) == [f"{number:02d}" for number in range(30)]
+
+
+def test_tables_of_train_dev_and_test_are_taken_and_no_others(tmp_path):
+    names = ("train", "validation", "Test", "validated", "other")
+    corpus(tmp_path, {f"cv[1]/{name}.tsv": rows(2, split=name) for name in names})
+    corpus(tmp_path, {}, [f"cv[1]/{name}0{number}.wav" for name in names for number in range(2)])
+    found = ids(Table("cv[1]/{split}.tsv", audio="{id}.wav", text="{split}"), tmp_path)
+    assert found == {
+        name: [f"{file}00", f"{file}01"] for name, file in zip(("train", "dev", "test"), names, strict=False)
+    }
+
+
+@pytest.mark.parametrize("other", ["speakers", "README"])
+def test_without_one_of_the_three_the_others_are_taken(tmp_path, other):
+    names = {"train": 20, "test-a": 1, other: 1}
+    corpus(tmp_path, {f"{name}/a.tsv": rows(count, split=name) for name, count in names.items()})
+    source = Table("{split}/a.tsv", audio="../audio/{id}.wav", text="{text}")
+    assert source.splits(tmp_path) == ("train", "dev", "test-a")
+
+
+def test_what_stands_before_an_underscore_names_a_result_so_a_split_has_none(tmp_path):
+    corpus(tmp_path, {f"{name}.tsv": rows(count, split=name) for name, count in (("train", 20), ("test_clean", 1))})
+    source = Table("{split}.tsv", audio="{id}.wav", text="{text}")
+    assert source.splits(tmp_path) == ("train", "dev", "test-clean")
+    lines = ["id\ttext\tpart", *(f"{n}\tt{n}\ttrain" for n in range(20)), "t\tt\ttest_other_b", "d\td\tdev_x"]
+    (tmp_path / "a.tsv").write_text("\n".join(lines))
+    assert replace(TABLE, split="{part}").splits(tmp_path) == ("train", "dev", "test-other-b")
+
+
+def test_labels_are_in_every_split(tmp_path):
+    lines = [
+        "id text",
+        *(f"{n:02d} {'yes' if n % 2 else 'no'}" for n in range(12)),
+        *(f"r{n} rare{n}" for n in range(9)),
+    ]
+    corpus(tmp_path, {"a.tsv": "\n".join(lines)}, [f"{n:02d}.wav" for n in range(12)] + [f"r{n}.wav" for n in range(9)])
+    source = replace(TABLE, task="classification")
+    for split in source.splits(tmp_path):
+        assert {"yes", "no"} <= {text for _, text, _ in spoken(source, tmp_path, split)}
+
+
+def test_a_split_that_would_be_a_command_is_refused(tmp_path):
+    corpus(tmp_path, {}, [])
+    (tmp_path / "a.tsv").write_text("id\ttext\tset\n1\tx\ttrain\n2\ty\ttest-a;touch${IFS}pwned;echo\n")
+    with pytest.raises(UserError, match=r"a\.tsv, line 3: 'test-a;touch.*' cannot name a split"):
+        replace(TABLE, split="{set}").splits(tmp_path)
+
+
+def test_a_table_that_changed_is_read_again(tmp_path):
+    corpus(tmp_path, {"a.tsv": rows(20)}, ["00.wav"])
+    source = Table("a.tsv", audio="00.wav", id="{id}", text="{text}")
+    assert {name[0] for names in ids(source, tmp_path).values() for name in names} == {"0", "1"}
+    corpus(tmp_path, {"a.tsv": rows(20, split="x")})
+    assert {name[0] for names in ids(source, tmp_path).values() for name in names} == {"x"}
+
+
+def test_a_table_without_rows_is_no_split(tmp_path):
+    corpus(tmp_path, {"train.tsv": rows(20), "dev.tsv": rows(0), "test.tsv": rows(1, split="x")})
+    found = Table("{split}.tsv", audio="{id}.wav", text="{text}").splits(tmp_path)
+    assert found == ("train", "dev", "test")
+
+
+def test_missing_audio_is_named(tmp_path):
+    corpus(tmp_path, {"a.tsv": rows(9)}, [f"{number:02d}.wav" for number in range(8)])
+    with pytest.raises(UserError, match=r"more than a tenth of \d utterances cannot be used: .*08\.wav"):
+        ids(TABLE, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"text": "{txt}"}, r"text='\{txt\}': the first line of .*a\.tsv.* has no 'txt'; did you mean 'text'"),
+        ({"audio": "{twice}"}, "has 'twice' twice"),
+        ({"file": "b.tsv"}, r"no table at .*b\.tsv"),
+        ({"file": "{split}/b.tsv"}, r"no table .*\{split\}/b\.tsv for any split"),
+        ({"file": "{split}.tsv", "split": "{id}"}, "both name the split"),
+        ({"split": "{path}"}, r"a\.tsv, line 2: '\.\./x' cannot name a split"),
+        ({"split": "{empty}"}, r"a\.tsv, line 2: '' cannot name a split"),
+        ({"audio": "{empty}"}, r"a\.tsv, line 2 names no audio file"),
+        ({"id": "{text}"}, "two utterances have the id 't'"),
+        ({"file": "header.tsv"}, "has no row below its first line"),
+        ({"file": "nothing.tsv"}, r"nothing\.tsv, which must name its columns, has no 'id'"),
+    ],
+)
+def test_what_does_not_fit_the_table_is_refused(tmp_path, change, message):
+    lines = "id\ttext\tpath\tempty\ttwice\ttwice\n1\tt\t../x\t\ta\ta\n2\tt\t../x\t\ta\ta\n"
+    corpus(tmp_path, {"a.tsv": lines, "header.tsv": "id text\n", "nothing.tsv": ""})
+    with pytest.raises(UserError, match=message):
+        Table(**({"file": "a.tsv", "audio": "{id}.wav", "text": "{text}"} | change)).splits(tmp_path)
+
+
+@with_corpora
+def test_kathleen_is_read_as_its_readme_says():
+    source = Table("utterances.tsv", audio="audio/{id}.flac", text="{text}", split="{split}", language="en-us")
+    assert source.splits(CORPORA / "kathleen") == ("train", "dev", "test")
+    assert len(list(source.cuts(CORPORA / "kathleen", "dev"))) == 60
+    assert spoken(source, CORPORA / "kathleen", "test")[0] == ("arctic_a0005", "WILL WE EVER FORGET IT", "")
+
+
+@with_corpora
+def test_arabic_commands_are_read_as_their_readme_says():
+    source = Table("utterances.tsv", audio="{file}", text="{word}", speaker="{speaker}", split="{split}")
+    found = spoken(source, CORPORA / "arabic_speech_commands", "dev")
+    assert len(found) == 180
+    assert (len({text for _, text, _ in found}), len({speaker for *_, speaker in found})) == (10, 6)
