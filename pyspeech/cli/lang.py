@@ -24,7 +24,9 @@ def lang(
 ) -> None:
     """Make the token set that covers the words of the manifests and write it to OUT.
 
-    With phones, all words of the lexicon are kept too.
+    With phones, all words of the lexicon are kept too, in capitals where the words of all manifests are, in small
+    letters where those are. It may be in any alphabet, with --espeak in IPA or ARPAbet (cmudict): then espeak-ng's
+    phones are written like the lexicon's, and ARPAbet loses its stress digits (AH0 and AH1 are AH).
     """
     from pyspeech.data.transcripts import read_transcripts
     from pyspeech.errors import UserError
@@ -52,14 +54,14 @@ def _make(
     espeak: str | None,
     size: int | None,
 ) -> str:
-    from pyspeech.lang.lexicon import read_lexicon
+    from pyspeech.lang.lexicon import in_case_of, read_lexicon
     from pyspeech.lang.pronunciations import pronounce
     from pyspeech.lang.tokens import CharacterTokens, PhoneTokens, PieceTokens, TokenSet
 
     tokens: TokenSet
     counts = ""
     if kind == "phones":
-        lexicon = read_lexicon(lexicon_path) if lexicon_path else {}
+        lexicon = in_case_of(read_lexicon(lexicon_path), words) if lexicon_path else {}
         pronounced = pronounce({*words, *lexicon}, lexicon, espeak)
         tokens = PhoneTokens.from_lexicon(pronounced.lexicon, espeak)
         words = set(pronounced.lexicon)

@@ -235,10 +235,10 @@ def _save_tensors(tensors: dict[str, torch.Tensor], path: Path) -> None:
 
 
 def _with_espeak(tokens: "TokenSet", words: Sequence[str], language: str) -> "TokenSet":
-    from pyspeech.lang.espeak import phones_of_words
+    from pyspeech.lang.pronunciations import espeak_phones
     from pyspeech.lang.tokens import PhoneTokens
 
     assert isinstance(tokens, PhoneTokens)
     missing = [word for word in words if not tokens.pronunciations(word)]
-    spoken = zip(missing, phones_of_words(missing, language), strict=True)
-    return tokens.with_words({word: (tuple(phones),) for word, phones in spoken if phones})
+    spoken = zip(missing, espeak_phones(missing, language, tokens.symbols[1:]), strict=True)
+    return tokens.with_words({word: (phones,) for word, phones in spoken if phones})

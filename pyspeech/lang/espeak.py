@@ -29,6 +29,8 @@ GLIDES = frozenset("ɪʊiuyʏø")  # what a closing diphthong ends in
 STOPS, FRICATIVES = frozenset("tdp"), frozenset("ʃʒszɕʑʂʐf")  # together an affricate
 SYLLABIC = "\N{COMBINING VERTICAL LINE BELOW}"
 
+DOTTED_I = ("az", "tr")  # languages whose small "I" has no dot
+
 _lock = threading.Lock()
 _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
 
@@ -88,8 +90,14 @@ def phones_of_words(words: Iterable[str], language: str) -> Iterator[list[str]]:
     with _fresh_library() as library:
         _set_voice(library, language)
         library.espeak_TextToPhonemes.restype = ctypes.c_char_p
-        spoken = [split_phonemes(_phonemes(library, word.lower())) for word in words]
+        spoken = [split_phonemes(_phonemes(library, _lower(word, language))) for word in words]
     yield from spoken
+
+
+def _lower(word: str, language: str) -> str:
+    if language.partition("-")[0] in DOTTED_I:
+        word = word.replace("İ", "i").replace("I", "ı")
+    return word.lower()
 
 
 def split_phonemes(phonemes: str) -> list[str]:

@@ -1,9 +1,10 @@
 """How words are pronounced: as a lexicon says, and for every word not in it as espeak-ng says."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from pyspeech.errors import UserError
+from pyspeech.lang.arpabet import ARPABET, is_arpabet, to_arpabet, without_stress
 from pyspeech.lang.espeak import phones_of_words
 from pyspeech.lang.lexicon import Lexicon, Pronunciation
 
@@ -19,14 +20,38 @@ class Pronounced:
     from_espeak: int
 
 
+def espeak_phones(words: Iterable[str], language: str, known: Iterable[str]) -> Iterator[Pronunciation]:
+    """Yield how espeak-ng says each word, in the alphabet of the phones ``known``; empty where it says nothing.
+
+    That is ARPAbet without stress if they are ARPAbet, else IPA. A sound that ARPAbet lacks stays IPA.
+
+    Args:
+        words: What to say.
+        language: Of espeak-ng.
+        known: The phones of the lexicon or the token set, without the blank.
+
+    Raises:
+        MissingPackage: espeak-ng is not installed.
+        UserError: no such language.
+    """
+    spoken = phones_of_words(words, language)
+    return map(to_arpabet, spoken) if is_arpabet(known) else map(tuple, spoken)
+
+
 def pronounce(words: Iterable[str], lexicon: Lexicon, espeak: str | None) -> Pronounced:
     """Find the pronunciations of ``words`` in ``lexicon``, else in espeak-ng's language ``espeak``.
 
+    With ``espeak`` a lexicon in ARPAbet loses its stress digits, even if it has all words: the graph and rescoring will
+    ask for further ones, and espeak-ng's stress is often another than the lexicon's.
+
     Raises:
         UserError: words without any, naming some of them, their count and what to do; or a lexicon whose phones are
-            written in another way than espeak-ng's.
+            neither IPA nor ARPAbet, so that espeak-ng's are written in another way.
         MissingPackage: espeak-ng is needed and not installed.
     """
+    in_arpabet = is_arpabet(_phones(lexicon))
+    if espeak is not None and in_arpabet:
+        lexicon = without_stress(lexicon)
     wanted = sorted(set(words))
     found = {word: tuple(lexicon[word]) for word in wanted if lexicon.get(word)}
     missing = [word for word in wanted if word not in found]
@@ -37,28 +62,38 @@ def pronounce(words: Iterable[str], lexicon: Lexicon, espeak: str | None) -> Pro
         )
     spoken: dict[str, tuple[Pronunciation, ...]] = {}
     if missing and espeak is not None:
-        spoken = {
-            word: (tuple(phones),)
-            for word, phones in zip(missing, phones_of_words(missing, espeak), strict=True)
-            if phones
-        }
+        said = zip(missing, espeak_phones(missing, espeak, _phones(lexicon)), strict=True)
+        spoken = {word: (phones,) for word, phones in said if phones}
     silent = [word for word in missing if word not in spoken]
     if silent:
         raise UserError(f"{_named(silent)} silent to espeak-ng ({espeak}); add lines to the lexicon for them")
-    _refuse_two_alphabets(found, spoken)
+    if in_arpabet:
+        _refuse_sounds_that_arpabet_lacks(spoken)
+    else:
+        _refuse_two_alphabets(_phones(found), _phones(spoken))
     everything = {**found, **spoken}
     return Pronounced({word: everything[word] for word in wanted}, len(found), len(spoken))
 
 
-def _refuse_two_alphabets(found: Lexicon, spoken: Lexicon) -> None:
+def _phones(lexicon: Lexicon) -> set[str]:
+    return {phone for every in lexicon.values() for phones in every for phone in phones}
+
+
+def _refuse_sounds_that_arpabet_lacks(spoken: Lexicon) -> None:
+    strange = [word for word, (phones,) in spoken.items() if not ARPABET.issuperset(phones)]
+    if strange:
+        sounds = _some(_phones(spoken) - ARPABET)
+        raise UserError(
+            f"{_named(strange)} said by espeak-ng with {sounds}, which ARPAbet lacks; add lines to the lexicon for them"
+        )
+
+
+def _refuse_two_alphabets(ours: set[str], theirs: set[str]) -> None:
     # Else the network would hold two outputs for each sound, and espeak's would be trained by its few words alone.
-    ours, theirs = (
-        {phone for every in words.values() for phones in every for phone in phones} for words in (found, spoken)
-    )
     if ours and theirs and ours.isdisjoint(theirs):
         raise UserError(
             f"the lexicon writes phones as {_some(ours)}, espeak-ng as {_some(theirs)}: no phone is shared; "
-            "write the lexicon in IPA, or add the missing words to it and leave --espeak out"
+            "write the lexicon in IPA or ARPAbet, or add the missing words to it and leave --espeak out"
         )
 
 

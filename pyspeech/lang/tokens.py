@@ -246,7 +246,7 @@ def _load_pieces(symbols: Sequence[str], folder: Path, _espeak: str | None) -> T
 
 
 def _load_phones(symbols: Sequence[str], folder: Path, espeak: str | None) -> TokenSet:
-    return PhoneTokens(symbols, read_lexicon(folder / LEXICON, variants=False), espeak)
+    return PhoneTokens(symbols, read_lexicon(folder / LEXICON, marks=False), espeak)
 
 
 TOKEN_KINDS: dict[str, Callable[[Sequence[str], Path, str | None], TokenSet]] = {

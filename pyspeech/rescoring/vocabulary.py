@@ -9,8 +9,8 @@ from typing import TypeAlias
 
 from pyspeech.errors import UserError
 from pyspeech.files import existing_file
-from pyspeech.lang.espeak import phones_of_words
 from pyspeech.lang.lexicon import Pronunciation
+from pyspeech.lang.pronunciations import espeak_phones
 from pyspeech.lang.tokens import TokenSet
 from pyspeech.lm.text import SENTENCE_MARKS
 
@@ -91,9 +91,9 @@ def make_vocabulary(words: Iterable[str], new: NewWords, tokens: TokenSet, espea
 
     Characters and pieces are those of the word's writing. Phones are those of the token set's lexicon, to which a
     pronunciation in ``new`` is added: it tells of one more way to say the word. Where there is neither, espeak-ng
-    pronounces the word in the language ``espeak``. For a phone of espeak-ng's that the token set lacks stands the one
-    that differs in length or nasality only, else its parts (``aɪ`` as ``a ɪ``), else what English has for it; where
-    these lack too, the word is dropped. Marks such as ``<s>`` are no words and left out.
+    pronounces the word in the language ``espeak``, in ARPAbet if the phones are. For a phone of espeak-ng's that the
+    token set lacks stands the one that differs in length or nasality only, else its parts (``aɪ`` as ``a ɪ``), else
+    what English has for it; where these lack too, the word is dropped. Marks such as ``<s>`` are no words and left out.
 
     Raises:
         UserError: no word can be spelled, or no phone of the token set is espeak-ng's.
@@ -131,8 +131,8 @@ def make_vocabulary(words: Iterable[str], new: NewWords, tokens: TokenSet, espea
     return Vocabulary((EPSILON, UNKNOWN, *found), spellings, dropped, tuple(approximated))
 
 
-def _ask_espeak(words: Sequence[str], language: str, ids: Mapping[str, int]) -> dict[str, list[str]]:
-    spoken = dict(zip(words, phones_of_words(words, language), strict=True))
+def _ask_espeak(words: Sequence[str], language: str, ids: Mapping[str, int]) -> dict[str, Pronunciation]:
+    spoken = dict(zip(words, espeak_phones(words, language, ids), strict=True))
     theirs = {phone for phones in spoken.values() for phone in phones}
     if theirs and ids.keys().isdisjoint(theirs):
         raise UserError(

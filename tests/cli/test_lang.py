@@ -5,6 +5,7 @@ from click.testing import CliRunner
 
 from pyspeech.cli.lang import lang
 from pyspeech.errors import UserError
+from pyspeech.lang.arpabet import is_arpabet
 from pyspeech.lang.tokens import load_tokens
 
 TEXTS = ["CALL ANNA SMITH AND HANNA", "SEND A MESSAGE TO HANNAH", "CALLING ANNA"]
@@ -44,6 +45,23 @@ def test_phones_keep_all_words_of_the_lexicon_and_say_where_words_came_from(tmp_
     assert "12 words (2 from the lexicon, 10 from espeak-ng)" in result.stderr
     tokens = load_tokens(tmp_path / "lang")
     assert len(tokens.pronunciations("ANNA")) == 2
+    assert tokens.pronunciations("OTHER")
+
+
+def test_a_dictionary_in_arpabet_and_small_letters_serves_texts_in_capitals(tmp_path, manifest):
+    pytest.importorskip("espeakng_loader", reason="needs espeakng-loader")
+    (tmp_path / "lexicon.txt").write_text("anna AE1 N AH0 # name\nanna(2) AA1 N AH0\nother AH1 DH ER0\n")
+    result = run(
+        tmp_path / "lang",
+        *("--tokens", "phones", "--manifest", manifest, "--lexicon", tmp_path / "lexicon.txt", "--espeak", "en-us"),
+    )
+    assert "12 words (2 from the lexicon, 10 from espeak-ng)" in result.stderr
+    tokens = load_tokens(tmp_path / "lang")
+    assert is_arpabet(tokens.symbols[1:])
+    assert [[tokens.symbols[id_] for id_ in way] for way in tokens.pronunciations("ANNA")] == [
+        ["AE", "N", "AH"],
+        ["AA", "N", "AH"],
+    ]
     assert tokens.pronunciations("OTHER")
 
 

@@ -266,6 +266,14 @@ def test_espeak_pronounces_what_the_lexicon_lacks():
     assert spelled.missing == ("xylophone",)  # its phones are none of these tokens
 
 
+def test_espeak_pronounces_in_arpabet_where_the_lexicon_does():
+    pytest.importorskip("espeakng_loader", reason="needs espeakng-loader, an optional package")
+    tokens = PhoneTokens.from_lexicon({"CAT": (("K", "AE", "T"),)}, "en-us")
+    spelled = spell(tokens, ["CAT", "TACK", "DOG"])
+    assert spelled.spellings["TACK"] == [[tokens.symbols.index(phone) for phone in ("T", "AE", "K")]]
+    assert spelled.missing == ("DOG",)
+
+
 def test_characters_decode_to_their_words(tmp_path):
     tokens = CharacterTokens.from_words(["anna", "bob"])
     arpa = train(tmp_path, ["anna bob", "anna", "zoë"])

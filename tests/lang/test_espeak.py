@@ -5,6 +5,7 @@ import pytest
 
 from pyspeech.errors import MissingPackage, UserError
 from pyspeech.lang.espeak import SAMPLING_RATE, phones, phones_of_words, speak, split_phonemes
+from pyspeech.lang.words import words_of
 
 needs_espeak = pytest.mark.usefixtures("_espeak")
 
@@ -70,3 +71,10 @@ def test_without_the_package_the_error_holds_the_install_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "espeakng_loader", None)
     with pytest.raises(MissingPackage, match=r"pip install 'pyspeech\[espeak\]'"):
         phones("a", "en-us")
+
+
+@pytest.mark.parametrize(("language", "word"), [("tr", "ılık"), ("tr", "iyi"), ("de", "Maße"), ("de", "Masse")])
+@needs_espeak
+def test_a_word_in_capitals_sounds_as_it_did(language, word):
+    (capitals,) = words_of(language)(word)
+    assert list(phones_of_words([capitals], language)) == list(phones_of_words([word], language))

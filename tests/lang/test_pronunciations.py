@@ -2,7 +2,7 @@ import pytest
 
 from pyspeech.errors import UserError
 from pyspeech.lang import pronunciations
-from pyspeech.lang.pronunciations import pronounce
+from pyspeech.lang.pronunciations import espeak_phones, pronounce
 
 LEXICON = {"READ": [("ɹ", "iː", "d"), ("ɹ", "ɛ", "d")], "UNUSED": [("j",)]}
 
@@ -34,9 +34,40 @@ def test_a_word_that_espeak_does_not_speak_is_an_error():
         pronounce(["—", "A"], LEXICON, "en-us")
 
 
-def test_phones_written_in_two_ways_are_refused():
+def test_phones_written_in_another_alphabet_are_refused():
     pytest.importorskip("espeakng_loader", reason="needs espeakng-loader")
     with pytest.raises(
-        UserError, match="the lexicon writes phones as D IY R, espeak-ng as p tʃ ɔː ɹ: no phone is shared"
+        UserError, match="the lexicon writes phones as D_ I: r, espeak-ng as p tʃ ɔː ɹ: no phone is shared"
     ):
-        pronounce(["READ", "PORCH"], {"READ": [("R", "IY", "D")]}, "en-us")
+        pronounce(["READ", "PORCH"], {"READ": [("r", "I:", "D_")]}, "en-us")
+
+
+ARPA = {"THE": [("DH", "AH0"), ("DH", "AH1"), ("DH", "IY0")], "UNUSED": [("SPN",)]}
+
+
+def test_espeak_writes_arpabet_where_the_lexicon_does():
+    pytest.importorskip("espeakng_loader", reason="needs espeakng-loader")
+    found = pronounce(["THE", "CHEAP"], ARPA, "en-us")
+    assert dict(found.lexicon) == {"CHEAP": (("CH", "IY", "P"),), "THE": (("DH", "AH"), ("DH", "IY"))}
+
+
+def test_stress_stays_unless_espeak_may_be_asked():
+    assert list(pronounce(["THE"], ARPA, None).lexicon["THE"]) == ARPA["THE"]
+    assert list(pronounce(["THE"], ARPA, "en-us").lexicon["THE"]) == [("DH", "AH"), ("DH", "IY")]
+
+
+def test_a_word_with_a_sound_that_arpabet_lacks_is_named():
+    pytest.importorskip("espeakng_loader", reason="needs espeakng-loader")
+    with pytest.raises(
+        UserError, match=r"1 word \('عين'\) is said by espeak-ng with ʕ, which ARPAbet lacks; add lines"
+    ):
+        pronounce(["THE", "عين"], ARPA, "ar")
+
+
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [(["AH", "N"], ("CH", "ER", "CH")), (["AH0", "N"], ("CH", "ER", "CH")), (["ə", "n"], ("tʃ", "ɜː", "tʃ"))],
+)
+def test_espeak_is_heard_in_the_alphabet_that_is_known(known, said):
+    pytest.importorskip("espeakng_loader", reason="needs espeakng-loader")
+    assert list(espeak_phones(["CHURCH", "—"], "en-us", known)) == [said, ()]

@@ -101,10 +101,20 @@ def test_a_like_phone_stands_for_one_that_the_tokens_lack(phones, word, spelling
 
 def test_phones_written_in_another_way_than_espeaks_are_refused():
     pytest.importorskip("espeakng_loader", reason="needs espeakng-loader")
-    tokens = PhoneTokens.from_lexicon({"READ": [("R", "IY", "D")]})
-    with pytest.raises(UserError, match="model's phones are D IY R, espeak-ng's p tʃ ɔː ɹ: none is shared"):
+    tokens = PhoneTokens.from_lexicon({"READ": [("r", "I:", "D_")]})
+    with pytest.raises(UserError, match="model's phones are D_ I: r, espeak-ng's p tʃ ɔː ɹ: none is shared"):
         make_vocabulary(["READ", "PORCH"], {}, tokens, "en-us")
     assert make_vocabulary(["READ"], {}, tokens, "en-us").words[2:] == ("READ",)
+
+
+@pytest.mark.parametrize("stress", ["", "1"])
+def test_espeak_speaks_arpabet_to_a_model_of_arpabet(stress):
+    pytest.importorskip("espeakng_loader", reason="needs espeakng-loader")
+    tokens = PhoneTokens.from_lexicon({"CAT": [("K", f"AE{stress}", "T")]})
+    vocabulary = make_vocabulary(["CAT", "TACK", "DOG"], {}, tokens, "en-us")
+    assert spelled(vocabulary, tokens)["TACK"] == [f"T AE{stress} K"]
+    assert vocabulary.dropped == {"DOG": "espeak-ng (en-us) says 'D', which is no phone of the model"}
+    assert vocabulary.approximated == (("TACK",) if stress else ())
 
 
 def test_words_are_spelled_by_their_writing_where_tokens_are_no_phones():
