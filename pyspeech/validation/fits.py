@@ -1,0 +1,62 @@
+"""Whether an utterance fits the model that is to be trained: frames for its tokens, length limits, sampling rate."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pyspeech.config import Config
+from pyspeech.errors import UserError, nearest
+from pyspeech.lang.tokens import TokenSet
+from pyspeech.losses.ctc import frames_needed
+from pyspeech.models import MODELS
+from pyspeech.validation.entries import Entry
+from pyspeech.validation.kinds import INFEASIBLE, OUT_OF_LIMITS, TIGHT, Finding
+
+
+@dataclass(frozen=True)
+class FitCheck:
+    """Checks utterances of training against one configuration, and against tokens if there are any."""
+
+    config: Config
+    tokens: TokenSet | None
+
+    def __post_init__(self) -> None:
+        """Refuse a network that there is not.
+
+        Raises:
+            UserError: naming the nearest one.
+        """
+        name = self.config.model.get("name")
+        if name not in MODELS:
+            raise UserError(f"model.name = {name!r} is not a model{nearest(str(name), MODELS)}")
+
+    def __call__(self, entry: Entry, text: str, is_dev: bool) -> Iterator[Finding]:
+        """Find what keeps ``entry``, of this tidy text, out of the loss; dev is neither augmented nor limited."""
+        limits = self.config.batches
+        speeds = (1.0,) if is_dev or entry.stored is not None else self.config.augment.speeds
+        lengths = [entry.duration / speed for speed in speeds]
+        within = limits.min_utterance_seconds <= min(lengths) and max(lengths) <= limits.max_utterance_seconds
+        if not is_dev and not within:
+            yield Finding(OUT_OF_LIMITS, f"{entry.duration:.2f} s")
+        if self.tokens is None:
+            return
+        try:
+            needed = frames_needed(self.tokens.encode(text.split()))
+        except UserError:
+            return  # which the check of the text names
+        for seconds, kind in ((entry.duration, INFEASIBLE), (min(lengths), TIGHT)):
+            frames = self.output_frames(seconds)
+            if frames is not None and needed > frames:
+                yield Finding(kind, f"{needed} in {frames}")
+                return
+
+    def output_frames(self, seconds: float) -> int | None:
+        """Frames of the network's output for so much audio; None if it has no output for each frame."""
+        network = MODELS[self.config.model["name"]]
+        if getattr(network, "output_per", None) != "frame":
+            return None
+        features = self.config.features
+        hop = round(features.frame_shift_seconds * features.sampling_rate)
+        # The extractor centres a frame on every shift: half a shift at the end still gets one.
+        frames = (round(seconds * features.sampling_rate) + hop // 2) // hop
+        return math.ceil(frames / int(getattr(network, "subsampling", 1)))

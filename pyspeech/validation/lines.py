@@ -1,0 +1,74 @@
+"""The lines of a manifest, damaged ones too: each is told apart, none is the end."""
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pyspeech.data.splits import kind_of
+from pyspeech.errors import UserError
+from pyspeech.files import existing_file
+from pyspeech.validation.kinds import CUT_SHORT, NOT_JSON, NOT_UTF8, Finding
+
+SUFFIXES = (".jsonl", ".jsonl.gz")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line as it stands: its number from 1, its bytes, and its JSON object or what is wrong with it."""
+
+    number: int
+    raw: bytes
+    content: dict[str, Any] | Finding
+
+
+def manifest_name(path: Path) -> str:
+    """``train`` for ``data/manifests/train.jsonl.gz``.
+
+    Raises:
+        UserError: the name has another ending.
+    """
+    for suffix in SUFFIXES:
+        if path.name.endswith(suffix):
+            return path.name.removesuffix(suffix)
+    raise UserError(f"{path} is not a manifest; its name must end in {' or '.join(SUFFIXES)}")
+
+
+def side_of(path: Path) -> str:
+    """``train``, ``dev`` or ``test`` for names such as ``train``, ``valid`` or ``test-clean``; others' first word.
+
+    Raises:
+        UserError: as ``manifest_name``.
+    """
+    return kind_of(manifest_name(path))
+
+
+def read_lines(path: Path) -> Iterator[Line]:
+    """Yield every line but blank ones; where the file breaks off, a last one says so.
+
+    Raises:
+        UserError: there is no such file.
+    """
+    number = 0
+    existing_file(path, "manifest")
+    try:
+        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as stream:
+            for number, raw in enumerate(stream, 1):
+                if raw.strip():
+                    yield Line(number, raw, _content(raw))
+    # A truncated or damaged gzip stream shows as one of these three, depending on where the damage is.
+    except (OSError, EOFError, zlib.error) as error:
+        yield Line(number + 1, b"", Finding(CUT_SHORT, f"after line {number}: {error}"))
+
+
+def _content(raw: bytes) -> dict[str, Any] | Finding:
+    try:
+        value = json.loads(raw.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        return Finding(NOT_UTF8, f"byte {raw[error.start]:#x}")
+    except (ValueError, RecursionError):
+        return Finding(NOT_JSON)
+    return value if isinstance(value, dict) else Finding(NOT_JSON, f"{type(value).__name__}, no object")

@@ -1,0 +1,91 @@
+"""What only the samples of an utterance tell: that they decode, are no silence, and were not cut off at full scale."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+
+from pyspeech.data.audio_files import DURATION_TOLERANCE
+from pyspeech.validation.entries import Entry
+from pyspeech.validation.headers import Header, in_threads
+from pyspeech.validation.kinds import CLIPPED_AUDIO, DAMAGED_AUDIO, SILENT_AUDIO, Finding
+
+SILENT_RMS = 1e-4  # -80 dB below full scale, around the mean: dither of 16 bits is below, any microphone above
+FULL_SCALE = 0.999
+COARSE_FULL_SCALE = {"ULAW": 0.98, "ALAW": 0.984, "PCM_U8": 0.992, "PCM_S8": 0.992}  # where the largest value is less
+CLIPPED_RUN = 3  # samples at full scale in a row: speech touches it for one or two
+CLIPPED_FRACTION = 1e-3  # of all samples
+
+Samples = npt.NDArray[np.float32]
+
+
+def check_samples(
+    entries: Sequence[Entry], headers: Mapping[str, Header | Finding]
+) -> Iterator[tuple[Entry, list[Finding]]]:
+    """Decode the audio of every entry, each file opened once for its utterances that follow each other.
+
+    Files whose header is at fault are left out, and so are those of unknown length, in which libsndfile cannot seek.
+    """
+    readable = [entry for entry in entries if _seekable(headers.get(_path(entry)))]
+    by_file = [list(group) for _, group in groupby(readable, _path)]
+    for group, findings in zip(by_file, in_threads(_check_file, by_file, "decoding", " files"), strict=True):
+        yield from zip(group, findings, strict=True)
+
+
+def judge(samples_S: Samples, full_scale: float = FULL_SCALE) -> list[Finding]:
+    """Find what is wrong with the samples of one utterance, in -1..1, of which ``full_scale`` is reached."""
+    if not np.isfinite(samples_S).all():
+        return [Finding(DAMAGED_AUDIO, "samples that are no numbers")]
+    if not len(samples_S):
+        return []
+    rms = float(samples_S.std(dtype=np.float64))
+    if rms < SILENT_RMS:
+        return [Finding(SILENT_AUDIO)]
+    fraction = clipped_fraction(samples_S, full_scale)
+    return [Finding(CLIPPED_AUDIO, f"{100 * fraction:.1f}%")] if fraction > CLIPPED_FRACTION else []
+
+
+def clipped_fraction(samples_S: Samples, full_scale: float = FULL_SCALE) -> float:
+    """Fraction of the samples that stand in a run of at least ``CLIPPED_RUN`` at full scale, of one sign."""
+    clipped = 0
+    for sign in (1, -1):
+        full = np.concatenate([[False], sign * samples_S >= full_scale, [False]])
+        edges = np.flatnonzero(full[1:] != full[:-1])
+        lengths = edges[1::2] - edges[::2]
+        clipped += int(lengths[lengths >= CLIPPED_RUN].sum())
+    return clipped / max(len(samples_S), 1)
+
+
+def _seekable(header: Header | Finding | None) -> bool:
+    return isinstance(header, Header) and header.num_samples is not None
+
+
+def _path(entry: Entry) -> str:
+    return (entry.audio.path or "") if entry.audio is not None else ""
+
+
+def _check_file(entries: Sequence[Entry]) -> list[list[Finding]]:
+    try:
+        with soundfile.SoundFile(_path(entries[0])) as file:
+            return [_check_entry(file, entry) for entry in entries]
+    except soundfile.SoundFileError:
+        return [[Finding(DAMAGED_AUDIO, "its header could be read before")] for _ in entries]
+
+
+def _check_entry(file: soundfile.SoundFile, entry: Entry) -> list[Finding]:
+    assert entry.audio is not None
+    speed = entry.audio.speed or 1.0
+    start = max(0, round(entry.start * speed * file.samplerate))
+    length = max(0, min(round(entry.duration * speed * file.samplerate), file.frames - start))
+    try:
+        file.seek(min(start, file.frames))
+        samples_SC = file.read(length, dtype="float32", always_2d=True)
+    except soundfile.SoundFileError as error:
+        return [Finding(DAMAGED_AUDIO, str(error).rpartition(": ")[2])]
+    if len(samples_SC) < length - DURATION_TOLERANCE * file.samplerate:
+        return [Finding(DAMAGED_AUDIO, f"{len(samples_SC)} of {length} samples")]
+    if not 0 <= entry.channel < samples_SC.shape[1]:
+        return []
+    return judge(samples_SC[:, entry.channel], COARSE_FULL_SCALE.get(file.subtype, FULL_SCALE))

@@ -1,0 +1,51 @@
+import numpy as np
+import pytest
+import torch
+
+from pyspeech.config import load_config
+from pyspeech.data.features import FeatureExtractor, at_speed
+from pyspeech.errors import UserError
+from pyspeech.lang.tokens import CharacterTokens
+from pyspeech.models import build_model
+from pyspeech.validation.entries import Entry
+from pyspeech.validation.fits import FitCheck
+from pyspeech.validation.kinds import INFEASIBLE
+from tests.experiments import YAML
+from tests.tones import tone_cuts
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    path = tmp_path_factory.mktemp("conf") / "conf.yaml"
+    path.write_text(YAML)
+    return load_config(path)
+
+
+def test_output_frames_are_those_of_the_extractor_and_the_network(config, tmp_path):
+    extract = FeatureExtractor(config.features)
+    model = build_model(config.model, config.features.num_features, 5).eval()
+    check = FitCheck(config, None)
+    for cut in tone_cuts(tmp_path, 6):
+        for start in np.linspace(0, 0.04, 5):
+            for speed in (0.9, 1.0, 1.1):
+                features = torch.from_numpy(extract(at_speed(cut.truncate(offset=float(start)), speed)))[None]
+                with torch.no_grad():
+                    _, lengths = model(features, torch.tensor([features.shape[1]]))
+                seconds = (cut.duration - float(start)) / speed
+                assert check.output_frames(seconds) == pytest.approx(int(lengths[0]), abs=0)
+
+
+def test_a_network_without_output_for_each_frame_has_no_such_limit(config, tmp_path):
+    (tmp_path / "conf.yaml").write_text("include: [fbank, augment, train, lstm_embedding]\n")
+    embedding = load_config(tmp_path / "conf.yaml")
+    tokens = CharacterTokens.from_words(["HOUSEBOAT"])
+    entry = Entry(0, 1, "a", 0.0, 0.2, 0, 1, "HOUSEBOAT", "", (0.0, 0.2), None, None)
+    kinds = [finding.kind for finding in FitCheck(config, tokens)(entry, "HOUSEBOAT", is_dev=True)]
+    assert kinds == [INFEASIBLE]
+    assert list(FitCheck(embedding, tokens)(entry, "HOUSEBOAT", is_dev=True)) == []
+    assert FitCheck(embedding, None).output_frames(1.0) is None
+
+
+def test_a_network_that_there_is_not_is_refused(config):
+    with pytest.raises(UserError, match="'tdnn_lst' is not a model; did you mean 'tdnn_lstm'"):
+        FitCheck(config.model_copy(update={"model": {"name": "tdnn_lst"}}), None)
