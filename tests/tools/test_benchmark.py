@@ -1,10 +1,14 @@
+import sys
+
 import numpy as np
 import pytest
+from lhotse import CutSet
 
 from pyspeech.decoding.times import token_runs
 from tests.decodes import said, save_decode, save_lm, sentences
 from tools.benchmark.decoders import SYSTEMS
 from tools.benchmark.decoding import LM_GRID, WORD_GRID, Point, _compare, _decoded, _improving, _table
+from tools.benchmark.manifests import COMMANDS, make_manifest, measure
 from tools.benchmark.simulated import simulate
 
 
@@ -44,3 +48,21 @@ def test_a_simulated_network_hears_what_is_said_but_for_noise():
     heard = [[run.token for run in token_runs(scores.argmax(axis=1))] for scores in clear]
     assert heard[:2] == spoken[:2]
     assert [run.token for run in token_runs(loud[2].argmax(axis=1))] != spoken[2]
+
+
+def test_a_generated_manifest_is_one_of_real_audio_files(tmp_path):
+    cuts = list(CutSet.from_file(make_manifest(tmp_path, 12)))
+    assert len({cut.recording.sources[0].source for cut in cuts}) == 12
+    for cut in cuts:
+        assert cut.load_audio().shape == (1, cut.num_samples)
+        assert cut.supervisions[0].text
+
+
+def test_a_measured_command_tells_its_own_memory_and_status(tmp_path):
+    small, large = (measure([sys.executable, "-c", f"bytes(1) * ({mib} << 20)"]) for mib in (1, 300))
+    assert 250 < large.peak_mib - small.peak_mib < 350
+    assert small.peak_mib < 100
+    assert 0 < small.cpu_seconds < small.seconds + 0.1
+    assert [measure([sys.executable, "-c", f"exit({status})"]).status for status in (0, 3)] == [0, 3]
+    described = measure([*COMMANDS["pyspeech describe"], str(make_manifest(tmp_path, 2))])
+    assert described.status == 0
