@@ -1,11 +1,14 @@
 """``pyspeech score``: figures that can be trusted."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
+from pyspeech.scoring.accuracy import accuracy_line, accuracy_text, report_accuracy
 from pyspeech.scoring.rare_report import rare_line, rare_text, report_rare_words
 from pyspeech.scoring.report import report_decode, report_text, wer_line
+from pyspeech.scoring.verification import report_verification, verification_line, verification_text
 from pyspeech.scoring.wer import Score, shortened
 
 PATH = click.Path(path_type=Path)
@@ -14,7 +17,7 @@ TERMINAL_ROWS = 10
 
 @click.group()
 def score() -> None:
-    """Score a decode against its references."""
+    """Score a decode, predictions or a verification against its references."""
 
 
 @score.command()
@@ -47,7 +50,37 @@ def rare_words(manifest: Path, decode_dir: Path, words: Path) -> None:
     click.echo(rare_text(report) + rare_line(report))
 
 
+@score.command()
+@click.argument("manifest", type=PATH)
+@click.argument("folder", metavar="PREDICTIONS", type=PATH)
+def accuracy(manifest: Path, folder: Path) -> None:
+    """Accuracy of PREDICTIONS/predictions.jsonl against the labels of MANIFEST.
+
+    Writes score.json and report.txt (confusions) to PREDICTIONS/score. An utterance without a prediction counts as
+    wrong. The last line is the figure, with its 95% bootstrap interval over utterances.
+    """
+    report = report_accuracy(manifest, folder)
+    _warn("prediction, counted as wrong", report.missing)
+    click.echo(accuracy_text(report, TERMINAL_ROWS) + accuracy_line(report))
+
+
+@score.command()
+@click.argument("folder", metavar="VERIFICATION", type=PATH)
+def verification(folder: Path) -> None:
+    """Equal error rate of VERIFICATION/scores.tsv.
+
+    Writes score.json and report.txt to VERIFICATION/score. The last line is the figure, with its 95% bootstrap interval
+    over speakers, who are those that the target trials tell.
+    """
+    report = report_verification(folder)
+    click.echo(verification_text(report) + verification_line(report))
+
+
 def warn_of_missing(scored: Score) -> None:
     """Name the utterances without a hypothesis, on standard error."""
-    if missing := scored.missing:
-        click.echo(f"warning: no hypothesis, counted as deletions ({len(missing)}): {shortened(missing, 20)}", err=True)
+    _warn("hypothesis, counted as deletions", scored.missing)
+
+
+def _warn(what: str, missing: Sequence[str]) -> None:
+    if missing:
+        click.echo(f"warning: no {what} ({len(missing)}): {shortened(missing, 20)}", err=True)

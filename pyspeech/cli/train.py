@@ -15,7 +15,8 @@ PATH = click.Path(path_type=Path)
 @click.argument("overrides", metavar="[KEY=VALUE]...", nargs=-1)
 @click.option("--train", "train_manifest", required=True, type=PATH, help="Manifest to train on.")
 @click.option("--dev", required=True, type=PATH, help="Manifest to measure on after each epoch.")
-@click.option("--lang", required=True, type=PATH, help="Token set, as pyspeech lang makes it.")
+@click.option("--lang", type=PATH, help="To recognise words: the token set, as pyspeech lang makes it.")
+@click.option("--labels", type=PATH, help="To tell labels apart: the table, as pyspeech labels makes it.")
 @click.option("--device", help="cpu, cuda or cuda:<number>; without it a GPU that works, else the CPU.")
 def train(
     config_path: Path,
@@ -23,19 +24,25 @@ def train(
     overrides: tuple[str, ...],
     train_manifest: Path,
     dev: Path,
-    lang: Path,
+    lang: Path | None,
+    labels: Path | None,
     device: str | None,
 ) -> None:
     """Train the model of CONFIG and leave it in EXP; KEY=VALUE words override CONFIG.
 
     The same command again continues after the last whole epoch, and does nothing once the training is finished.
     """
+    given = {task: table for task, table in {"lang": lang, "labels": labels}.items() if table is not None}
+    if len(given) != 1:
+        raise click.UsageError("give either --lang, to recognise words, or --labels, to tell labels apart")
+    [(task, table)] = given.items()
+
     from pyspeech.config import load_config
     from pyspeech.training.experiment import Sources, run
 
     config = load_config(config_path, overrides)
     again = ["train", str(config_path), str(exp), *overrides]
-    again += ["--train", str(train_manifest), "--dev", str(dev), "--lang", str(lang)]
+    again += ["--train", str(train_manifest), "--dev", str(dev), f"--{task}", str(table)]
     again += ["--device", device] if device else []
     command = shlex.join([sys.executable, "-m", "pyspeech", *again])
 
@@ -43,5 +50,5 @@ def train(
         # Before, because nothing can be printed after kill -9.
         click.echo(f"if this is interrupted, it continues by: {command}", err=True)
 
-    trained = run(config, exp, Sources(train_manifest, dev, lang), device, begin)
+    trained = run(config, exp, Sources(train_manifest, dev, table, task), device, begin)
     click.echo(f"{exp / 'model.safetensors'}" + ("" if trained else ": finished before, nothing to do"))

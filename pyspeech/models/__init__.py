@@ -2,20 +2,26 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from torch import nn
 
 from pyspeech.errors import UserError, nearest
 from pyspeech.models.bilstm_ctc import BilstmCtc
+from pyspeech.models.lstm_embedding import LstmEmbedding
 from pyspeech.models.tdnn_lstm import TdnnLstm
 
-MODELS: dict[str, Callable[..., nn.Module]] = {"tdnn_lstm": TdnnLstm, "bilstm_ctc": BilstmCtc}
+MODELS: dict[str, Callable[..., nn.Module]] = {
+    "tdnn_lstm": TdnnLstm,
+    "bilstm_ctc": BilstmCtc,
+    "lstm_embedding": LstmEmbedding,
+}
 
-GIVEN = ("num_features", "num_tokens")  # follow from the features and the token set, not from the settings
+GIVEN = ("num_features", "num_outputs")  # follow from the features and the tokens or labels, not from the settings
+OutputPer = Literal["frame", "utterance"]
 
 
-def build_model(settings: Mapping[str, Any], num_features: int, num_tokens: int) -> nn.Module:
+def build_model(settings: Mapping[str, Any], num_features: int, num_outputs: int) -> nn.Module:
     """Make the network that ``settings`` names, with its other keys as keyword arguments.
 
     Raises:
@@ -33,7 +39,21 @@ def build_model(settings: Mapping[str, Any], num_features: int, num_tokens: int)
         _check(f"model.{key}", value, allowed[key].annotation)
     if missing := [key for key, p in allowed.items() if p.default is p.empty and key not in arguments]:
         raise UserError(f"key 'model.{missing[0]}' is missing; {name} needs it, see conf/{name}.yaml")
-    return MODELS[name](num_features=num_features, num_tokens=num_tokens, **arguments)
+    return MODELS[name](num_features=num_features, num_outputs=num_outputs, **arguments)
+
+
+def require_output_per(settings: Mapping[str, Any], unit: OutputPer) -> None:
+    """Make sure that the network that ``settings`` names has outputs for each ``unit``.
+
+    Raises:
+        UserError: it has not, naming those that have.
+    """
+    fitting = [name for name, network in MODELS.items() if getattr(network, "output_per", None) == unit]
+    if settings["name"] not in fitting:
+        raise UserError(
+            f"model.name = '{settings['name']}' has no output for each {unit}, which this training needs; "
+            f"choose {' or '.join(fitting)}"
+        )
 
 
 def _check(key: str, value: object, kind: type) -> None:

@@ -16,13 +16,14 @@ class BilstmCtc(nn.Module):
     LSTM layers with batch norm between them, and a row of output tokens.
     """
 
+    output_per = "frame"
     subsampling = 3
 
     def __init__(
         self,
         *,
         num_features: int,
-        num_tokens: int,
+        num_outputs: int,
         channels: int,
         lstm_width: int,
         lstm_layers: int,
@@ -42,7 +43,7 @@ class BilstmCtc(nn.Module):
         self.lstms = nn.ModuleList(BidirectionalLstm(num_inputs=w, width=lstm_width) for w in widths[:-1])
         self.lstm_norms = nn.ModuleList(MaskedBatchNorm(num_channels=2 * lstm_width) for _ in range(lstm_layers))
         self.dropout = nn.Dropout(dropout)
-        self.output = nn.Linear(widths[-1], num_tokens)
+        self.output = nn.Linear(widths[-1], num_outputs)
 
     def forward(self, features_BTF: Tensor, lengths_B: Tensor) -> tuple[Tensor, Tensor]:
         lengths_B = lengths_B.to(features_BTF.device)

@@ -18,13 +18,14 @@ class TdnnLstm(nn.Module):
     what follows a sound before it has to name it, the last sound of an utterance too.
     """
 
+    output_per = "frame"
     subsampling = 3
 
     def __init__(
         self,
         *,
         num_features: int,
-        num_tokens: int,
+        num_outputs: int,
         tdnn_width: int,
         lstm_width: int,
         lstm_layers: int,
@@ -45,7 +46,7 @@ class TdnnLstm(nn.Module):
         self.lstms = nn.ModuleList(Lstm(num_inputs=w, width=lstm_width) for w in widths[:-1])
         self.norms = nn.ModuleList(MaskedBatchNorm(num_channels=lstm_width) for _ in range(lstm_layers))
         self.dropout = nn.Dropout(dropout)
-        self.output = nn.Linear(widths[-1], num_tokens)
+        self.output = nn.Linear(widths[-1], num_outputs)
 
     def forward(self, features_BTF: Tensor, lengths_B: Tensor) -> tuple[Tensor, Tensor]:
         lengths_B = lengths_B.to(features_BTF.device)

@@ -1,6 +1,7 @@
 """Speech recognition: log-probabilities of tokens against the words that were said."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,17 +9,18 @@ import kaldialign
 import torch
 from torch import Tensor, nn
 
-from pyspeech.config import Config, load_config
+from pyspeech.config import Config
 from pyspeech.data.batches import Batch
-from pyspeech.errors import UserError
-from pyspeech.files import existing
+from pyspeech.data.speeds import speed_of
+from pyspeech.data.transcripts import Transcript, read_json_lines, read_transcripts
 from pyspeech.lang.tokens import TokenSet, load_tokens
 from pyspeech.losses.ctc import choose_ctc_loss, frames_needed
-from pyspeech.models import build_model
+from pyspeech.models import OutputPer
 from pyspeech.tasks.counts import Counts
-from pyspeech.training.checkpoint import read_tensors
+from pyspeech.tasks.network import device_of, load_network, trained_config
 
 BLANK = 0
+TABLE, TRAIN_WORDS = "lang", "train_words.tsv"  # in the folder of a training: its token set, the words of its text
 
 
 class RecognitionTask:
@@ -26,10 +28,30 @@ class RecognitionTask:
 
     error_name = "token_error_rate"
     left_out_reason = "more tokens than output frames"
+    table_name = "token set"
+    output_per: OutputPer = "frame"
 
     def __init__(self, tokens: TokenSet, ctc: str) -> None:
         self.tokens = tokens
         self.ctc_loss = choose_ctc_loss(ctc)
+
+    @property
+    def num_outputs(self) -> int:
+        """One output a token, the blank among them."""
+        return len(self.tokens.symbols)
+
+    def target(self, transcript: Transcript) -> str:
+        """Return the text of an utterance.
+
+        Raises:
+            UserError: no tokens spell it.
+        """
+        self.tokens.encode(transcript.text.split())
+        return transcript.text
+
+    def summaries(self, manifest: Path) -> Mapping[str, str]:
+        """Return what the folder of a training keeps of its training manifest, by the name of the file."""
+        return {TRAIN_WORDS: count_words(manifest)}
 
     def loss(self, model: nn.Module, batch: Batch) -> tuple[Tensor, Counts]:
         """Sum of the utterances' losses, and its counts; the weight is the number of output frames.
@@ -56,12 +78,12 @@ class RecognitionTask:
     def predict(self, model: nn.Module, batch: Batch) -> list[list[int]]:
         """Token ids of each utterance, the most likely token in every frame, repeats and blanks removed."""
         with torch.no_grad():
-            log_probs_BTV, lengths_B = model(batch.features_BTF.to(_device(model)), batch.lengths_B)
+            log_probs_BTV, lengths_B = model(batch.features_BTF.to(device_of(model)), batch.lengths_B)
         return greedy_tokens(log_probs_BTV, lengths_B)
 
     def _outputs(self, model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor, list[list[int]]]:
         targets = [self.tokens.encode(text.split()) for text in batch.texts]
-        log_probs_BTV, lengths_B = model(batch.features_BTF.to(_device(model)), batch.lengths_B)
+        log_probs_BTV, lengths_B = model(batch.features_BTF.to(device_of(model)), batch.lengths_B)
         return log_probs_BTV, lengths_B.to("cpu"), targets
 
     def _loss(
@@ -88,6 +110,31 @@ def greedy_tokens(log_probs_BTV: Tensor, lengths_B: Tensor) -> list[list[int]]:
     ]
 
 
+def load_recognition_task(folder: Path, config: Config) -> RecognitionTask:
+    """Make the task from a token set.
+
+    Raises:
+        UserError: it is missing or damaged.
+    """
+    return RecognitionTask(load_tokens(folder), config.training.ctc)
+
+
+def count_words(manifest: Path) -> str:
+    """Count the words of the training text, one a line with its count: most frequent first.
+
+    Stored features hold every utterance at several speeds: those at the first speed count.
+    """
+    counts: Counter[str] = Counter()
+    first = None
+    for transcript, (_, cut) in zip(read_transcripts(manifest), read_json_lines(manifest), strict=True):
+        speed = speed_of(cut)
+        first = speed if first is None else first
+        if speed == first:
+            counts.update(transcript.text.split())
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return "".join(f"{word}\t{count}\n" for word, count in ordered)
+
+
 @dataclass(frozen=True)
 class Recogniser:
     """A trained network (in eval mode) with the settings it was trained with and what its outputs stand for."""
@@ -103,17 +150,6 @@ def load_recogniser(exp: Path, device: torch.device | str) -> Recogniser:
     Raises:
         UserError: the training is not finished, or a file is missing, damaged, or does not fit the others.
     """
-    path = existing(exp / "model.safetensors", "trained model")
-    config = load_config(exp / "config.yaml")
-    tokens = load_tokens(exp / "lang")
-    model = build_model(config.model, config.features.num_features, len(tokens.symbols))
-    try:
-        model.load_state_dict(read_tensors(path))
-    except RuntimeError as error:
-        raise UserError(f"{path} does not fit {exp / 'config.yaml'} and {exp / 'lang'}; train again") from error
-    return Recogniser(config, tokens, model.to(device).eval())
-
-
-def _device(model: nn.Module) -> torch.device:
-    device: torch.device = next(model.parameters()).device
-    return device
+    config = trained_config(exp)
+    tokens = load_tokens(exp / TABLE)
+    return Recogniser(config, tokens, load_network(exp, config, len(tokens.symbols), TABLE, device))

@@ -1,39 +1,61 @@
-"""A training run from its files: manifests and a token set in, a folder with the trained model out."""
+"""A training run from its files: manifests and a table of outputs in, a folder with the trained model out."""
 
-import math
 import shutil
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from torch import nn
 
 from pyspeech.config import Config, load_config, save_config
 from pyspeech.data.batches import Batch, inference_batches, training_batches
-from pyspeech.data.transcripts import read_json_lines, read_transcripts
+from pyspeech.data.speeds import speed_of
+from pyspeech.data.transcripts import Transcript, read_json_lines, read_transcripts
 from pyspeech.errors import UserError
 from pyspeech.files import complete, digest, existing, write_text
-from pyspeech.lang.tokens import TokenSet, load_tokens
-from pyspeech.models import build_model
-from pyspeech.tasks.recognition import RecognitionTask
+from pyspeech.models import OutputPer, build_model, require_output_per
+from pyspeech.tasks import classification, recognition
 from pyspeech.training.checkpoint import stored_epochs
 from pyspeech.training.device import choose_device
-from pyspeech.training.loop import TrainingData, seed_everything, train
+from pyspeech.training.loop import Task, TrainingData, seed_everything, train
 
-LANG, TRAIN_WORDS = "lang", "train_words.tsv"  # in the folder of a training: its token set, the words of its text
 # A resumed training may change these: they do not change what it learns.
 MAY_DIFFER = ("batches.workers", "training.max_bad_batches")
 
 
+class TableTask(Task, Protocol):
+    """A task whose network has an output for each entry of a table: tokens, labels. ``table_name`` is for messages."""
+
+    table_name: str
+    output_per: OutputPer
+
+    @property
+    def num_outputs(self) -> int:
+        """Of the network."""
+
+    def target(self, transcript: Transcript) -> str:
+        """Return what is learnt from an utterance; a ``UserError`` where the table does not hold it."""
+
+    def summaries(self, manifest: Path) -> Mapping[str, str]:
+        """Return what the folder of a training keeps of its training manifest, by the name of the file."""
+
+
+# By the name of the table's copy in the folder of a training.
+TASKS: dict[str, Callable[[Path, Config], TableTask]] = {
+    recognition.TABLE: recognition.load_recognition_task,
+    classification.TABLE: classification.load_classification_task,
+}
+
+
 @dataclass(frozen=True)
 class Sources:
-    """Where a training's inputs are."""
+    """Where a training's inputs are. ``task`` is one of ``TASKS``, ``table`` the folder that it is made from."""
 
     train: Path
     dev: Path
-    lang: Path
+    table: Path
+    task: str = recognition.TABLE
 
 
 def run(
@@ -48,47 +70,48 @@ def run(
     ``begin`` is called when everything given was found right and the training itself begins.
 
     Raises:
-        UserError: see :func:`pyspeech.training.loop.train`; empty manifests, a text that no tokens spell, or a
-            configuration or token set that differs from what ``exp`` was begun with.
+        UserError: see :func:`pyspeech.training.loop.train`; empty manifests, a text that no tokens spell, a
+            label that the table lacks, a network of another kind, or a configuration or table that differs from what
+            ``exp`` was begun with.
     """
     device = choose_device(device_name)
-    tokens = load_tokens(sources.lang)
-    task = RecognitionTask(tokens, config.training.ctc)
-    model = _new_model(config, tokens)
-    _refuse_changes(config, exp, sources.lang)
+    task = TASKS[sources.task](sources.table, config)
+    model = _new_model(config, task)
+    _refuse_changes(config, exp, sources, task)
     if (exp / "model.safetensors").exists():
         return False
-    data = training_data(config, sources, tokens)
+    data = training_data(config, sources, task)
     if not stored_epochs(exp):
-        _write_inputs(config, exp, sources)
+        _write_inputs(config, exp, sources, task)
     begin()
     train(exp, config.training, task, model.to(device), data)
     return True
 
 
-def training_data(config: Config, sources: Sources, tokens: TokenSet) -> TrainingData:
+def training_data(config: Config, sources: Sources, task: TableTask) -> TrainingData:
     """Read both manifests through once, before hours are spent on them.
 
     Raises:
-        UserError: no utterances, or a text that no tokens spell, naming the cut.
+        UserError: no utterances, or one that ``task`` cannot learn, naming the cut.
     """
-    for manifest in (sources.train, sources.dev):
-        _check_texts(manifest, tokens)
+    contents = [_content(manifest, task) for manifest in (sources.train, sources.dev)]
     return TrainingData(
         train=lambda epoch: _from_workers(training_batches(sources.train, config, epoch)),
         dev=lambda: inference_batches(sources.dev, config.features, config.batches.max_seconds),
         seconds_per_epoch=_seconds_per_epoch(sources.train, config),
-        digest=digest([_content(sources.train), _content(sources.dev)]),
+        digest=digest(contents),
     )
 
 
-def _new_model(config: Config, tokens: TokenSet) -> nn.Module:
+def _new_model(config: Config, task: TableTask) -> nn.Module:
     seed_everything(config.training.seed)
-    return build_model(config.model, config.features.num_features, len(tokens.symbols))
+    model = build_model(config.model, config.features.num_features, task.num_outputs)
+    require_output_per(config.model, task.output_per)
+    return model
 
 
-def _refuse_changes(config: Config, exp: Path, lang: Path) -> None:
-    """Make sure that a training that is to go on does so with the configuration and the token set it began with."""
+def _refuse_changes(config: Config, exp: Path, sources: Sources, task: TableTask) -> None:
+    """Make sure that a training that is to go on does so with the configuration and the table it began with."""
     if not stored_epochs(exp) and not (exp / "model.safetensors").exists():
         return
     began = load_config(existing(exp / "config.yaml", "configuration of this training"))
@@ -98,31 +121,16 @@ def _refuse_changes(config: Config, exp: Path, lang: Path) -> None:
                 f"{exp} was begun with {key} = {was!r}, now it is {now!r}; "
                 f"train into a new folder, or set {key} back to continue"
             )
-    if _folder_digest(exp / LANG) != _folder_digest(lang):
-        raise UserError(f"{exp} was begun with another token set than {lang}; train into a new folder")
+    if _folder_digest(exp / sources.task) != _folder_digest(sources.table):
+        raise UserError(f"{exp} was begun with another {task.table_name} than {sources.table}; train into a new folder")
 
 
-def _write_inputs(config: Config, exp: Path, sources: Sources) -> None:
+def _write_inputs(config: Config, exp: Path, sources: Sources, task: TableTask) -> None:
     save_config(config, exp / "config.yaml")
-    with complete(exp / LANG) as partial:
-        shutil.copytree(sources.lang, partial)
-    write_text(exp / TRAIN_WORDS, _count_words(sources.train))
-
-
-def _count_words(manifest: Path) -> str:
-    """Count the words of the training text, one a line with its count: most frequent first.
-
-    Stored features hold every utterance at several speeds: those at the first speed count.
-    """
-    counts: Counter[str] = Counter()
-    first = None
-    for transcript, (_, cut) in zip(read_transcripts(manifest), read_json_lines(manifest), strict=True):
-        speed = _speed(cut)
-        first = speed if first is None else first
-        if speed == first:
-            counts.update(transcript.text.split())
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return "".join(f"{word}\t{count}\n" for word, count in ordered)
+    with complete(exp / sources.task) as partial:
+        shutil.copytree(sources.table, partial)
+    for name, text in task.summaries(sources.train).items():
+        write_text(exp / name, text)
 
 
 def _differences(was: dict[str, Any], now: dict[str, Any], above: str = "") -> list[tuple[str, Any, Any]]:
@@ -141,18 +149,6 @@ def _folder_digest(folder: Path) -> str:
     return digest(*(part for path in files for part in (str(path.relative_to(folder)), path)))
 
 
-def _check_texts(manifest: Path, tokens: TokenSet) -> None:
-    empty = True
-    for transcript in read_transcripts(manifest):
-        empty = False
-        try:
-            tokens.encode(transcript.text.split())
-        except UserError as error:
-            raise UserError(f"{manifest}, cut '{transcript.id}': {error}") from error
-    if empty:
-        raise UserError(f"{manifest} holds no utterances; run the stage that makes it again")
-
-
 def _from_workers(batches: Iterable[Batch]) -> Iterator[Batch]:
     """Pass batches on; of an error that a worker process sends as a whole traceback, keep its sentence."""
     try:
@@ -168,7 +164,7 @@ def _seconds_per_epoch(manifest: Path, config: Config) -> float:
     stored: set[float] = set()  # the speeds at which features are stored
     for _, cut in read_json_lines(manifest):
         if cut.get("features") is not None:
-            stored.add(_speed(cut))
+            stored.add(speed_of(cut))
         # Stored features come at the speeds that they were stored with.
         speeds = (1.0,) if stored else config.augment.speeds
         seconds = [float(cut["duration"]) / speed for speed in speeds]
@@ -183,15 +179,16 @@ def _seconds_per_epoch(manifest: Path, config: Config) -> float:
     return total or 1.0
 
 
-def _speed(cut: dict[str, Any]) -> float:
-    transforms = (cut.get("recording") or {}).get("transforms") or []
-    factors = (float(t["kwargs"]["factor"]) for t in transforms if t.get("name") == "Speed")
-    return math.prod(factors, start=1.0)
-
-
-def _content(manifest: Path) -> str:
+def _content(manifest: Path, task: TableTask) -> str:
+    """Make sure that all of a manifest can be learnt, and return a digest of what."""
     # A manifest that was made again holds the same utterances in other bytes: gzip writes the time.
     state = ""
     for t in read_transcripts(manifest):
-        state = digest(state, t.id, t.text, round(t.seconds, 4))
+        try:
+            target = task.target(t)
+        except UserError as error:
+            raise UserError(f"{manifest}, cut '{t.id}': {error}") from error
+        state = digest(state, t.id, target, round(t.seconds, 4))
+    if not state:
+        raise UserError(f"{manifest} holds no utterances; run the stage that makes it again")
     return state

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pyspeech.config import SHARED_CONF, read_yaml
 from pyspeech.errors import UserError
-from pyspeech.models import MODELS, build_model
+from pyspeech.models import MODELS, build_model, require_output_per
 
 SETTINGS = {
     "tdnn_lstm": {
@@ -20,18 +20,18 @@ SETTINGS = {
     },
     "bilstm_ctc": {"name": "bilstm_ctc", "channels": 3, "lstm_width": 5, "lstm_layers": 2, "dropout": 0.0},
 }
-NUM_FEATURES, NUM_TOKENS = 9, 4
+NUM_FEATURES, NUM_OUTPUTS = 9, 4
 LENGTHS = st.lists(st.integers(1, 25), min_size=1, max_size=4)
-both_models = pytest.mark.parametrize("name", list(MODELS))
+both_models = pytest.mark.parametrize("name", list(SETTINGS))
 
 
 @pytest.fixture(scope="module")
 def trained():
     """Small networks whose batch statistics are not those they began with."""
     models = {}
-    for name in MODELS:
+    for name, chosen in SETTINGS.items():
         torch.manual_seed(0)
-        models[name] = build_model(SETTINGS[name], NUM_FEATURES, NUM_TOKENS)
+        models[name] = build_model(chosen, NUM_FEATURES, NUM_OUTPUTS)
         for _ in range(3):
             models[name](torch.randn(3, 20, NUM_FEATURES) * 2 + 1, torch.tensor([20, 13, 7]))
     return models
@@ -80,7 +80,7 @@ def test_outputs_are_log_probabilities_at_a_third_of_the_frames(trained, name):
     model = trained[name].eval()
     outputs, lengths = model(torch.randn(2, 20, NUM_FEATURES), torch.tensor([20, 18]))
     assert model.subsampling == 3
-    assert (outputs.shape, lengths.tolist()) == ((2, 7, NUM_TOKENS), [7, 6])
+    assert (outputs.shape, lengths.tolist()) == ((2, 7, NUM_OUTPUTS), [7, 6])
     torch.testing.assert_close(outputs.exp().sum(2), torch.ones(2, 7))
 
 
@@ -101,9 +101,9 @@ def test_tdnn_lstm_looks_ahead_a_few_frames_only(trained):
 @both_models
 def test_a_few_steps_learn_a_pattern(name):
     torch.manual_seed(0)
-    model = build_model(SETTINGS[name], NUM_FEATURES, NUM_TOKENS)
+    model = build_model(SETTINGS[name], NUM_FEATURES, NUM_OUTPUTS)
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.02)
-    classes = torch.randint(0, NUM_TOKENS, (4, 5))
+    classes = torch.randint(0, NUM_OUTPUTS, (4, 5))
     features = torch.nn.functional.one_hot(classes, NUM_FEATURES).float().repeat_interleave(3, dim=1)
     losses = []
     for _ in range(60):
@@ -116,7 +116,7 @@ def test_a_few_steps_learn_a_pattern(name):
     assert losses[-1] < 0.1 * losses[0]
 
 
-@both_models
+@pytest.mark.parametrize("name", list(MODELS))
 def test_the_shared_configuration_builds(name):
     settings_of_conf = read_yaml(SHARED_CONF / f"{name}.yaml")["model"]
     assert sum(p.numel() for p in build_model(settings_of_conf, 80, 40).parameters()) > 100_000
@@ -127,7 +127,7 @@ def test_the_shared_configuration_builds(name):
     [
         ({"name": "tdnn_lstn"}, "'tdnn_lstn' is not a model; did you mean 'tdnn_lstm'"),
         ({"lstm_witdh": 3}, "unknown key 'model.lstm_witdh' of tdnn_lstm; did you mean 'lstm_width'"),
-        ({"num_tokens": 3}, "unknown key 'model.num_tokens'"),
+        ({"num_outputs": 3}, "unknown key 'model.num_outputs'"),
         ({"lstm_width": 0}, r"model.lstm_width = 0: expected a whole number above 0"),
         ({"lstm_width": "wide"}, "model.lstm_width = 'wide'"),
         ({"lstm_layers": 2.0}, "model.lstm_layers = 2.0"),
@@ -137,11 +137,26 @@ def test_the_shared_configuration_builds(name):
 )
 def test_a_wrong_setting_is_named(change, message):
     with pytest.raises(UserError, match=message):
-        build_model({**SETTINGS["tdnn_lstm"], **change}, NUM_FEATURES, NUM_TOKENS)
+        build_model({**SETTINGS["tdnn_lstm"], **change}, NUM_FEATURES, NUM_OUTPUTS)
 
 
 def test_a_missing_setting_is_named():
     with pytest.raises(UserError, match=r"key 'model.dropout' is missing; tdnn_lstm needs it"):
-        build_model({k: v for k, v in SETTINGS["tdnn_lstm"].items() if k != "dropout"}, NUM_FEATURES, NUM_TOKENS)
-    with pytest.raises(UserError, match=r"model.name = None is not a model; allowed: bilstm_ctc, tdnn_lstm"):
-        build_model({}, NUM_FEATURES, NUM_TOKENS)
+        build_model({k: v for k, v in SETTINGS["tdnn_lstm"].items() if k != "dropout"}, NUM_FEATURES, NUM_OUTPUTS)
+    with pytest.raises(
+        UserError, match=r"model.name = None is not a model; allowed: bilstm_ctc, lstm_embedding, tdnn_lstm"
+    ):
+        build_model({}, NUM_FEATURES, NUM_OUTPUTS)
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "message"),
+    [
+        ("tdnn_lstm", "utterance", "'tdnn_lstm' has no output for each utterance.* choose lstm_embedding"),
+        ("lstm_embedding", "frame", "'lstm_embedding' has no output for each frame.* choose tdnn_lstm or bilstm_ctc"),
+    ],
+)
+def test_a_network_of_another_kind_is_refused(name, unit, message):
+    require_output_per({"name": name}, "frame" if unit == "utterance" else "utterance")
+    with pytest.raises(UserError, match=message):
+        require_output_per({"name": name}, unit)

@@ -1,4 +1,5 @@
 import dataclasses
+import json
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from pyspeech.errors import UserError
 from pyspeech.lang.tokens import CharacterTokens
 from pyspeech.losses.ctc import torch_ctc_loss
 from pyspeech.models import build_model
-from pyspeech.tasks.recognition import RecognitionTask, greedy_tokens, load_recogniser
+from pyspeech.tasks.recognition import RecognitionTask, count_words, greedy_tokens, load_recogniser
 from pyspeech.training.checkpoint import write_tensors
 
 TOKENS = CharacterTokens.from_words(["AB"])  # <blk> ▁ A B
@@ -131,3 +132,18 @@ def test_damaged_weights_are_named(exp):
     (exp / "model.safetensors").write_bytes(content[: len(content) // 2])
     with pytest.raises(UserError, match=r"model.safetensors is not a whole safetensors file"):
         load_recogniser(exp, "cpu")
+
+
+def test_an_utterance_at_several_speeds_counts_once(tmp_path):
+    lines = [
+        {
+            "id": f"{name}_sp{speed}" if speed != 1 else name,  # as lhotse marks them; one is called so from the start
+            "duration": 1.0,
+            "supervisions": [{"text": "A B A", "speaker": "s"}],
+            "recording": {"transforms": [{"name": "Speed", "kwargs": {"factor": speed}}] if speed != 1 else None},
+        }
+        for speed in (0.9, 1, 1.1)
+        for name in ("one", "two_sp1")
+    ]
+    (tmp_path / "train.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert count_words(tmp_path / "train.jsonl") == "A\t4\nB\t2\n"

@@ -13,9 +13,11 @@ from pyspeech.errors import UserError
 from pyspeech.lang.tokens import CharacterTokens
 from pyspeech.tasks.recognition import RecognitionTask, load_recogniser
 from pyspeech.training.checkpoint import read_tensors
-from pyspeech.training.experiment import Sources, _count_words, run, training_data
+from pyspeech.training.experiment import Sources, run, training_data
 from tests.experiments import YAML
 from tests.tones import PITCHES, tone_manifest
+
+TASK = RecognitionTask(CharacterTokens.from_words(PITCHES), "torch")
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +50,7 @@ def test_tone_words_are_learnt_from_audio(trained, sources):
     assert metrics(trained)[-1]["dev_token_error_rate"] < 0.05
     recogniser = load_recogniser(trained, "cpu")
     task = RecognitionTask(recogniser.tokens, "torch")
-    data = training_data(recogniser.config, sources, recogniser.tokens)
+    data = training_data(recogniser.config, sources, task)
     for batch in data.dev():
         found = [" ".join(recogniser.tokens.decode(ids)) for ids in task.predict(recogniser.model, batch)]
         assert sum(left == right for left, right in zip(found, batch.texts, strict=True)) >= 0.8 * len(found)
@@ -122,13 +124,13 @@ def test_an_empty_manifest_is_named(folder, sources, tmp_path, which):
         pass
     values = {"train": sources.train, "dev": sources.dev, which: tmp_path / "empty.jsonl.gz"}
     with pytest.raises(UserError, match=r"empty.jsonl.gz holds no utterances"):
-        run(load_config(folder / "conf.yaml"), tmp_path / "exp", Sources(lang=sources.lang, **values), "cpu")
+        run(load_config(folder / "conf.yaml"), tmp_path / "exp", Sources(table=sources.table, **values), "cpu")
 
 
 @pytest.mark.parametrize("speeds", ["[1.0]", "[0.9, 1.0, 1.1]"])
 def test_the_seconds_of_an_epoch_are_those_of_its_batches(folder, sources, speeds):
     config = load_config(folder / "conf.yaml", [f"augment.speeds={speeds}", "batches.max_utterance_seconds=0.7"])
-    data = training_data(config, sources, CharacterTokens.from_words(PITCHES))
+    data = training_data(config, sources, TASK)
     batches = training_batches(sources.train, config, 1)
     assert data.seconds_per_epoch == pytest.approx(sum(batch.seconds for batch in batches), rel=1e-3)
 
@@ -137,38 +139,22 @@ def test_the_seconds_of_an_epoch_are_those_of_its_batches(folder, sources, speed
 def test_features_stored_at_other_speeds_than_asked_for_are_refused(folder, sources, tmp_path, stored, asked):
     config = load_config(folder / "conf.yaml", [f"augment.speeds={asked}"])
     store_features(sources.dev, tmp_path / "stored.jsonl.gz", config.features, stored)
-    changed = Sources(tmp_path / "stored.jsonl.gz", sources.dev, sources.lang)
+    changed = Sources(tmp_path / "stored.jsonl.gz", sources.dev, sources.table)
     with pytest.raises(UserError, match=rf"stored at the speeds {re.escape(str(list(stored)))}, augment.speeds is"):
         run(config, tmp_path / "exp", changed, "cpu")
     assert not (tmp_path / "exp").exists()
     same = load_config(folder / "conf.yaml", [f"augment.speeds={list(stored)}"])
-    data = training_data(same, changed, CharacterTokens.from_words(PITCHES))
+    data = training_data(same, changed, TASK)
     batches = training_batches(changed.train, same, 1)
     assert data.seconds_per_epoch == pytest.approx(sum(batch.seconds for batch in batches), rel=1e-3)
 
 
 def test_a_manifest_made_again_is_the_same_data(folder, sources, tmp_path):
     config = load_config(folder / "conf.yaml")
-    tokens = CharacterTokens.from_words(PITCHES)
     lines = gzip.decompress(sources.train.read_bytes())
     again = tmp_path / "train.jsonl.gz"
     again.write_bytes(gzip.compress(lines, mtime=7))
-    left, right = (training_data(config, Sources(p, sources.dev, sources.lang), tokens) for p in (sources.train, again))
+    left, right = (training_data(config, Sources(p, sources.dev, sources.table), TASK) for p in (sources.train, again))
     assert left.digest == right.digest
     again.write_bytes(gzip.compress(b"".join(lines.splitlines(keepends=True)[1:])))
-    assert training_data(config, Sources(again, sources.dev, sources.lang), tokens).digest != left.digest
-
-
-def test_an_utterance_at_several_speeds_counts_once(tmp_path):
-    lines = [
-        {
-            "id": f"{name}_sp{speed}" if speed != 1 else name,  # as lhotse marks them; one is called so from the start
-            "duration": 1.0,
-            "supervisions": [{"text": "A B A", "speaker": "s"}],
-            "recording": {"transforms": [{"name": "Speed", "kwargs": {"factor": speed}}] if speed != 1 else None},
-        }
-        for speed in (0.9, 1, 1.1)
-        for name in ("one", "two_sp1")
-    ]
-    (tmp_path / "train.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    assert _count_words(tmp_path / "train.jsonl") == "A\t4\nB\t2\n"
+    assert training_data(config, Sources(again, sources.dev, sources.table), TASK).digest != left.digest

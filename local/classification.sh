@@ -1,0 +1,15 @@
+# shellcheck shell=bash
+# Sourced by the run.sh of a classification recipe instead of recipe.sh: what its stages do, in the folders that every
+# recipe uses. A recipe gives what is particular: $corpus, $model, which field of an utterance is its label.
+# shellcheck disable=SC2154  # the recipe sets model
+. "$(dirname "${BASH_SOURCE[0]}")/labels.sh"
+
+predict() { # splits
+  local split
+  for split in "$@"; do pyspeech predict "$exp/$model" "$data/fbank/$split.jsonl.gz"; done
+}
+
+score() { # splits that were predicted; the last one's figure is the recipe's
+  local split
+  for split in "$@"; do pyspeech score accuracy "$data/manifests/$split.jsonl.gz" "$exp/$model/predict/$split"; done
+}

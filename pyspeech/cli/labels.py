@@ -1,0 +1,25 @@
+"""``pyspeech labels``: the table of words or speakers that a network is to tell apart."""
+
+from pathlib import Path
+
+import click
+
+PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("out", type=PATH)
+@click.option("--manifest", "manifests", required=True, multiple=True, type=PATH, help="Manifest; repeatable.")
+@click.option(
+    "--field", required=True, type=click.Choice(["text", "speaker"]), help="What of an utterance is its label."
+)
+def labels(out: Path, manifests: tuple[Path, ...], field: str) -> None:
+    """Make the table of all labels of the manifests and write it to OUT."""
+    from pyspeech.lang.labels import LabelTable, count_labels
+    from pyspeech.scoring.wer import shortened
+
+    counts = count_labels(manifests, field)  # type: ignore[arg-type]
+    LabelTable(field, tuple(counts)).save(out)  # type: ignore[arg-type]
+    if rare := [label for label, count in counts.items() if count == 1]:
+        click.echo(f"warning: labels with one utterance only ({len(rare)}): {shortened(rare, 20)}", err=True)
+    click.echo(f"{out}: {len(counts)} labels, {sum(counts.values())} utterances", err=True)

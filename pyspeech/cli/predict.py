@@ -1,0 +1,20 @@
+"""``pyspeech predict``: the label of each cut."""
+
+from pathlib import Path
+
+import click
+
+PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("exp", type=PATH)
+@click.argument("cuts", type=PATH)
+@click.option("--out", type=PATH, help="Folder to write; without it EXP/predict/<name of CUTS>.")
+@click.option("--device", help="cpu, cuda or cuda:<number>; without it a GPU that works, else the CPU.")
+def predict(exp: Path, cuts: Path, out: Path | None, device: str | None) -> None:
+    """Tell the labels of the manifest CUTS with the model in EXP; write predictions.jsonl."""
+    from pyspeech.tasks.prediction import predict as run
+
+    out = out or exp / "predict" / cuts.name.partition(".")[0]
+    click.echo(f"{out}: {run(exp, cuts, out, device)} utterances")

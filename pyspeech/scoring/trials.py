@@ -1,0 +1,124 @@
+"""Trials of speaker verification: pairs of utterances, and whether one speaker said both.
+
+A line of a list is ``1 idA idB`` (target) or ``0 idA idB`` (non-target), as VoxCeleb
+(https://www.robots.ox.ac.uk/~vgg/data/voxceleb/) has it.
+"""
+
+import bisect
+import itertools
+import random
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyspeech.data.transcripts import read_transcripts
+from pyspeech.errors import UserError
+from pyspeech.files import existing_file, write_text
+
+NON_TARGETS = 10  # for each target trial
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Two utterances by their ids; a target trial is of one speaker."""
+
+    target: bool
+    left: str
+    right: str
+
+
+def read_speakers(manifest: Path) -> dict[str, str]:
+    """Return the speaker of each utterance of a manifest by its id.
+
+    Raises:
+        UserError: an utterance without a speaker, or an id that comes twice.
+    """
+    speakers: dict[str, str] = {}
+    for transcript in read_transcripts(manifest):
+        if not transcript.speaker:
+            raise UserError(f"{manifest}, cut '{transcript.id}' has no speaker; give every utterance one")
+        if transcript.id in speakers:
+            raise UserError(f"{manifest}: two utterances are called {transcript.id}; give each its own id")
+        speakers[transcript.id] = transcript.speaker
+    return speakers
+
+
+def make_trials(speakers: Mapping[str, str], non_targets: int = NON_TARGETS, seed: int = 0) -> list[Trial]:
+    """Pair utterances: all pairs of one speaker, and for each of them ``non_targets`` of different speakers.
+
+    Args:
+        speakers: Speaker of each utterance by its id. Their order does not matter.
+        non_targets: How many trials of different speakers for each of one speaker; all there are, where they are fewer.
+        seed: Decides which.
+
+    Returns:
+        Target trials first, each part in the order of speakers and ids.
+
+    Raises:
+        UserError: no two utterances are of one speaker, or all are.
+    """
+    ids = sorted(speakers, key=lambda id_: (speakers[id_], id_))
+    groups = [list(group) for _, group in itertools.groupby(ids, key=speakers.__getitem__)]
+    targets = [Trial(True, *pair) for group in groups for pair in itertools.combinations(group, 2)]
+    if not targets or len(groups) < 2:
+        raise UserError(
+            f"{len(ids)} utterances of {len(groups)} speakers; trials need two speakers, and one with two utterances"
+        )
+    # Partners of an utterance are all that stand after its speaker's: their pairs are numbered without listing them.
+    ends = [end for group, end in zip(groups, itertools.accumulate(map(len, groups)), strict=True) for _ in group]
+    after = list(itertools.accumulate(len(ids) - end for end in ends))
+    count = min(non_targets * len(targets), after[-1])
+    numbers = random.Random(seed).sample(range(after[-1]), count)  # noqa: S311 -- no secret
+    return targets + [_non_target(number, ids, ends, after) for number in sorted(numbers)]
+
+
+def _non_target(number: int, ids: list[str], ends: list[int], after: list[int]) -> Trial:
+    left = bisect.bisect_right(after, number)
+    return Trial(False, ids[left], ids[ends[left] + number - (after[left - 1] if left else 0)])
+
+
+def write_trials(trials: Iterable[Trial], path: Path) -> None:
+    """Write a list of trials.
+
+    Raises:
+        UserError: an id with white space, which the format cannot hold.
+    """
+    lines = []
+    for trial in trials:
+        for id_ in (trial.left, trial.right):
+            if not id_ or id_.split() != [id_]:
+                raise UserError(
+                    f"the id '{id_}' is empty or has a space, which a list of trials cannot hold; rename it"
+                )
+        lines.append(f"{int(trial.target)} {trial.left} {trial.right}\n")
+    write_text(path, "".join(lines))
+
+
+def read_trials(path: Path) -> Iterator[Trial]:
+    """Yield the trials of a list.
+
+    Raises:
+        UserError: it is missing or empty, or a line is no trial, naming it.
+    """
+    empty = True
+    with existing_file(path, "list of trials").open(encoding="utf-8") as stream:
+        for number, line in enumerate(decoded(stream, path, "pyspeech trials"), 1):
+            words = line.split()
+            if len(words) != 3 or words[0] not in ("0", "1"):
+                raise UserError(f"{path}, line {number}: expected '1 idA idB' or '0 idA idB', found '{line.strip()}'")
+            empty = False
+            yield Trial(words[0] == "1", words[1], words[2])
+    if empty:
+        raise UserError(f"{path} holds no trial; make it again with pyspeech trials")
+
+
+def decoded(lines: Iterable[str], path: Path, command: str) -> Iterator[str]:
+    """Yield the lines of the file at ``path``, which ``command`` makes.
+
+    Raises:
+        UserError: they are not UTF-8.
+    """
+    try:
+        yield from lines
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not UTF-8 text ({error}); make it again with {command}") from error

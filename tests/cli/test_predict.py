@@ -1,0 +1,88 @@
+import json
+import re
+
+import pytest
+from click.testing import CliRunner
+
+from pyspeech.cli.predict import predict
+from pyspeech.cli.score import score
+from pyspeech.config import load_config
+from pyspeech.errors import UserError
+from pyspeech.lang.labels import LabelTable, load_labels
+from pyspeech.training.experiment import Sources, run
+from tests.classifiers import labelled_manifest, train_on_tones
+from tests.tones import PITCHES
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tones")
+    train_on_tones(folder, "text")
+    invoke(predict, folder / "exp", folder / "test.jsonl.gz", "--device", "cpu")
+    return folder
+
+
+def invoke(command, *words):
+    return CliRunner().invoke(command, [str(word) for word in words], catch_exceptions=False)
+
+
+def predictions(folder):
+    return [json.loads(line) for line in (folder / "predictions.jsonl").read_text().splitlines()]
+
+
+def test_tones_are_told_apart_and_scored(folder):
+    found = predictions(folder / "exp/predict/test")
+    assert [line["id"] for line in found] == [f"utt{n:03d}" for n in range(12)]
+    done = invoke(score, "accuracy", folder / "test.jsonl.gz", folder / "exp/predict/test")
+    right = sum(line["label"] == line["predicted"] for line in found)
+    assert right >= 11
+    last = done.stdout.splitlines()[-1]
+    assert re.fullmatch(rf"%ACC {100 * right / 12:.2f} \[ {right} / 12 \] 95% \[ [\d.]+, [\d.]+ \] \S+test", last)
+    assert (folder / "exp/predict/test/score/report.txt").read_text() == done.stdout
+
+
+def test_every_line_has_the_probabilities_of_the_likeliest_labels(folder):
+    for line in predictions(folder / "exp/predict/test"):
+        assert set(line["scores"]) == set(PITCHES)
+        assert sum(line["scores"].values()) == pytest.approx(1, abs=1e-4)
+        assert next(iter(line["scores"])) == line["predicted"] == max(line["scores"], key=line["scores"].get)
+
+
+def test_the_folder_of_the_training_holds_the_labels_and_no_words(folder):
+    assert load_labels(folder / "exp/labels") == load_labels(folder / "labels")
+    assert not (folder / "exp/train_words.tsv").exists()
+    metrics = [json.loads(line) for line in (folder / "exp/metrics.jsonl").read_text().splitlines()]
+    assert metrics[-1]["dev_label_error_rate"] <= 0.1
+
+
+def test_a_label_of_dev_that_the_table_lacks_is_named_before_training(folder, tmp_path):
+    LabelTable("text", ("HIGH", "LOW")).save(tmp_path / "labels")
+    sources = Sources(folder / "train.jsonl.gz", folder / "test.jsonl.gz", tmp_path / "labels", "labels")
+    with pytest.raises(UserError, match=r"train.jsonl.gz, cut 'utt\d+': the label table has no text 'MID'"):
+        run(load_config(folder / "conf.yaml"), tmp_path / "exp", sources, "cpu")
+    assert not (tmp_path / "exp").exists()
+
+
+def test_another_label_table_and_another_kind_of_network_are_refused(folder, tmp_path):
+    manifests = folder / "train.jsonl.gz", folder / "test.jsonl.gz"
+    LabelTable("speaker", tuple(sorted(PITCHES))).save(tmp_path / "labels")
+    with pytest.raises(UserError, match="begun with another label table than"):
+        run(load_config(folder / "conf.yaml"), folder / "exp", Sources(*manifests, tmp_path / "labels", "labels"))
+    words = folder / "words.yaml"
+    words.write_text("include: [fbank, augment, train, tdnn_lstm]\n")
+    with pytest.raises(UserError, match="'tdnn_lstm' has no output for each utterance"):
+        run(load_config(words), tmp_path / "exp", Sources(*manifests, folder / "labels", "labels"))
+
+
+def test_a_second_prediction_takes_the_place_of_the_first(folder, tmp_path):
+    other = labelled_manifest(tmp_path / "other.jsonl.gz", 3)
+    for manifest, count in ((folder / "test.jsonl.gz", 12), (other, 3)):
+        done = invoke(predict, folder / "exp", manifest, "--out", tmp_path / "out", "--device", "cpu")
+        assert done.stdout == f"{tmp_path / 'out'}: {count} utterances\n"
+        assert len(predictions(tmp_path / "out")) == count
+
+
+def test_a_folder_of_other_things_is_kept(folder, tmp_path):
+    (tmp_path / "thesis.txt").write_text("all of it")
+    with pytest.raises(UserError, match="holds other things than predictions"):
+        invoke(predict, folder / "exp", folder / "test.jsonl.gz", "--out", tmp_path)

@@ -1,0 +1,99 @@
+import itertools
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pyspeech.errors import UserError
+from pyspeech.scoring.trials import Trial, make_trials, read_speakers, read_trials, write_trials
+
+SPEAKERS = {"u1": "bob", "u2": "ann", "u3": "bob", "u4": "ann", "u5": "cleo"}
+CORPORA = st.lists(st.integers(0, 4), min_size=3, max_size=12).filter(lambda s: 1 < len(set(s)) < len(s))
+
+
+def corpus(speakers):
+    return {f"utt{n:02d}": f"s{speaker}" for n, speaker in enumerate(speakers)}
+
+
+@given(CORPORA, st.integers(1, 20))
+def test_all_pairs_of_one_speaker_and_so_many_of_two(numbers, times):
+    speakers = corpus(numbers)
+    trials = make_trials(speakers, times)
+    pairs = [frozenset((trial.left, trial.right)) for trial in trials]
+    assert len(set(pairs)) == len(pairs)
+    assert all((speakers[trial.left] == speakers[trial.right]) == trial.target for trial in trials)
+    every = list(itertools.combinations(speakers, 2))
+    same = sum(speakers[left] == speakers[right] for left, right in every)
+    assert sum(trial.target for trial in trials) == same
+    assert len(trials) - same == min(times * same, len(every) - same)
+
+
+@given(CORPORA, st.randoms())
+def test_the_order_of_utterances_does_not_matter(numbers, random):
+    items = list(corpus(numbers).items())
+    shuffled = dict(random.sample(items, len(items)))
+    assert make_trials(shuffled, 2) == make_trials(dict(items), 2)
+
+
+def test_every_pair_of_two_speakers_is_drawn_as_often_as_any_other():
+    counts = {}
+    for seed in range(400):
+        for trial in make_trials(SPEAKERS, 1, seed):
+            if not trial.target:
+                counts[trial.left, trial.right] = counts.get((trial.left, trial.right), 0) + 1
+    assert len(counts) == 8  # ten pairs, two of them of one speaker
+    assert all(70 < count < 130 for count in counts.values())  # 100 expected, deviation under 9
+
+
+def test_the_list_is_the_same_everywhere(tmp_path):
+    write_trials(make_trials(SPEAKERS, 2), tmp_path / "new" / "trials.txt")
+    assert (tmp_path / "new" / "trials.txt").read_text().splitlines() == [
+        "1 u2 u4",
+        "1 u1 u3",
+        "0 u2 u1",
+        "0 u4 u1",
+        "0 u1 u5",
+        "0 u3 u5",
+    ]
+    assert list(read_trials(tmp_path / "new" / "trials.txt")) == make_trials(SPEAKERS, 2)
+
+
+@pytest.mark.parametrize("speakers", [{"a": "ann", "b": "bob"}, {"a": "ann", "b": "ann"}, {}])
+def test_a_corpus_without_both_kinds_of_pairs_is_an_error(speakers):
+    with pytest.raises(UserError, match="trials need two speakers, and one with two utterances"):
+        make_trials(speakers)
+
+
+@pytest.mark.parametrize("id_", ["a b", "", "a\n"])
+def test_an_id_that_the_format_cannot_hold_is_an_error(tmp_path, id_):
+    with pytest.raises(UserError, match="is empty or has a space"):
+        write_trials([Trial(True, "c", id_)], tmp_path / "trials.txt")
+    assert not (tmp_path / "trials.txt").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "trials.txt holds no trial"),
+        (b"1 a b\n0 a\n", "trials.txt, line 2: expected '1 idA idB' or '0 idA idB', found '0 a'"),
+        (b"target a b\n", "line 1"),
+        (b"1 a b\n\n", "line 2: .* found ''"),
+        (b"1 a \xff\n", "trials.txt is not UTF-8 text"),
+    ],
+)
+def test_what_is_no_list_is_named(tmp_path, content, message):
+    (tmp_path / "trials.txt").write_bytes(content)
+    with pytest.raises(UserError, match=message):
+        list(read_trials(tmp_path / "trials.txt"))
+
+
+@pytest.mark.parametrize(
+    ("utterances", "message"),
+    [([("a", "")], "cut 'a' has no speaker"), ([("a", "ann"), ("a", "bob")], "two utterances are called a")],
+)
+def test_a_manifest_without_a_speaker_each_is_named(tmp_path, utterances, message):
+    lines = [{"id": i, "duration": 1.0, "supervisions": [{"text": "", "speaker": s}]} for i, s in utterances]
+    (tmp_path / "test.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with pytest.raises(UserError, match=message):
+        read_speakers(tmp_path / "test.jsonl")
