@@ -13,8 +13,8 @@ SOURCES = sorted((PROJECT / "pyspeech").rglob("*.py"))
 # Each layer may import itself and what stands after it. Modules beside the packages (files, errors, ...) are the last.
 LAYERS = (
     {"cli", "api", "environment", "__main__"},
-    {"formats"},
-    {"tasks", "training", "decoding", "rescoring"},
+    {"formats", "scaffold"},
+    {"tasks", "training", "decoding", "rescoring", "validation"},
     {"data", "lang", "graph", "lm", "models", "losses", "scoring"},
 )
 HEAVY = {"torch", "torchaudio", "k2", "_k2", "lhotse"}

@@ -10,13 +10,21 @@ from pyspeech.errors import UserError, nearest
 
 # name -> (module, attribute, one line for --help). Listing the commands imports none of them.
 COMMANDS = {
+    "new-recipe": ("pyspeech.cli.new_recipe", "new_recipe", "Write the recipe of a corpus from a look at it."),
     "env": ("pyspeech.cli.env", "env", "What is installed, what works, and how to mend the rest."),
+    "describe": ("pyspeech.cli.describe", "describe", "Hours, speakers, words and rates of manifests."),
+    "validate": ("pyspeech.cli.validate", "validate", "Find everything that is wrong with manifests."),
     "features": ("pyspeech.cli.features", "features", "Compute and store the features of manifests."),
     "lang": ("pyspeech.cli.lang", "lang", "Make the token set and the lexicon."),
     "lm": ("pyspeech.cli.lm", "lm", "Train and evaluate n-gram language models."),
+    "labels": ("pyspeech.cli.labels", "labels", "Make the table of words or speakers to tell apart."),
     "graph": ("pyspeech.cli.graph", "graph", "Compile the decoding graph HLG."),
     "train": ("pyspeech.cli.train", "train", "Train a model."),
     "decode": ("pyspeech.cli.decode", "decode", "Decode cuts to words and stored lattices."),
+    "predict": ("pyspeech.cli.predict", "predict", "Say which label each cut has."),
+    "trials": ("pyspeech.cli.trials", "trials", "List pairs of utterances to verify speakers on."),
+    "embed": ("pyspeech.cli.embed", "embed", "Compute and store the embeddings of cuts."),
+    "verify": ("pyspeech.cli.verify", "verify", "Score trials by stored embeddings."),
     "rescore": ("pyspeech.cli.rescore", "rescore", "Rescore a stored decode with another language model, new words."),
     "export-text": ("pyspeech.cli.export_text", "export_text", "Words with times as CTM, JSON or subtitles."),
     "lattice": ("pyspeech.cli.lattice", "lattice", "Draw stored lattices; exchange them with other tools."),

@@ -1,0 +1,49 @@
+"""``pyspeech new-recipe``: the recipe of a corpus, from a look at it."""
+
+from pathlib import Path
+
+import click
+
+PATH = click.Path(path_type=Path)
+TASKS = ["recognition", "verification", "classification"]
+SOURCES = ["csv", "tsv", "kaldi", "folder", "lhotse", "librispeech", "commonvoice"]
+
+
+@click.command("new-recipe")
+@click.argument("name")
+@click.argument("path", type=PATH)
+@click.option("--task", required=True, type=click.Choice(TASKS), help="What the recipe trains.")
+@click.option("--from", "kind", required=True, type=click.Choice(SOURCES), help="What PATH is.")
+@click.option("--language", default="", metavar="CODE", help="Of espeak-ng, e.g. en-us: phones, and numbers as words.")
+@click.option("--model", type=click.Choice(["tdnn_lstm", "bilstm_ctc"]), help="Of recognition; tdnn_lstm unless given.")
+@click.option("--audio", default="", help="Tables: a folder of audio, or a template such as 'clips/{id}.wav'.")
+@click.option("--text", default="", metavar="COLUMN", help="Tables: the text, or the label of a classification.")
+@click.option("--speaker", default="", metavar="COLUMN", help="Tables: the speaker.")
+@click.option("--split", default="", metavar="COLUMN", help="Tables: train, dev or test.")
+@click.option("--allow-pipes", is_flag=True, help="Kaldi: run the commands of wav.scp.")
+def new_recipe(
+    name: str,
+    path: Path,
+    task: str,
+    kind: str,
+    language: str,
+    model: str | None,
+    allow_pipes: bool,
+    **columns: str,
+) -> None:
+    """Write recipes/NAME for the corpus at PATH, ready to run from stage 1; it says what it found.
+
+    PATH is the table (csv, tsv), a Kaldi data directory or the folder of several, a folder of audio, a folder of lhotse
+    manifests, the folder LibriSpeech, or one language of Common Voice (cv-corpus-*/de).
+    """
+    from pyspeech.scaffold.columns import Asked
+    from pyspeech.scaffold.find import Wanted
+    from pyspeech.scaffold.recipe import new_recipe as write
+
+    if model and task != "recognition":
+        raise click.UsageError(f"--model is for recognition; {task} has one network")
+    wanted = Wanted(path, kind, task, language, Asked(**columns), allow_pipes)  # type: ignore[arg-type]
+    written = write(name, wanted, model or "tdnn_lstm")
+    for line in written.decided:
+        click.echo(line)
+    click.echo(f"{written.folder}: {written.lines} lines; run recipes/{name}/run.sh")

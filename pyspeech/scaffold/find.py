@@ -1,0 +1,220 @@
+"""Look at a corpus and say how it is read: one finder for each thing that ``--from`` names."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from pyspeech.data.sources.dividing import Task
+from pyspeech.data.sources.folder import Folder, audio_paths
+from pyspeech.data.sources.kaldi import KaldiData
+from pyspeech.data.sources.lhotse_manifests import LhotseManifests
+from pyspeech.data.sources.librispeech import LibriSpeech
+from pyspeech.data.sources.rows import read_rows
+from pyspeech.data.sources.table import Table
+from pyspeech.data.splits import KINDS, TRAIN, kind_of, usual_name
+from pyspeech.errors import UserError
+from pyspeech.files import existing, existing_file
+from pyspeech.scaffold.columns import Asked, Row, audio_template, column_for, needed, split_column, spoken_column
+from pyspeech.scaffold.language import of_common_voice
+from pyspeech.scaffold.plan import Found
+
+Kind = Literal["csv", "tsv", "kaldi", "folder", "lhotse", "librispeech", "commonvoice"]
+KALDI_TABLES = [f"{depth}{name}" for depth in ("", "*/", "data/*/") for name in ("segments", "wav.scp", "feats.scp")]
+HELD_OUT = "a tenth each is held out for dev and test"
+TRAINS = 0.8  # of a corpus that is divided: a tenth is dev, a tenth test
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the user says of a corpus."""
+
+    path: Path
+    kind: Kind
+    task: Task
+    language: str = ""
+    asked: Asked = field(default_factory=Asked)
+    allow_pipes: bool = False
+
+
+def find(wanted: Wanted) -> Found:
+    """Look at the corpus.
+
+    Raises:
+        UserError: it is not there, not of that kind, or leaves a question.
+    """
+    path = existing(wanted.path, "corpus").resolve()
+    if any(ord(letter) < ord(" ") or "\ud800" <= letter <= "\udfff" for letter in str(path)):
+        raise UserError(f"{str(path)!r} cannot stand in a script; rename the folder")
+    if wanted.kind not in ("csv", "tsv") and not path.is_dir():
+        raise UserError(f"{path} is a file; --from {wanted.kind} needs a folder")
+    if wanted.kind not in ("csv", "tsv") and wanted.asked != Asked():
+        raise UserError(f"--audio, --text, --speaker and --split are for tables, not for --from {wanted.kind}")
+    if wanted.allow_pipes and wanted.kind != "kaldi":
+        raise UserError(f"--allow-pipes is for --from kaldi, not for --from {wanted.kind}")
+    return FINDERS[wanted.kind](wanted, path)
+
+
+def _table(wanted: Wanted, path: Path) -> Found:
+    folder, file = existing_file(path, "table").parent, _file(path, wanted.task)
+    rows = _rows(path)
+    columns, asked = list(rows[0]), wanted.asked
+    if "{split}" in file and asked.split:
+        raise UserError(
+            f"--split {asked.split}: beside {path.name} are tables of other splits, which say the split already; "
+            "leave out --split, or move the table to a folder of its own"
+        )
+    audio = audio_template(folder, rows, asked.audio)
+    text = _text_column(wanted, rows)
+    speaker = column_for("speaker", columns, asked.speaker)
+    split = "" if "{split}" in file else split_column(rows, asked.split)
+    parted = "one table each" if "{split}" in file else _braces(split) or HELD_OUT
+    if wanted.task == "verification":
+        needed("speaker", columns, speaker)
+    source = Table(
+        file,
+        audio,
+        _braces(text),
+        _braces(speaker),
+        split=_braces(split),
+        language=_reading(wanted),
+        task=wanted.task,
+    )
+    decided = [
+        f"audio: {audio}",
+        f"{'label' if wanted.task == 'classification' else 'text'}: {_braces(text) or 'none'}",
+        f"speaker: {_braces(speaker) or 'not known'}",
+        f"split: {parted}",
+    ]
+    return Found(
+        folder, source, f"the table {file}", tuple(decided), wanted.language, _training_rows(rows, file, split)
+    )
+
+
+def _file(path: Path, task: Task) -> str:
+    """``{split}.tsv`` for a table train.tsv that has a dev or test beside it; those have other speakers."""
+    if usual_name(path.stem) != TRAIN or task == "verification":
+        return path.name
+    beside = {kind_of(other.stem) for other in path.parent.glob(f"*{path.suffix}")}
+    return f"{{split}}{path.suffix}" if len(beside & set(KINDS)) > 1 else path.name
+
+
+def _rows(path: Path) -> Sequence[Row]:
+    lines = read_rows(path)
+    _, columns = next(lines, (1, []))
+    rows = [dict(zip(columns, values, strict=True)) for _, values in lines]
+    if not rows:
+        raise UserError(f"{path} has no row below its first line, which names the columns")
+    return rows
+
+
+def _text_column(wanted: Wanted, rows: Sequence[Row]) -> str:
+    columns, asked = list(rows[0]), wanted.asked.text
+    if wanted.task == "verification":
+        return ""
+    if wanted.task == "classification":
+        return needed("label", columns, column_for("label", columns, asked) or column_for("text", columns, asked))
+    found = column_for("text", columns, asked) or spoken_column(rows) or column_for("label", columns, "")
+    return needed("text", columns, found)
+
+
+def _training_rows(rows: Sequence[Row], file: str, split: str) -> int:
+    if "{split}" in file:
+        return len(rows)
+    if not split:
+        return round(TRAINS * len(rows))
+    return sum(kind_of(row[split]) == TRAIN for row in rows)
+
+
+def _braces(column: str) -> str:
+    return f"{{{column}}}" if column else ""
+
+
+def _reading(wanted: Wanted) -> str | None:
+    """Labels stay as they are; texts become words, of no language in particular if none is known."""
+    return wanted.language if wanted.task == "recognition" else None
+
+
+def _common_voice(wanted: Wanted, path: Path) -> Found:
+    language = wanted.language or of_common_voice(path.name)
+    if wanted.task == "classification":
+        raise UserError("Common Voice has no labels; use --task recognition or verification")
+    file = _file(existing_file(path / "train.tsv", "table"), wanted.task)
+    text = "{sentence}" if wanted.task == "recognition" else ""
+    reading = language if wanted.task == "recognition" else None
+    source = Table(file, "clips/{path}", text, "{client_id}", language=reading, task=wanted.task)
+    known = f"language: {path.name}, by espeak-ng as {language}" if language else f"language: {path.name}"
+    return Found(path, source, f"Common Voice ({path.name})", (known,), language, _lines(path / "train.tsv") - 1)
+
+
+def _folder(wanted: Wanted, path: Path) -> Found:
+    root = "" if wanted.task == "recognition" else _root(path)
+    source = Folder(wanted.task, root, _reading(wanted))
+    meaning = {"recognition": "text: in .txt or .lab beside the audio", "verification": "speaker: the first folder"}
+    decided = (meaning.get(wanted.task, "label: the first folder"), *([f"audio: below {root}"] if root else []))
+    return Found(
+        path, source, f"the folder {path.name}", decided, wanted.language, round(TRAINS * len(audio_paths(path / root)))
+    )
+
+
+def _root(path: Path) -> str:
+    """The one folder that holds all others, as ``wav`` in VoxCeleb; a split is none."""
+    root = path
+    while len(below := [each for each in root.iterdir() if each.is_dir() and each.name[0] not in "._"]) == 1:
+        inner = [each for each in below[0].iterdir() if each.is_dir()]
+        if usual_name(below[0].name) in KINDS or not inner:
+            break
+        root = below[0]
+    return "" if root == path else str(root.relative_to(path))
+
+
+def _librispeech(wanted: Wanted, path: Path) -> Found:
+    parts = sorted(part.name for part in path.iterdir() if part.is_dir())
+    train, dev, test = (tuple(part for part in parts if part.partition("-")[0] == kind) for kind in KINDS)
+    if not train or not test:
+        raise UserError(f"{path} has no part train-* or none test-*; found {', '.join(parts) or 'nothing'}")
+    if wanted.task != "recognition":
+        raise UserError(f"LibriSpeech is read for recognition; for {wanted.task} use --from folder with one part")
+    lines = sum(_lines(table) for part in train for table in (path / part).glob("*/*/*.trans.txt"))
+    decided = (
+        f"train: {' '.join(train)}",
+        f"dev: {' '.join(dev) or 'a tenth of the speakers'}",
+        f"test: {' '.join(test)}",
+    )
+    return Found(path, LibriSpeech(train, dev, test), "LibriSpeech", decided, wanted.language or "en-us", lines)
+
+
+def _lines(path: Path) -> int:
+    with path.open("rb") as stream:
+        return sum(1 for _ in stream)
+
+
+def _kaldi(wanted: Wanted, path: Path) -> Found:
+    source = KaldiData(allow_pipes=wanted.allow_pipes, task=wanted.task)
+    tables = [table for pattern in KALDI_TABLES for table in path.glob(pattern)]
+    # The largest directory trains.
+    return Found(
+        path,
+        source,
+        f"the Kaldi data in {path.name}",
+        ("text: as it is",),
+        wanted.language,
+        max(map(_lines, tables), default=0),
+    )
+
+
+def _lhotse(wanted: Wanted, path: Path) -> Found:
+    return Found(
+        path, LhotseManifests(wanted.task), f"the lhotse manifests in {path.name}", ("text: as it is",), wanted.language
+    )
+
+
+FINDERS: dict[Kind, Callable[[Wanted, Path], Found]] = {
+    "csv": _table,
+    "tsv": _table,
+    "folder": _folder,
+    "librispeech": _librispeech,
+    "commonvoice": _common_voice,
+    "kaldi": _kaldi,
+    "lhotse": _lhotse,
+}

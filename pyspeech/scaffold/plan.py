@@ -1,0 +1,71 @@
+"""What a new recipe is to be, decided before a line of it is written."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from pyspeech.data.sources.dividing import Task
+from pyspeech.scaffold.sizes import FEW_UTTERANCES, PIECES_HOURS, Settings, Speech
+
+if TYPE_CHECKING:
+    from lhotse import MonoCut
+
+
+class Source(Protocol):
+    """A description of a corpus, of pyspeech.data.sources: a frozen dataclass."""
+
+    def splits(self, corpus: Path) -> Sequence[str]:
+        """Names of the splits, train first."""
+
+    def cuts(self, corpus: Path, split: str) -> Iterator["MonoCut"]:
+        """The utterances of one split."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A corpus, how it is read, and what was found out about it: one line each."""
+
+    corpus: Path
+    source: Source
+    what: str
+    decided: tuple[str, ...] = ()
+    language: str = ""  # of espeak-ng; empty where neither the user nor the corpus says it
+    utterances: int = 0  # that train, where a table tells without reading audio
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A recipe."""
+
+    name: str
+    task: Task
+    model: str
+    found: Found
+    speech: Speech
+    tests: tuple[str, ...]  # the splits that are scored
+    closed: bool  # most sentences of test occur in train
+    settings: Settings
+
+    @property
+    def what(self) -> str:
+        """What the corpus is, short, without the letters that mean something in Python, Bash or Markdown."""
+        return re.sub(r"[\\\"`|<>]", "'", self.found.what)[:60]
+
+    @property
+    def scored(self) -> str:
+        """The splits that are scored, as words of a command."""
+        return " ".join(self.tests)
+
+    @property
+    def order(self) -> int:
+        """Of the language model; a few sentences fill no trigrams."""
+        return 2 if self.closed or self.speech.utterances < FEW_UTTERANCES else 3
+
+    @property
+    def tokens(self) -> str:
+        """The kind of tokens and its options, as the verb ``tokens`` takes them."""
+        if self.found.language:
+            return f"phones --espeak {self.found.language}"
+        return "pieces --pieces 500" if self.speech.hours >= PIECES_HOURS else "characters"

@@ -1,0 +1,116 @@
+"""How large a network and how long a training suit a corpus: one table by hours of training speech."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pyspeech.data.sources.dividing import Task
+
+NARROWBAND = {"sampling_rate": 8000, "num_mel_bins": 40}
+WIDEBAND_HZ = 16000  # what has less is taken as telephone speech, what has more is resampled
+FEW_UTTERANCES = 200  # fewer fill no twenty buckets
+SHORT_SECONDS = 1.5  # a mean utterance below holds a word or two, which the usual masks would hide
+SHORT_MASK_FRAMES = 10
+BINS, MASKED_SHARE = 80, 0.15  # the shared defaults mask at most 15 of 80 bins; of fewer, each says more
+PIECES_HOURS = 100.0  # from here on there is enough speech to learn pieces of words
+
+ONE_SPEED = [1.0]  # of verification: at another speed a voice is another voice
+
+Settings = dict[str, Mapping[str, float | list[float]]]  # section -> key -> value, as in a YAML of conf/
+
+
+@dataclass(frozen=True)
+class Speech:
+    """What was found of the utterances that train."""
+
+    utterances: int
+    hours: float
+    mean_seconds: float
+    sampling_rate: int  # Hz; 0 for features that others computed, of which the next two tell
+    num_given: int = 0
+    frame_shift_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Size:
+    """What training takes up to so many hours of speech (before it is perturbed)."""
+
+    hours: float
+    batch_seconds: int
+    epochs: int
+    learning_rate: float
+    average_epochs: int
+    width: int
+    tdnn_lstm_layers: int
+    bilstm_ctc_layers: int
+    channels: int
+    dropout: float
+
+    def model(self, name: str) -> dict[str, float]:
+        """The network's section of the configuration."""
+        if name == "tdnn_lstm":
+            widths: dict[str, float] = {"tdnn_width": self.width, "lstm_width": self.width}
+            return {**widths, "lstm_layers": self.tdnn_lstm_layers, "dropout": self.dropout}
+        if name == "bilstm_ctc":
+            layers = self.bilstm_ctc_layers
+            return {
+                "channels": self.channels,
+                "lstm_width": self.width,
+                "lstm_layers": layers,
+                "dropout": self.dropout,
+            }
+        widths = {"lstm_width": self.width, "attention_width": min(self.width, 128)}
+        widths["embedding_width"] = min(self.width, 256)
+        return {**widths, "lstm_layers": self.tdnn_lstm_layers, "dropout": self.dropout}
+
+
+# Little speech wants many small steps and narrow layers; much speech wide layers and large batches. An epoch has every
+# utterance at three speeds. The first rows follow what yesno (tdnn_lstm) and digits (both) were measured with, the
+# third what 0.74 hours of one reader were (tdnn_lstm). All else is a beginning that was not measured.
+#    hours  batch  epochs  rate  average  width  layers  channels  dropout
+SIZES = (
+    Size(0.15, 20, 16, 0.002, 5, 64, 1, 1, 16, 0.5),
+    Size(0.5, 30, 15, 0.002, 5, 192, 2, 2, 16, 0.2),
+    Size(2.0, 40, 12, 0.002, 5, 192, 2, 3, 16, 0.2),
+    Size(10.0, 60, 12, 0.002, 5, 256, 3, 3, 32, 0.2),
+    Size(100.0, 100, 12, 0.0015, 3, 320, 3, 3, 32, 0.2),
+    Size(500.0, 200, 12, 0.001, 3, 320, 3, 3, 32, 0.2),
+    Size(float("inf"), 400, 10, 0.001, 3, 512, 3, 3, 32, 0.1),
+)
+
+
+def size_for(hours: float) -> Size:
+    """The first row that reaches ``hours``."""
+    return next(size for size in SIZES if hours <= size.hours)
+
+
+def settings(speech: Speech, task: Task, model: str) -> Settings:
+    """The sections of a configuration that suit ``speech``; the shared defaults are not taken out of it."""
+    size = size_for(speech.hours)
+    few = {"buckets": 2} if speech.utterances < FEW_UTTERANCES else {}
+    return {
+        "features": _features(speech),
+        "augment": _augment(speech, task),
+        "batches": {"max_seconds": size.batch_seconds, **few},
+        "training": {
+            "epochs": size.epochs,
+            "learning_rate": size.learning_rate,
+            "average_epochs": size.average_epochs,
+        },
+        "model": size.model(model),
+    }
+
+
+def _features(speech: Speech) -> dict[str, float]:
+    if not speech.sampling_rate:
+        return {"num_given": speech.num_given, "frame_shift_seconds": speech.frame_shift_seconds}
+    return dict(NARROWBAND) if speech.sampling_rate < WIDEBAND_HZ else {}
+
+
+def _augment(speech: Speech, task: Task) -> dict[str, float | list[float]]:
+    found: dict[str, float | list[float]] = {"speeds": ONE_SPEED} if task == "verification" else {}
+    bins = int(_features(speech).get("num_mel_bins", speech.num_given) or BINS)
+    if bins < BINS:
+        found["max_frequency_mask_bins"] = max(1, int(MASKED_SHARE * bins))
+    if speech.mean_seconds < SHORT_SECONDS:
+        found["max_time_mask_frames"] = SHORT_MASK_FRAMES
+    return found

@@ -1,0 +1,174 @@
+"""The four files of a new recipe as text: run.sh, prepare.py, conf/<model>.yaml, RESULTS.md."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+
+from pyspeech.config import SHARED_CONF, read_yaml
+from pyspeech.scaffold.plan import Plan
+from pyspeech.scaffold.python_code import assignment
+from pyspeech.scaffold.sizes import size_for
+
+MODELS = {"tdnn_lstm": "TDNN-LSTM", "bilstm_ctc": "BiLSTM", "lstm_embedding": "LSTM embedding"}
+FIGURES = {"recognition": "WER", "classification": "ACC", "verification": "EER"}
+
+
+def files(plan: Plan) -> dict[str, str]:
+    """Path within the recipe's folder -> text."""
+    return {
+        "run.sh": RUNS[plan.task](plan),
+        "prepare.py": prepare(plan),
+        f"conf/{plan.model}.yaml": configuration(plan),
+        "RESULTS.md": results(plan),
+    }
+
+
+def prepare(plan: Plan) -> str:
+    """The corpus, described; its constant is named for the recipe."""
+    source, name = type(plan.found.source), plan.name.upper()
+    return "\n".join(
+        [
+            f'"""{plan.name}: {plan.what}."""',
+            "",
+            "from pyspeech.data.corpus import corpus_cli",
+            f"from {source.__module__} import {source.__name__}",
+            "",
+            assignment(name, plan.found.source),  # type: ignore[arg-type]
+            "",
+            'if __name__ == "__main__":',
+            f"    corpus_cli({name}.cuts, {name}.splits)",
+            "",
+        ]
+    )
+
+
+def run_recognition(plan: Plan) -> str:
+    """Phones, letters or pieces; an n-gram of what train says and of what the user adds."""
+    return _run(
+        plan,
+        f"{MODELS[plan.model]}, {plan.tokens.partition(' ')[0]}, {plan.order}-gram HLG.",
+        {"lm_text=": "sentences for the language model besides train's text: a file .txt, .gz or .xz"},
+        [
+            'if stage 1 "Write the manifests"; then manifests; fi',
+            'if stage 2 "Compute the features"; then features; fi',
+            'if stage 3 "Build the lexicon, the language model and the graph"; then',
+            f"  tokens {plan.tokens}",
+            *_language_model(plan),
+            "  graph",
+            "fi",
+            'if stage 4 "Train"; then train; fi',
+            f'if stage 5 "Decode"; then decode dev {plan.scored}; fi',
+            f'if stage 7 "Score"; then score {plan.scored}; fi',
+        ],
+    )
+
+
+def run_classification(plan: Plan) -> str:
+    """One label an utterance."""
+    return _run(
+        plan,
+        f"{MODELS[plan.model]}, one label an utterance.",
+        {},
+        [
+            'if stage 1 "Write the manifests"; then manifests; fi',
+            'if stage 2 "Compute the features"; then features; fi',
+            'if stage 3 "Make the table of labels"; then labels text; fi',
+            'if stage 4 "Train"; then train; fi',
+            f'if stage 5 "Predict"; then predict {plan.scored}; fi',
+            f'if stage 7 "Score"; then score {plan.scored}; fi',
+        ],
+    )
+
+
+def run_verification(plan: Plan) -> str:
+    """The speakers of train teach embeddings; trials are pairs of utterances of test."""
+    trials = "; ".join(f"trials {split}" for split in plan.tests)
+    return _run(
+        plan,
+        f"{MODELS[plan.model]}, cosine of two utterances.",
+        {},
+        [
+            f'if stage 1 "Write the manifests and the trials"; then manifests; {trials}; fi',
+            'if stage 2 "Compute the features"; then features; fi',
+            'if stage 3 "Make the table of speakers"; then labels speaker; fi',
+            'if stage 4 "Train"; then train; fi',
+            f'if stage 5 "Embed, and score the trials"; then embed_and_verify {plan.scored}; fi',
+            f'if stage 7 "Score"; then score {plan.scored}; fi',
+        ],
+    )
+
+
+RUNS = {"recognition": run_recognition, "classification": run_classification, "verification": run_verification}
+
+
+def _language_model(plan: Plan) -> list[str]:
+    text = '${lm_text:+"$lm_text"}'
+    if not plan.closed:
+        return [f"  language_model lm {text} --order {plan.order}"]
+    return [
+        "  # Most sentences of test are in train too: they cannot be kept out of the text.",
+        f"  pyspeech lm train data/lm data/manifests/train.jsonl.gz {text} --order {plan.order}",
+    ]
+
+
+def _run(plan: Plan, summary: str, more: Mapping[str, str], stages: Sequence[str]) -> str:
+    corpus = f"corpus_dir={shlex.quote(str(plan.found.corpus))}"
+    options = {corpus: "the folder of the corpus", f"model={plan.model}": "conf/<model>.yaml", **more}
+    width = max(map(len, options))
+    return "\n".join(
+        [
+            "#!/usr/bin/env bash",
+            f"# {plan.name}: {plan.what}, {plan.speech.hours:.2f} hours. {summary}",
+            f'. "$(dirname "$0")/../../local/{plan.task}.sh"',
+            "",
+            *(f"{option:{width}}  # {comment}" for option, comment in options.items()),
+            'parse_options "$@"',
+            f'corpus=$(find_corpus {plan.name} "$corpus_dir")',
+            "",
+            *stages,
+            "",
+        ]
+    )
+
+
+def configuration(plan: Plan) -> str:
+    """What differs from the shared defaults, and why."""
+    includes = ["augment", "given"] if not plan.speech.sampling_rate else ["fbank", "augment"]
+    includes += ["train", plan.model]
+    size = size_for(plan.speech.hours)
+    reach = f"up to {size.hours:g} hours" if size.hours != float("inf") else "any more hours"
+    lines = [
+        f"# {plan.speech.hours:.2f} hours in {plan.speech.utterances} utterances train: sizes for {reach}.",
+        *(["# At another speed a voice is another voice."] if plan.task == "verification" else []),
+        f"include: [{', '.join(includes)}]",
+    ]
+    for section, settings in plan.settings.items():
+        defaults = _defaults(includes, section)
+        differing = {key: value for key, value in settings.items() if defaults.get(key) != value}
+        if differing:
+            lines.append(f"{section}: {{{', '.join(f'{key}: {value}' for key, value in differing.items())}}}")
+    return "\n".join([*lines, ""])
+
+
+def _defaults(includes: Sequence[str], section: str) -> Mapping[str, object]:
+    found: dict[str, object] = {}
+    for name in includes:
+        found.update(read_yaml(SHARED_CONF / f"{name}.yaml").get(section, {}))
+    return found
+
+
+def results(plan: Plan) -> str:
+    """A page that waits for its figure."""
+    figure = FIGURES[plan.task]
+    return "\n".join(
+        [
+            f"# {plan.name}",
+            "",
+            f"{plan.what[0].upper()}{plan.what[1:]}; {plan.speech.utterances} utterances, "
+            f"{plan.speech.hours:.2f} hours train. Written by `pyspeech new-recipe`; nothing was measured yet.",
+            "",
+            "| command | test |",
+            "|---|---|",
+            f"| `recipes/{plan.name}/run.sh` | its last line, `%{figure} ...`, goes here |",
+            "",
+        ]
+    )

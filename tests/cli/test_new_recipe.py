@@ -1,0 +1,69 @@
+"""``pyspeech new-recipe`` as a user calls it, in a clone of its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import layouts
+import pytest
+from click.testing import CliRunner
+
+from pyspeech.cli.new_recipe import new_recipe
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+def clone(folder, *names):
+    for name in names:
+        (folder / name).symlink_to(PROJECT / name)
+    return folder
+
+
+def call(folder, *arguments):
+    command = [sys.executable, "-m", "pyspeech", "new-recipe", *map(str, arguments)]
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def words(tmp_path_factory):
+    corpus = tmp_path_factory.mktemp("words")
+    for word in layouts.WORDS[:2]:
+        for take in range(6):
+            layouts.write_speech(corpus / word / f"{take}.wav", [word], layouts.WORDS, 8000)
+    return corpus
+
+
+def test_it_writes_into_the_clone_that_it_runs_from_and_says_what_it_found(words, tmp_path):
+    done = call(clone(tmp_path, "pyspeech", "local", "conf"), "mine", words, "--task=classification", "--from=folder")
+    assert done.returncode == 0, done.stderr
+    first, *_, last = done.stdout.splitlines()
+    assert first == f"corpus: the folder {words.name} in {words}"
+    assert last.endswith("lines; run recipes/mine/run.sh")
+    files = {
+        str(path.relative_to(tmp_path / "recipes")) for path in (tmp_path / "recipes").rglob("*") if path.is_file()
+    }
+    names = ("run.sh", "prepare.py", "conf/lstm_embedding.yaml", "RESULTS.md")
+    assert files == {f"mine/{name}" for name in names}
+
+
+def test_an_installed_package_has_no_recipes(words, tmp_path):
+    done = call(clone(tmp_path, "pyspeech"), "mine", words, "--task=classification", "--from=folder")
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: this pyspeech is installed in {tmp_path}, without recipes; clone")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_question_is_one_line(words, tmp_path):
+    folder = clone(tmp_path, "pyspeech", "local", "conf")
+    done = call(folder, "mine", words / "none.csv", "--task=recognition", "--from=csv")
+    assert done.returncode == 1
+    assert done.stderr == f"error: no corpus at {words / 'none.csv'}; check the path, or run the stage that makes it\n"
+
+
+def test_a_network_is_chosen_for_recognition_alone(words):
+    arguments = ["mine", str(words), "--task", "verification", "--from", "folder", "--model", "bilstm_ctc"]
+    result = CliRunner().invoke(new_recipe, arguments)
+    assert result.exit_code == 2
+    assert "verification has one network" in result.output

