@@ -105,7 +105,7 @@ _set_option() {
       [[ $2 =~ ^[0-9]+$ ]] || _usage_error "$recipe_option needs a number, found '$2'"
       recipe_new=$((10#$2))
       ;;
-    *_dir)  # as the user typed it: from the folder the recipe was called in
+    *_dir | *_file | *_text)  # as the user typed it: from the folder the recipe was called in
       [[ -z $2 ]] || recipe_new=$(_absolute "$2")
       ;;
   esac

@@ -27,7 +27,7 @@ main() {
     ruff format --check --quiet . || failed+=("ruff format --check .")
     ruff check --quiet . || failed+=("ruff check .")
     mypy --no-error-summary || failed+=(mypy)
-    shellcheck --external-sources --source-path=SCRIPTDIR "${shell_files[@]}" || failed+=(shellcheck)
+    shellcheck --external-sources --source-path=SCRIPTDIR:local "${shell_files[@]}" || failed+=(shellcheck)
     ((${#failed[@]} == 0)) || printf 'error: failed: %s\n' "${failed[@]}" >&2
   fi
   local status=0

@@ -3,25 +3,19 @@
 Nothing is downloaded. The splits share neither voices nor sentences, and some names occur only in test.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 
-from lhotse import MonoCut
-
-from pyspeech.data.corpus import corpus_cli, utterance
-from pyspeech.data.synthesis import load_plan, read_spoken, synthesise
+from pyspeech.data.corpus import corpus_cli
+from pyspeech.data.sources.table import Table
+from pyspeech.data.synthesis import load_plan, synthesise
 
 PLAN = Path(__file__).parent / "conf/corpus.yaml"
+TABLE = Table("utterances.csv", audio="{file}", text="{text}", speaker="{speaker}", split="{split}", language="en-us")
 
 
 def download(corpus: Path) -> None:
     synthesise(load_plan(PLAN), corpus)
 
 
-def cuts(corpus: Path, split: str) -> Iterator[MonoCut]:
-    for spoken in read_spoken(corpus, split):
-        yield utterance(spoken.path, spoken.text, spoken.speaker)
-
-
 if __name__ == "__main__":
-    corpus_cli(splits=("train", "dev", "test"), download=download, cuts=cuts)
+    corpus_cli(TABLE.cuts, TABLE.splits, download)

@@ -13,10 +13,9 @@ if stage 1 "Write the manifests"; then manifests; fi
 if stage 2 "Compute the features"; then features; fi
 if stage 3 "Build the lexicon, the language models and the graph"; then
   tokens phones --espeak en-us
-  # shellcheck disable=SC2086  # no file is no argument
-  pyspeech lm text data/prose.txt.gz $lm_text
-  language_model lm data/prose.txt.gz --order 3 --prune "0 0 1" --vocabulary-limit 20000 "${held_out[@]}"
-  language_model lm_4gram data/prose.txt.gz --order 4 --prune "0 0 1" "${held_out[@]}"
+  pyspeech lm text data/prose.txt.gz ${lm_text:+"$lm_text"}
+  language_model lm data/prose.txt.gz --order 3 --prune "0 0 1" --vocabulary-limit 20000
+  language_model lm_4gram data/prose.txt.gz --order 4 --prune "0 0 1"
   graph
 fi
 if stage 4 "Train"; then train; fi

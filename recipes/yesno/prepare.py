@@ -28,4 +28,4 @@ def cuts(corpus: Path, split: str) -> Iterator[MonoCut]:
 
 
 if __name__ == "__main__":
-    corpus_cli(splits=("train", "dev", "test"), download=download, cuts=cuts)
+    corpus_cli(cuts, download=download)

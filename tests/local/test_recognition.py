@@ -24,9 +24,14 @@ def test_a_lexicon_pronounces_dev_but_nothing_is_learnt_from_it(tmp_path, kind, 
     assert line == f"lang data/lang {manifests} --tokens {kind} --option value"
 
 
-def test_a_language_model_of_any_name_trains_on_train_and_further_texts(tmp_path):
+def test_a_language_model_trains_on_train_and_further_texts_without_the_sentences_of_other_splits(tmp_path):
+    (tmp_path / "data/manifests").mkdir(parents=True)
+    for split in ("train", "dev", "test-other"):
+        (tmp_path / f"data/manifests/{split}.jsonl.gz").touch()
     (line,) = called(tmp_path, "language_model lm_big more.txt --order 4")
-    assert line == "lm train data/lm_big data/manifests/train.jsonl.gz more.txt --order 4"
+    held_out = [f"--held-out data/manifests/{split}.jsonl.gz" for split in ("dev", "test-other")]
+    train = "data/manifests/train.jsonl.gz"
+    assert line == f"lm train data/lm_big {train} more.txt --order 4 {' '.join(held_out)} --drop-held-out"
 
 
 def test_every_split_that_is_named_is_decoded(tmp_path):
@@ -43,3 +48,8 @@ def test_weights_are_chosen_on_dev_and_used_on_test(tmp_path):
 def test_the_last_decode_that_is_named_gives_the_figure(tmp_path):
     lines = called(tmp_path, "score test test_big")
     assert lines == [f"score wer data/manifests/test.jsonl.gz exp/net/decode/{name}" for name in ("test", "test_big")]
+
+
+def test_a_result_is_scored_against_the_split_that_its_name_begins_with(tmp_path):
+    (line,) = called(tmp_path, "data=data/100 exp=exp/100; score test-other_4gram")
+    assert line == "score wer data/100/manifests/test-other.jsonl.gz exp/100/net/decode/test-other_4gram"

@@ -5,19 +5,24 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+import yaml
+from layouts import LAYOUTS
+from recipe_runs import PROJECT, RECIPES, stages
 
-from pyspeech.config import load_config
+from pyspeech.config import load_config, read_yaml
 
-PROJECT = Path(__file__).resolve().parents[2]
-RECIPES = sorted(path.parent for path in (PROJECT / "recipes").glob("*/run.sh"))
-HEADING = re.compile(r'if stage (\d+) "[^"]+"; then')
+MAX_CODE_LINES = 90  # of run.sh and prepare.py; what a recipe shares with others belongs into local/ or pyspeech
+MAX_SHARED_SETTINGS = 9  # lines of configuration that any two recipes may have in common
+MODELS = {path.stem for path in (PROJECT / "conf").glob("*.yaml") if "model" in read_yaml(path)}
 # Lines that any shell script or module of this form has, whatever it is about.
 FORM = re.compile(
-    r"""\s*(#.*|fi|graph|tokens \w+ .*|import .*|from .*|def .*|if __name__ .*|\. .*recognition\.sh"|"""
-    r"""parse_options "\$@"|model=\w+ *#.*|download_archive\(URL, corpus\)|corpus_cli\(.*|"{3}|)$"""
+    r"""\s*(#.*|fi|graph|tokens \w+.*|language_model \w+ .*|pyspeech lm train .*|import .*|from .*|def .*|"""
+    r"""if __name__ .*|\. .*(recognition|classification|verification)\.sh"|parse_options "\$@"|corpus_dir=.*|"""
+    r"""model=\w+ *#.*|lm_text=.*|download_archive\(URL, corpus\)|corpus_cli\(.*|"{3}|)$"""
 )
 
 
@@ -25,6 +30,16 @@ def run(recipe: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYSPEECH_PYTHON": sys.executable}
     command = [str(recipe / "run.sh"), *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def settings(recipe: Path) -> list[Path]:
+    return sorted((recipe / "conf").rglob("*.yaml"))
+
+
+def lines_of_its_own(paths: Iterable[Path]) -> set[str]:
+    """Lines that are not of the form; the stage's heading is, and so is what follows it on its line."""
+    lines = {line for path in paths for line in path.read_text(encoding="utf-8").splitlines()}
+    return {line for line in lines if not FORM.match(line) and "stage " not in line}
 
 
 def test_there_are_recipes():
@@ -52,30 +67,48 @@ class TestEveryRecipe:
         assert sorted(recipe.iterdir()) == before
 
     def test_numbers_its_stages_upwards(self, recipe):
-        numbers = [int(number) for number in HEADING.findall((recipe / "run.sh").read_text())]
+        numbers = stages((recipe / "run.sh").read_text())
         assert len(numbers) >= 6
         assert numbers == sorted(set(numbers))
 
-    def test_has_configurations_that_load(self, recipe):
-        models = [path for path in (recipe / "conf").glob("*.yaml") if (PROJECT / "conf" / path.name).exists()]
+    def test_has_a_configuration_of_every_model_that_loads(self, recipe):
+        models = [path for path in settings(recipe) if path.stem in MODELS]
         assert models
         for path in models:
             assert load_config(path).model["name"] == path.stem
 
+    def test_has_no_settings_that_cannot_be_read_or_that_nothing_reads(self, recipe):
+        included = {name for path in settings(recipe) for name in yaml.safe_load(path.read_text()).get("include", [])}
+        code = (recipe / "run.sh").read_text() + (recipe / "prepare.py").read_text()
+        for path in settings(recipe):
+            assert read_yaml(path)
+            assert path.stem in MODELS | included or path.name in code, f"nothing reads {path}"
+
     def test_says_what_it_reached(self, recipe):
         results = (recipe / "RESULTS.md").read_text()
-        assert "%WER" in results
+        assert any(measure in results for measure in ("%WER", "%ACC", "%EER", "no figure yet"))
         assert f"recipes/{recipe.name}/run.sh" in results
 
     def test_prepares_its_corpus_in_under_forty_lines(self, recipe):
         assert len((recipe / "prepare.py").read_text().splitlines()) < 40
 
+    def test_holds_little_code(self, recipe):
+        lines = [line for name in ("run.sh", "prepare.py") for line in (recipe / name).read_text().splitlines()]
+        assert len(lines) < MAX_CODE_LINES
+
+    def test_has_a_small_corpus_to_run_all_its_stages_on(self, recipe):
+        assert recipe.name in LAYOUTS, (
+            f"recipes/{recipe.name} is tested by no small corpus: write in tests/layouts.py a function that makes one "
+            f'in the same layout, and add "{recipe.name}": Layout(...) to LAYOUTS'
+        )
+
 
 @pytest.mark.parametrize(("first", "second"), list(itertools.combinations(RECIPES, 2)), ids=lambda r: r.name)
-def test_two_recipes_share_no_line_beyond_their_form_and_stage_headings(first, second):
-    for name in ("run.sh", "prepare.py"):
-        lines = [
-            {line for line in (recipe / name).read_text().splitlines() if not FORM.match(line) and "stage " not in line}
-            for recipe in (first, second)
-        ]
-        assert not lines[0] & lines[1]
+class TestTwoRecipes:
+    def test_share_no_line_of_code_beyond_their_form_and_stage_headings(self, first, second):
+        one, other = (lines_of_its_own([*recipe.glob("*.sh"), *recipe.glob("*.py")]) for recipe in (first, second))
+        assert not one & other
+
+    def test_share_few_settings(self, first, second):
+        one, other = (lines_of_its_own(settings(recipe)) for recipe in (first, second))
+        assert len(one & other) <= MAX_SHARED_SETTINGS

@@ -1,0 +1,39 @@
+"""What the stages that all recipes share call, with an echo in place of the programs."""
+
+import subprocess
+from pathlib import Path
+
+CORPUS = Path(__file__).resolve().parents[2] / "local" / "corpus.sh"
+
+
+def called(folder: Path, line: str) -> list[str]:
+    script = folder / "run.sh"
+    settings = "model=net corpus=/speech"
+    script.write_text(f'. "{CORPUS}"\n{settings}\npyspeech() {{ echo "$@"; }}\npython() {{ echo "$@"; }}\n{line}\n')
+    done = subprocess.run(["bash", str(script)], capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
+
+
+def test_the_corpus_is_downloaded_by_the_recipes_own_program(tmp_path):
+    assert called(tmp_path, "download") == ["prepare.py download /speech"]
+
+
+def test_manifests_stand_in_the_folder_that_the_recipe_chooses(tmp_path):
+    (line,) = called(tmp_path, "data=data/small; manifests")
+    assert line == "prepare.py manifests /speech data/small/manifests"
+
+
+def test_manifests_are_validated_and_a_fault_ends_the_stage(tmp_path):
+    (tmp_path / "data/manifests").mkdir(parents=True)
+    (tmp_path / "data/manifests/train.jsonl.gz").touch()
+    lines = called(tmp_path, 'pyspeech() { echo "$@"; return 1; }; manifests 2>&1 || echo stopped')
+    assert lines[1:] == ["validate data/manifests/train.jsonl.gz", "stopped"]
+
+
+def test_the_features_of_every_manifest_are_stored_those_of_train_at_every_speed(tmp_path):
+    (tmp_path / "data/manifests").mkdir(parents=True)
+    for split in ("train", "test-other"):
+        (tmp_path / f"data/manifests/{split}.jsonl.gz").touch()
+    (line,) = called(tmp_path, "features")
+    manifests = "data/manifests/test-other.jsonl.gz data/manifests/train.jsonl.gz"
+    assert line == f"features {manifests} data/fbank --config conf/net.yaml --perturb train"

@@ -1,0 +1,20 @@
+"""Every recipe, from its first stage to its last, on a corpus made in the test in that corpus's own layout."""
+
+import pytest
+from layouts import LAYOUTS
+from recipe_runs import RECIPES, score_of, stages, started
+
+# A dozen programs each; half a minute alone, more where other work shares the machine.
+pytestmark = pytest.mark.timeout(500)
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
+def test_a_recipe_runs_all_its_stages_and_its_last_line_is_a_good_score(recipe, finished):
+    run_sh = (recipe / "run.sh").read_text()
+    if "recognition.sh" in run_sh:
+        pytest.importorskip("k2", reason="needs k2, which this lane does not have")
+    done = finished(recipe.name)
+    assert started(done.err) == stages(run_sh)
+    score = score_of(done.out)
+    assert score.error_percent <= LAYOUTS[recipe.name].max_error_percent, done.out
+    assert (done.folder / score.folder).is_dir()

@@ -1,0 +1,117 @@
+"""Recipe librispeech: parts of the corpus as splits."""
+
+import importlib.util
+import os
+import tarfile
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import soundfile
+from recipe_runs import PROJECT
+
+from pyspeech.config import load_config
+
+RECIPE = PROJECT / "recipes" / "librispeech"
+RATE = 16000
+CORPORA = Path(os.environ.get("PYSPEECH_CORPORA", "nowhere"))
+
+
+def load_prepare() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("librispeech_prepare", RECIPE / "prepare.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def prepare(monkeypatch):
+    def of(subset: str) -> ModuleType:
+        monkeypatch.setenv("LIBRISPEECH_SUBSET", subset)
+        return load_prepare()
+
+    return of
+
+
+def write_part(folder: Path, speakers: range) -> None:
+    """One utterance of each speaker, as FLAC."""
+    for speaker in speakers:
+        name = f"{speaker}-7-0000"
+        chapter = folder / str(speaker) / "7"
+        chapter.mkdir(parents=True)
+        soundfile.write(chapter / f"{name}.flac", 0.3 * np.sin(np.arange(RATE // 4) / 5), RATE)
+        (chapter / f"{speaker}-7.trans.txt").write_text(f"{name} THE CAT SAT {chr(ord('A') + speaker)}\n")
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    """Every part, each with one speaker."""
+    parts = ("train-clean-5", "dev-clean-2", "train-clean-100", "train-clean-360", "train-other-500")
+    for number, part in enumerate((*parts, "dev-clean", "dev-other", "test-clean", "test-other")):
+        write_part(tmp_path / "LibriSpeech" / part, range(number, number + 1))
+    return tmp_path / "LibriSpeech"
+
+
+def speakers(module: ModuleType, corpus: Path) -> dict[str, set[str]]:
+    splits = module.PARTS.splits(corpus)
+    return {split: {cut.supervisions[0].speaker for cut in module.PARTS.cuts(corpus, split)} for split in splits}
+
+
+@pytest.mark.parametrize(
+    ("subset", "train", "dev"),
+    [("mini", {"0"}, {"1"}), ("100", {"2"}, {"5", "6"}), ("960", {"2", "3", "4"}, {"5", "6"})],
+)
+def test_a_subset_trains_on_its_parts_and_measures_on_its_dev_parts(subset, train, dev, corpus, prepare):
+    found = speakers(prepare(subset), corpus)
+    assert found == {"train": train, "dev": dev, "test-clean": {"7"}, "test-other": {"8"}}
+
+
+def test_text_and_ids_are_those_of_the_transcripts(corpus, prepare):
+    (cut,) = prepare("mini").PARTS.cuts(corpus, "test-other")
+    assert (cut.id, cut.supervisions[0].text, cut.duration) == ("8-7-0000", "THE CAT SAT I", 0.25)
+
+
+def test_without_dev_parts_some_speakers_of_train_are_dev(tmp_path, prepare):
+    write_part(tmp_path / "train-clean-100", range(20))
+    write_part(tmp_path / "test-other", range(20, 22))
+    found = speakers(prepare("100"), tmp_path)
+    assert set(found) == {"train", "dev", "test-other"}
+    assert len(found["dev"]) == 2
+    assert len(found["train"]) == 18
+    assert not found["dev"] & found["train"]
+
+
+def test_the_corpus_of_this_machine_gives_train_dev_and_test_other(prepare):
+    if not (CORPORA / "LibriSpeech").is_dir():
+        pytest.skip("needs LibriSpeech under $PYSPEECH_CORPORA")
+    found = speakers(prepare("100"), CORPORA / "LibriSpeech")
+    assert set(found) >= {"train", "dev", "test-other"}
+    assert not found["dev"] & found["train"]
+
+
+class TestDownload:
+    def test_a_corpus_that_can_train_is_taken_as_it_is(self, corpus, prepare):
+        (corpus / "test-clean").rename(corpus / "elsewhere")
+        prepare("mini").download(corpus)
+        assert not (corpus / "test-clean").exists()
+
+    def test_parts_are_fetched_each_from_its_place_and_lie_side_by_side(self, corpus, tmp_path, prepare, monkeypatch):
+        module, whole = prepare("mini"), tmp_path / "download" / "LibriSpeech"
+        places = {"test-clean": 12, "test-other": 12, "dev-clean-2": 31, "train-clean-5": 31}
+        for part, number in places.items():
+            (tmp_path / str(number)).mkdir(exist_ok=True)
+            with tarfile.open(tmp_path / str(number) / f"{part}.tar.gz", "w:gz") as tar:
+                tar.add(corpus / part, f"LibriSpeech/{part}")
+                tar.add(RECIPE / "prepare.py", "LibriSpeech/README.TXT")
+        monkeypatch.setattr(module, "URL", tmp_path.as_uri() + "/{}/{}.tar.gz")
+        module.download(whole)
+        assert {path.name for path in whole.iterdir() if path.is_dir()} == set(places)
+        assert speakers(module, whole) == speakers(module, corpus)
+
+
+@pytest.mark.parametrize("path", sorted((RECIPE / "conf").glob("*/*.yaml")), ids=lambda path: f"{path.parent.name}")
+def test_every_size_of_every_model_is_a_configuration_of_that_model(path):
+    assert load_config(path).model["name"] == path.stem
