@@ -78,10 +78,6 @@ def test_sphere_files_are_read_as_they_were_written(corpus):
     assert abs(np.fft.rfft(samples)).argmax() == 440 * len(samples) // RATE
 
 
-def test_the_recipe_has_sphere_files_read_without_another_program():
-    assert "export LHOTSE_AUDIO_BACKEND=LibsndfileBackend" in (RECIPE / "run.sh").read_text()
-
-
 def test_a_folder_that_is_not_the_corpus_is_refused(tmp_path):
     with pytest.raises(UserError, match="no list of transcripts at "):
         cuts(tmp_path, "train")
