@@ -113,7 +113,13 @@ def _text_column(wanted: Wanted, rows: Sequence[Row]) -> str:
     if wanted.task == "verification":
         return ""
     if wanted.task == "classification":
-        return needed("label", columns, column_for("label", columns, asked) or column_for("text", columns, asked))
+        label = needed("label", columns, column_for("label", columns, asked) or column_for("text", columns, asked))
+        if (different := len({row[label] for row in rows})) * 2 > len(rows) > 2:
+            raise UserError(
+                f"the column {label} has {different} different values in {len(rows)} rows, which are no labels; "
+                "name another by --text COLUMN, or use --task recognition"
+            )
+        return label
     found = column_for("text", columns, asked) or spoken_column(rows) or column_for("label", columns, "")
     return needed("text", columns, found)
 

@@ -111,6 +111,11 @@ class TestTable:
         ):
             found(path, "classification")
 
+    def test_sentences_are_no_labels(self, tmp_path):
+        path = table(tmp_path, "id,text", "a,one two", "b,two one", "c,two one", audio=("a.wav", "b.wav", "c.wav"))
+        with pytest.raises(UserError, match="the column text has 2 different values in 3 rows, which are no labels"):
+            found(path, "classification")
+
     def test_verification_needs_speakers_and_no_text(self, tmp_path):
         path = table(tmp_path, "id,text,spk", "a,one,ann", "b,two,bob")
         source = Table("a.csv", "wavs/{id}.wav", speaker="{spk}", task="verification")
