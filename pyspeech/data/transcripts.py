@@ -31,14 +31,25 @@ class Transcript:
     seconds: float
 
 
+def manifest_name(path: Path) -> str:
+    """``train`` for ``data/manifests/train.jsonl.gz``.
+
+    Raises:
+        UserError: the name has another ending.
+    """
+    for suffix in SUFFIXES:
+        if path.name.endswith(suffix):
+            return path.name.removesuffix(suffix)
+    raise UserError(f"{path} is not a manifest; its name must end in {' or '.join(SUFFIXES)}")
+
+
 def read_transcripts(path: Path) -> Iterator[Transcript]:
     """Yield the transcript of every cut of a ``.jsonl`` or ``.jsonl.gz`` manifest, in its order, one line at a time.
 
     Raises:
         UserError: no such file, a line that is not a cut, or a cut without exactly one supervision.
     """
-    if not path.name.endswith(SUFFIXES):
-        raise UserError(f"{path} is not a manifest; its name must end in .jsonl or .jsonl.gz")
+    manifest_name(path)  # which refuses others
     for number, values in read_json_lines(existing(path, "manifest")):
         yield _transcript(values, f"{path}, line {number}")
 

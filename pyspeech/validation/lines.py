@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from pyspeech.data.splits import kind_of
-from pyspeech.errors import UserError
+from pyspeech.data.transcripts import manifest_name
 from pyspeech.files import existing_file
 from pyspeech.validation.kinds import CUT_SHORT, NOT_JSON, NOT_UTF8, Finding
-
-SUFFIXES = (".jsonl", ".jsonl.gz")
 
 
 @dataclass(frozen=True)
@@ -23,18 +21,6 @@ class Line:
     number: int
     raw: bytes
     content: dict[str, Any] | Finding
-
-
-def manifest_name(path: Path) -> str:
-    """``train`` for ``data/manifests/train.jsonl.gz``.
-
-    Raises:
-        UserError: the name has another ending.
-    """
-    for suffix in SUFFIXES:
-        if path.name.endswith(suffix):
-            return path.name.removesuffix(suffix)
-    raise UserError(f"{path} is not a manifest; its name must end in {' or '.join(SUFFIXES)}")
 
 
 def side_of(path: Path) -> str:

@@ -8,12 +8,13 @@ from pathlib import Path
 from tqdm import tqdm
 
 from pyspeech.data.splits import DEV, TEST, TRAIN
+from pyspeech.data.transcripts import manifest_name
 from pyspeech.validation.between import check_between
 from pyspeech.validation.checks import Checks, load_checks
 from pyspeech.validation.entries import Entry, NotACutError, read_entry
 from pyspeech.validation.headers import read_headers
 from pyspeech.validation.kinds import NO_UTTERANCE, NOT_A_CUT, Finding
-from pyspeech.validation.lines import Line, manifest_name, read_lines, side_of
+from pyspeech.validation.lines import Line, read_lines, side_of
 from pyspeech.validation.outliers import check_outliers
 
 OTHER = ""

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from pyspeech.data.transcripts import Transcript, read_transcripts
+from pyspeech.data.transcripts import Transcript, manifest_name, read_transcripts
 from pyspeech.errors import UserError
 
 
@@ -124,3 +124,9 @@ def test_needs_neither_lhotse_nor_torch():
     code = "import sys, pyspeech.data.transcripts; print({'torch', 'lhotse', 'numpy'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+def test_a_manifest_is_known_by_its_ending(tmp_path):
+    assert manifest_name(tmp_path / "train-clean-100.jsonl.gz") == "train-clean-100"
+    with pytest.raises(UserError, match="must end in"):
+        manifest_name(tmp_path / "train.csv")

@@ -4,9 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyspeech.errors import UserError
 from pyspeech.validation.kinds import CUT_SHORT, NOT_JSON, NOT_UTF8, Finding
-from pyspeech.validation.lines import manifest_name, read_lines, side_of
+from pyspeech.validation.lines import read_lines, side_of
 
 
 def kind_of(content):
@@ -39,9 +38,3 @@ def test_no_bytes_stop_the_reader(tmp_path_factory, content, kept):
 )
 def test_the_side_of_a_split_is_known_by_its_usual_names(tmp_path, name, side):
     assert side_of(tmp_path / f"{name}.jsonl.gz") == side
-
-
-def test_a_manifest_is_known_by_its_ending(tmp_path):
-    assert manifest_name(tmp_path / "train-clean-100.jsonl.gz") == "train-clean-100"
-    with pytest.raises(UserError, match="must end in"):
-        manifest_name(tmp_path / "train.csv")

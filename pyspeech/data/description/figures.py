@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from pyspeech.data.description.tally import Description, Floats
+from pyspeech.data.transcripts import manifest_name
 
 UTTERANCES_PER_LABEL, WORDS_PER_LABEL = 5, 3  # texts that come so often on average, and are so short, are labels
 NO_LABEL = "(none)"  # stands for an empty text
@@ -15,7 +16,7 @@ MOST_BINS, OPEN_BIN_PERCENT = 15, 0.5  # of the histogram; the longest utterance
 
 def column_names(descriptions: Sequence[Description]) -> list[str]:
     """``train`` for ``data/train.jsonl.gz``; the whole path where two would be called the same."""
-    stems = [each.manifest.name.partition(".jsonl")[0] for each in descriptions]
+    stems = [manifest_name(each.manifest) for each in descriptions]
     return stems if len(set(stems)) == len(stems) else [str(each.manifest) for each in descriptions]
 
 

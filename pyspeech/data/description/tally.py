@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pyspeech.data.speeds import speed_of
-from pyspeech.data.transcripts import SUFFIXES, read_json_lines
+from pyspeech.data.transcripts import manifest_name, read_json_lines
 from pyspeech.errors import UserError
 from pyspeech.files import existing_file
 
@@ -137,8 +137,7 @@ def describe_manifest(path: Path) -> Description:
     Raises:
         UserError: no such manifest, a damaged one, or none of its entries has a duration.
     """
-    if not path.name.endswith(SUFFIXES):
-        raise UserError(f"{path} is not a manifest; its name must end in .jsonl or .jsonl.gz")
+    manifest_name(path)  # which refuses others
     tallies, without_duration = _count(path, apart=True)
     if not tallies:
         found = f"{without_duration} entries without a duration" if without_duration else "no entry"
