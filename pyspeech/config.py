@@ -6,10 +6,11 @@ A YAML file may start with ``include: [fbank, train, ...]``: files of that name 
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pyspeech.errors import UserError, nearest
 from pyspeech.files import existing, write_text
@@ -24,6 +25,26 @@ class Section(BaseModel):
 
 
 AnySection = TypeVar("AnySection", bound=Section)
+
+
+Number = TypeVar("Number", int, float)
+
+
+def _rising(span: tuple[Number, Number]) -> tuple[Number, Number]:
+    if not span[0] <= span[1]:
+        raise ValueError(f"{list(span)} is no range; write the smaller number first")
+    return span
+
+
+def _different(speeds: tuple[float, ...]) -> tuple[float, ...]:
+    if len({f"{speed:g}" for speed in speeds}) < len(speeds):
+        raise ValueError(f"{list(speeds)} holds a speed twice; write each once")
+    return speeds
+
+
+Decibels = Annotated[tuple[float, float], AfterValidator(_rising)]
+Seconds = Annotated[tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]], AfterValidator(_rising)]
+Several = Annotated[tuple[Annotated[int, Field(gt=0)], Annotated[int, Field(gt=0)]], AfterValidator(_rising)]
 
 
 class FeatureConfig(Section):
@@ -63,7 +84,9 @@ class FeatureConfig(Section):
 class AugmentConfig(Section):
     """Speed perturbation (factors) and SpecAugment (https://arxiv.org/abs/1904.08779)."""
 
-    speeds: tuple[Annotated[float, Field(gt=0)], ...] = Field(min_length=1)  # each epoch holds every utterance at each
+    speeds: Annotated[  # each epoch holds every utterance at each
+        tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1), AfterValidator(_different)
+    ]
     time_masks: int = Field(ge=0)
     max_time_mask_frames: int = Field(ge=0)
     max_time_mask_fraction: float = Field(ge=0, le=1)
@@ -80,6 +103,45 @@ class BatchConfig(Section):
     buckets: int = Field(gt=0)
     shuffle_buffer: int = Field(gt=0)
     workers: int = Field(ge=0)
+
+
+class SnrConfig(Section):
+    """Loudness of speech above each kind of noise, in dB: lowest and highest."""
+
+    noise: Decibels
+    music: Decibels
+    speech: Decibels
+
+
+class NoiseConfig(Section):
+    """Reverberation and noise for the audio of a training, from folders of recordings; null leaves either out.
+
+    Below ``noise_dir``, folders called noise, music and speech tell the kind of what they hold, as in MUSAN
+    (https://arxiv.org/abs/1510.08484); all else is noise. Below ``rir_dir`` lie room impulse responses, as in
+    RIRS_NOISES (https://www.openslr.org/28), whose noises are known by their names and left out.
+    """
+
+    noise_dir: str | None
+    noise_probability: float = Field(ge=0, le=1)
+    snr_db: SnrConfig
+    talkers: Several  # files of kind speech that are summed
+    rir_dir: str | None
+    rir_probability: float = Field(ge=0, le=1)
+
+
+class SpeakersConfig(Section):
+    """Batches of a training for speaker verification: crops of so many utterances of each of so many speakers."""
+
+    per_batch: int = Field(gt=1)  # speakers
+    utterances_each: int = Field(gt=0)
+    crop_seconds: Seconds  # every batch draws its own length
+    crops_each: int | None = Field(gt=0)  # of a speaker at each speed in an epoch; null: as a mean one has utterances
+
+    @model_validator(mode="after")
+    def _in_whole_rounds(self) -> "SpeakersConfig":
+        if self.crops_each is not None and self.crops_each % self.utterances_each:
+            raise ValueError(f"crops_each {self.crops_each} is no multiple of utterances_each {self.utterances_each}")
+        return self
 
 
 class TrainingConfig(Section):
@@ -107,11 +169,20 @@ class Config(Section):
     batches: BatchConfig
     training: TrainingConfig
     model: dict[str, Any]  # ``name`` and the keyword arguments of that network
+    loss: dict[str, Any] | None = None  # the same of a loss, for the tasks that have a choice
+    noise: NoiseConfig | None = None
+    speakers: SpeakersConfig | None = None  # a training for speaker verification has it, no other
 
     @model_validator(mode="after")
-    def _given_features_have_one_speed(self) -> "Config":
-        if self.features.type == "given" and self.augment.speeds != (1.0,):
+    def _given_features_stay_as_they_are(self) -> "Config":
+        if self.features.type != "given":
+            return self
+        if self.augment.speeds != (1.0,):
             raise ValueError(f"augment.speeds {list(self.augment.speeds)} needs audio; set [1.0] for given features")
+        if self.noise and (self.noise.noise_dir or self.noise.rir_dir):
+            raise ValueError("noise needs audio; leave noise.noise_dir and noise.rir_dir out for given features")
+        if self.speakers:
+            raise ValueError("speakers needs audio, to crop it; given features have none")
         return self
 
 
@@ -214,6 +285,8 @@ def check_config(kind: type[AnySection], values: object, source: str) -> AnySect
 
 def _keys(kind: Any, parents: Sequence[str]) -> list[str]:  # noqa: ANN401 -- a type as it is written
     """Keys of the section at ``parents`` below ``kind``; within a dict or a tuple, whatever stands at that place."""
+    if get_origin(kind) in (UnionType, Union):  # a section that may be absent
+        return _keys(next(of for of in get_args(kind) if of is not NoneType), parents)
     if parents and isinstance(kind, type) and issubclass(kind, BaseModel):
         return _keys(kind.model_fields[parents[0]].annotation, parents[1:])
     if parents:
@@ -235,7 +308,10 @@ def _parse(text: str, word: str) -> object:
 
 def _merge(target: dict[str, Any], source: dict[str, Any]) -> None:
     for key, value in source.items():
-        if isinstance(value, dict) and isinstance(target.get(key), dict):
-            _merge(target[key], value)
+        before = target.get(key)
+        # Settings of one network or loss are none of another's.
+        renamed = isinstance(value, dict) and isinstance(before, dict) and {"name"} <= value.keys() & before.keys()
+        if isinstance(value, dict) and isinstance(before, dict) and not (renamed and value["name"] != before["name"]):
+            _merge(before, value)
         else:
             target[key] = value

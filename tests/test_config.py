@@ -52,6 +52,49 @@ def test_features_of_mfcc_are_cepstra(config_yaml):
     assert load_config(config_yaml, ["features.type=mfcc", "features.num_ceps=20"]).features.num_features == 20
 
 
+def test_noise_and_speakers_are_absent_unless_they_are_included(config_yaml):
+    config = load_config(config_yaml)
+    assert (config.noise, config.speakers, config.loss) == (None, None, None)
+    config_yaml.write_text("include: [fbank, augment, train, tdnn_lstm, noise, speakers, softmax]\n")
+    config = load_config(config_yaml, ["noise.noise_dir=musan", "speakers.crop_seconds=[3, 3]"])
+    assert (config.noise.noise_dir, config.noise.rir_dir) == ("musan", None)
+    assert config.noise.snr_db.speech == (13, 20)
+    assert config.speakers.crop_seconds == (3, 3)
+    assert config.loss["name"] == "softmax"
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("noise.snr_db.music=[9, 3]", "noise.snr_db.music: [9.0, 3.0] is no range; write the smaller number first"),
+        ("noise.snr_db.musik=[3, 9]", "unknown key 'noise.snr_db.musik'; did you mean 'music'"),
+        ("noise.talkers=[0, 3]", "noise.talkers.0 = 0: Input should be greater than 0"),
+        ("noise.rir_probability=1.1", "noise.rir_probability = 1.1"),
+        ("noise.rir_directory=x", "unknown key 'noise.rir_directory'"),
+        ("speakers.per_batch=1", "speakers.per_batch = 1: Input should be greater than 1"),
+        ("speakers.crop_seconds=[4, 2]", "speakers.crop_seconds: [4.0, 2.0] is no range"),
+        ("speakers.crop_seconds=3", "speakers.crop_seconds = 3"),
+        ("speakers.crops_each=3", "speakers: crops_each 3 is no multiple of utterances_each 2"),
+        ("speakers.utterances=3", "unknown key 'speakers.utterances'; did you mean 'utterances_each'"),
+    ],
+)
+def test_a_wrong_setting_of_noise_or_speakers_is_named(config_yaml, override, message):
+    config_yaml.write_text("include: [fbank, augment, train, tdnn_lstm, noise, speakers]\n")
+    with pytest.raises(UserError) as caught:
+        load_config(config_yaml, [override])
+    assert message in str(caught.value)
+
+
+def test_given_features_take_no_noise_and_no_crops(config_yaml):
+    config_yaml.write_text("include: [augment, given, train, tdnn_lstm, noise]\n")
+    assert load_config(config_yaml).noise is not None
+    with pytest.raises(UserError, match="noise needs audio"):
+        load_config(config_yaml, ["noise.rir_dir=rirs"])
+    config_yaml.write_text("include: [augment, given, train, tdnn_lstm, speakers]\n")
+    with pytest.raises(UserError, match="speakers needs audio, to crop it"):
+        load_config(config_yaml)
+
+
 def test_a_file_overrides_what_it_includes_and_words_override_the_file(config_yaml):
     config_yaml.write_text(INCLUDE + "training:\n  epochs: 3\n  seed: 7\nmodel:\n  dropout: 0.5\n")
     config = load_config(config_yaml, ["training.epochs=5", "augment.speeds=[1.0]"])
@@ -179,3 +222,18 @@ def test_a_feature_file_needs_its_section_only(tmp_path):
     (tmp_path / "h.yaml").write_text(yaml.safe_dump({"features": None}))
     with pytest.raises(UserError, match=r"h\.yaml: features"):
         load_feature_config(tmp_path / "h.yaml")
+
+
+def test_a_network_or_loss_of_another_name_takes_nothing_from_the_one_before(tmp_path):
+    (tmp_path / "conf.yaml").write_text("include: [fbank, augment, train, speaker_lstm, aam_softmax]\n")
+    assert load_config(tmp_path / "conf.yaml", ["loss={name: ge2e}"]).loss == {"name": "ge2e"}
+    kept = load_config(tmp_path / "conf.yaml", ["loss={name: aam_softmax, margin: 0.1}", "model.dropout=0.1"])
+    assert kept.loss["scale"] == 30
+    assert kept.loss["margin"] == 0.1
+    assert kept.model["lstm_layers"] == 3
+
+
+def test_a_speed_twice_is_refused(tmp_path):
+    (tmp_path / "conf.yaml").write_text("include: [fbank, augment, train, tdnn_lstm]\n")
+    with pytest.raises(UserError, match=r"augment.speeds: \[1.0, 0.9, 1.0\] holds a speed twice"):
+        load_config(tmp_path / "conf.yaml", ["augment.speeds=[1, 0.9, 1]"])

@@ -61,12 +61,18 @@ class FeatureExtractor:
 
     def compute(self, cut: Cut) -> Matrix:
         """Features of the audio of ``cut`` before normalisation, [T, F]; equal for equal cuts, dither too."""
-        samples = load_audio(cut, self.config.sampling_rate)
-        if not self.config.dither:
-            return np.asarray(self._extractor.extract(samples, self.config.sampling_rate), dtype=np.float32)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(digest(cut.id), 16) % 2**63)
-            return np.asarray(self._extractor.extract(samples, self.config.sampling_rate), dtype=np.float32)
+        return self.from_samples(load_audio(cut, self.config.sampling_rate)[0], cut.id)
+
+    def from_samples(self, samples_S: Samples, name: str = "") -> Matrix:
+        """Features before normalisation, [T, F]; equal for equal samples and names: ``name`` decides the dither."""
+        with torch.random.fork_rng(devices=[], enabled=self.config.dither > 0):
+            if self.config.dither:
+                torch.manual_seed(int(digest(name), 16) % 2**63)
+            return np.asarray(self._extractor.extract(samples_S, self.config.sampling_rate), dtype=np.float32)
+
+    def normalised(self, samples_S: Samples, name: str = "") -> Matrix:
+        """As :meth:`from_samples`, normalised."""
+        return normalise(self.from_samples(samples_S, name), self.config.normalise)
 
     def store(self, cuts: Iterable[MonoCut], path: Path) -> ManifestCounts:
         """Compute the features of ``cuts`` into an archive beside ``path``, and write the manifest ``path``.

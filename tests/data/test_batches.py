@@ -2,7 +2,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 import torch
 import yaml
 from hypothesis import HealthCheck, given, settings
@@ -24,7 +26,7 @@ def manifest(tmp_path_factory) -> Path:
 @pytest.fixture
 def config(tmp_path) -> Config:
     settings = {
-        "include": ["fbank", "augment", "train", "tdnn_lstm"],
+        "include": ["fbank", "augment", "train", "noise", "tdnn_lstm"],
         "features": {"sampling_rate": RATE, "num_mel_bins": 20},
         "batches": {"max_seconds": 4, "workers": 0, "buckets": 3},
     }
@@ -62,6 +64,19 @@ def test_a_batch_holds_the_texts_and_the_speakers_of_its_utterances(manifest, co
     for batch in inference_batches(manifest, config.features, 4):
         assert batch.texts == tuple(supervisions[id_].text for id_ in batch.ids)
         assert batch.speakers == tuple(supervisions[id_].speaker for id_ in batch.ids)
+
+
+def test_noise_is_heard_in_training_where_a_folder_is_given(manifest, config, tmp_path):
+    soundfile.write(tmp_path / "noise.wav", np.sin(np.arange(4 * RATE)), RATE)
+    noise = config.noise.model_copy(update={"noise_dir": str(tmp_path), "noise_probability": 1.0})
+    noisy = config.model_copy(update={"noise": noise})
+    clean, first, again = (list(training_batches(manifest, each, epoch=1)) for each in (config, noisy, noisy))
+    assert all(same(left, right) for left, right in zip(first, again, strict=True))
+    assert [batch.ids for batch in clean] == [batch.ids for batch in first]
+    assert not any(same(left, right) for left, right in zip(clean, first, strict=True))
+    store_features(manifest, tmp_path / "fbank" / "train.jsonl.gz", config.features)
+    with pytest.raises(UserError, match="holds stored features, to which noise cannot be added"):
+        training_batches(tmp_path / "fbank" / "train.jsonl.gz", noisy, epoch=1)
 
 
 def test_epochs_differ(manifest, config):

@@ -97,6 +97,16 @@ def test_dithered_features_are_the_same_every_time(tmp_path):
     assert not np.array_equal(first, FeatureExtractor(config(dither=0.0))(cut))
 
 
+@pytest.mark.parametrize("dither", [0.0, 1.0])
+def test_features_of_samples_are_those_of_their_cut(tmp_path, dither):
+    [cut] = tone_cuts(tmp_path, 1)
+    extractor = FeatureExtractor(config(dither=dither, normalise="mean-variance"))
+    samples = cut.load_audio()[0]
+    assert np.array_equal(extractor.from_samples(samples, cut.id), extractor.compute(cut))
+    assert np.array_equal(extractor.normalised(samples, cut.id), extractor(cut))
+    assert np.array_equal(extractor.from_samples(samples, "other"), extractor.compute(cut)) == (not dither)
+
+
 def test_a_damaged_archive_or_manifest_is_one_error(tmp_path):
     write_manifest(tone_cuts(tmp_path, 3), tmp_path / "in.jsonl.gz")
     store_features(tmp_path / "in.jsonl.gz", tmp_path / "out.jsonl.gz", config())

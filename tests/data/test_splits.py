@@ -41,6 +41,12 @@ def test_test_keys_are_the_same_with_and_without_dev(keys):
         assert (both[key] == "dev") == (dev[key] == "dev")
 
 
+def test_the_share_that_is_held_out_may_be_another():
+    keys = [f"key {number}" for number in range(100)]
+    assert Counter(divide(keys, ("dev",), one_in=25).values()) == {"train": 96, "dev": 4}
+    assert Counter(divide(keys, ("dev",), at_least=10, one_in=25).values()) == {"train": 90, "dev": 10}
+
+
 def test_at_least_as_many_are_held_out_as_asked():
     assert Counter(divide("abcde", ("test",), at_least=2).values()) == {"train": 3, "test": 2}
 

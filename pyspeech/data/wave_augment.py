@@ -1,0 +1,178 @@
+"""Reverberation and noise for the audio of a training, from folders of recordings."""
+
+import functools
+import itertools
+import os
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+import torch
+from lhotse.augmentation import get_or_create_resampler
+
+from pyspeech.config import Config, NoiseConfig
+from pyspeech.data.sources.folder import AUDIO
+from pyspeech.errors import UserError
+
+Samples = npt.NDArray[np.float32]
+NOISE, MUSIC, SPEECH = "noise", "music", "speech"  # kinds, by the name of a folder
+# The sizes that a discrete Fourier transform is fast at: products of 2, 3 and 5; here the odd parts.
+ODD_PARTS: list[int] = [3**threes * 5**fives for threes in range(5) for fives in range(4)]
+
+
+class WaveAugment:
+    """Makes audio sound as if recorded in another room, with noise; every choice comes from the generator given.
+
+    Raises:
+        UserError: a folder that is missing or holds no audio.
+    """
+
+    def __init__(self, config: NoiseConfig, sampling_rate: int) -> None:
+        self.config = config
+        self.sampling_rate = sampling_rate
+        self.rirs: list[Path] = []
+        self.noises: dict[str, list[Path]] = {}
+        if config.rir_dir is not None:
+            self.rirs = _rirs(Path(config.rir_dir))
+        if config.noise_dir is not None:
+            self.noises = _noises(Path(config.noise_dir))
+
+    def __call__(self, samples_S: Samples, rng: np.random.Generator) -> Samples:
+        """Return as many samples: reverberant, then noisy, each with its probability.
+
+        Raises:
+            UserError: a file that cannot be read, naming it.
+        """
+        if self.rirs and rng.random() < self.config.rir_probability:
+            path = self.rirs[rng.integers(len(self.rirs))]
+            samples_S = reverberate(samples_S, self._impulse_response(path))
+        if self.noises and rng.random() < self.config.noise_probability:
+            samples_S = self._noisy(samples_S, rng)
+        return samples_S
+
+    def names(self) -> list[str]:
+        """Paths of all files from their folders on, in an order in which equal random numbers draw equal ones."""
+        noises = [path for kind in sorted(self.noises) for path in self.noises[kind]]
+        folders = ((self.config.rir_dir, self.rirs), (self.config.noise_dir, noises))
+        return [str(path.relative_to(folder)) for folder, paths in folders if folder for path in paths]
+
+    def _noisy(self, samples_S: Samples, rng: np.random.Generator) -> Samples:
+        kinds = sorted(self.noises)
+        kind = kinds[rng.integers(len(kinds))]
+        files = self.noises[kind]
+        talkers = rng.integers(*self.config.talkers, endpoint=True) if kind == SPEECH else 1
+        total = samples_S
+        for index in rng.choice(len(files), size=talkers, replace=talkers > len(files)):
+            noise_S = self._noise(files[index], len(samples_S), rng)
+            # Each talker has a level of his own, which is what SNRs of babble mean in Kaldi's recipes, too.
+            gain = noise_gain(samples_S, noise_S, rng.uniform(*getattr(self.config.snr_db, kind)))
+            total = total + gain * noise_S
+        return np.asarray(total, dtype=np.float32)
+
+    def _noise(self, path: Path, length: int, rng: np.random.Generator) -> Samples:
+        """Return ``length`` samples from a random place of a file, which is repeated if it is shorter."""
+        try:
+            with soundfile.SoundFile(path) as file:
+                needed = -(-length * file.samplerate // self.sampling_rate)
+                file.seek(int(rng.integers(max(file.frames - needed, 0) + 1)))
+                found = _first_channel(file, min(needed, file.frames))
+                rate = file.samplerate
+        except (OSError, soundfile.LibsndfileError) as error:
+            raise _unreadable(path, error) from error
+        if not len(found):
+            raise UserError(f"{path} holds no audio; remove it from noise.noise_dir")
+        return np.resize(_resampled(np.resize(found, needed), rate, self.sampling_rate), length)
+
+    def _impulse_response(self, path: Path) -> Samples:
+        try:
+            with soundfile.SoundFile(path) as file:
+                response = _first_channel(file, file.frames)
+                rate = file.samplerate
+        except (OSError, soundfile.LibsndfileError) as error:
+            raise _unreadable(path, error) from error
+        if not response.any():
+            raise UserError(f"{path} is silent, which is no room impulse response; remove it from noise.rir_dir")
+        return _resampled(response, rate, self.sampling_rate)
+
+
+def wave_augment(config: Config) -> WaveAugment | None:
+    """Return what a training's configuration asks for; None where it names no folder.
+
+    Raises:
+        UserError: a folder that is missing or holds no audio.
+    """
+    if config.noise is None or (config.noise.noise_dir is None and config.noise.rir_dir is None):
+        return None
+    return WaveAugment(config.noise, config.features.sampling_rate)
+
+
+def reverberate(samples_S: Samples, response: Samples) -> Samples:
+    """Convolve with an impulse response, scaled to energy 1; its strongest sample, the direct sound, is at time 0."""
+    peak = int(np.abs(response).argmax())
+    unit = (response / np.linalg.norm(response))[: peak + len(samples_S)]  # later echoes come when the audio is over
+    size = fast_size(len(samples_S) + len(unit) - 1)
+    spectrum = torch.fft.rfft(torch.from_numpy(samples_S), size) * torch.fft.rfft(torch.from_numpy(unit), size)
+    return np.asarray(torch.fft.irfft(spectrum, size)[peak : peak + len(samples_S)])
+
+
+def noise_gain(samples_S: Samples, noise_S: Samples, snr_db: float) -> float:
+    """Return the factor for the noise that puts the samples ``snr_db`` above it; 0 for noise that is silent."""
+    power, noise_power = (np.square(each, dtype=np.float64).mean() for each in (samples_S, noise_S))
+    return float(np.sqrt(power / noise_power * 10 ** (-snr_db / 10))) if noise_power > 0 else 0.0
+
+
+@functools.lru_cache(maxsize=1024)
+def fast_size(size: int) -> int:
+    """Return the smallest size, not below ``size`` and of small prime factors, that Fourier transforms are fast at."""
+    return min(odd << (-(-size // odd) - 1).bit_length() for odd in ODD_PARTS)
+
+
+def _rirs(folder: Path) -> list[Path]:
+    found = [path for path in _audio_below(folder, "rir_dir") if not _is_noise(path)]
+    if not found:
+        raise UserError(f"{folder} (noise.rir_dir) holds noises only, by their names; give a folder of responses")
+    return [folder / path for path in found]
+
+
+def _is_noise(path: Path) -> bool:
+    """Tell what RIRS_NOISES holds beside responses: pointsource_noises, and some in real_rirs_isotropic_noises."""
+    names = [path.name, *(folder for folder in path.parts[:-1] if "rir" not in folder)]
+    return any(NOISE in name for name in names)
+
+
+def _noises(folder: Path) -> dict[str, list[Path]]:
+    kinds: dict[str, list[Path]] = {}
+    for path in _audio_below(folder, "noise_dir"):
+        kind = next((part for part in path.parts[:-1] if part in (NOISE, MUSIC, SPEECH)), NOISE)
+        kinds.setdefault(kind, []).append(folder / path)
+    return kinds
+
+
+def _audio_below(folder: Path, key: str) -> list[Path]:
+    """Audio files below ``folder``, relative to it, in an order that does not depend on the file system."""
+    if not folder.is_dir():
+        raise UserError(f"no folder {folder}; set noise.{key} to a folder of recordings, or to null")
+    walk = itertools.chain.from_iterable(
+        (Path(above, name) for name in names if not name.startswith("."))
+        for above, _, names in os.walk(folder, followlinks=True)
+    )
+    found = sorted(path.relative_to(folder) for path in walk if path.suffix.lower() in AUDIO)
+    if not found:
+        raise UserError(f"{folder} (noise.{key}) holds no audio; expected files that end in {', '.join(AUDIO)}")
+    return found
+
+
+def _first_channel(file: soundfile.SoundFile, frames: int) -> Samples:
+    return np.ascontiguousarray(file.read(frames, dtype="float32", always_2d=True)[:, 0])
+
+
+def _resampled(samples_S: Samples, rate: int, target: int) -> Samples:
+    if rate == target:
+        return samples_S
+    return np.asarray(get_or_create_resampler(rate, target)(torch.from_numpy(samples_S)[None])[0])
+
+
+def _unreadable(path: Path, error: Exception) -> UserError:
+    reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+    return UserError(f"cannot read {path}: {reason}; fetch it again, or remove it from the folders of noise")
