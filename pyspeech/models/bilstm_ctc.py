@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pyspeech.models.arguments import Count, Fraction
 from pyspeech.models.lstm import BidirectionalLstm
 from pyspeech.models.masking import MaskedBatchNorm, frame_mask, strided_lengths
 
@@ -24,10 +25,10 @@ class BilstmCtc(nn.Module):
         *,
         num_features: int,
         num_outputs: int,
-        channels: int,
-        lstm_width: int,
-        lstm_layers: int,
-        dropout: float,
+        channels: Count,
+        lstm_width: Count,
+        lstm_layers: Count,
+        dropout: Fraction,
     ) -> None:
         super().__init__()
         # Smaller kernels than the paper's (41 x 11, 21 x 11), which were sized for 161 linear frequencies.

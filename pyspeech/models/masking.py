@@ -44,6 +44,9 @@ class MaskedBatchNorm(nn.Module):
         self.register_buffer("running_variance", torch.ones(num_channels))
 
     def forward(self, x: Tensor, mask_BT: Tensor) -> Tensor:
+        # Crops of one length have no padding. To ask a GPU would mean to wait for it, and it gains little there.
+        if self.training and mask_BT.device.type == "cpu" and bool(mask_BT.all()):
+            return self._without_padding(x)
         mask = mask_BT[:, None, :, None] if x.dim() == 4 else mask_BT[:, None, :]
         x = x * mask
         if self.training:
@@ -62,7 +65,20 @@ class MaskedBatchNorm(nn.Module):
         mean_C = x.sum(axes) / count
         # Mean square less squared mean: two passes over x fewer than centring it, exact enough for activations.
         variance_C = ((x * x).sum(axes) / count - mean_C * mean_C).clamp(min=0)
+        self._remember(mean_C, variance_C)
+        return mean_C, variance_C
+
+    def _without_padding(self, x: Tensor) -> Tensor:
+        """Normalise by torch's own kernel, in a third of the time; it is slow where channels are not outermost."""
+        rows = x.transpose(1, 2)
+        by_rows = x.dim() == 3 and rows.is_contiguous()
+        y, mean_C, scale_C = torch.native_batch_norm(
+            rows.flatten(0, 1) if by_rows else x, self.scale, self.shift, None, None, True, 0.0, self.epsilon
+        )
+        self._remember(mean_C, scale_C.pow(-2) - self.epsilon)
+        return y.view(rows.shape).transpose(1, 2) if by_rows else y
+
+    def _remember(self, mean_C: Tensor, variance_C: Tensor) -> None:
         with torch.no_grad():
             self.running_mean.lerp_(mean_C, self.momentum)
             self.running_variance.lerp_(variance_C, self.momentum)
-        return mean_C, variance_C

@@ -1,13 +1,12 @@
-"""Time-delay layers with subsampling by 3, then LSTM layers forward in time.
-
-Time-delay layers: Peddinti, Povey, Khudanpur 2015, https://www.danielpovey.com/files/2015_interspeech_multisplice.pdf
-"""
+"""Time-delay layers with subsampling by 3, then LSTM layers forward in time."""
 
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pyspeech.models.arguments import Count, Fraction
 from pyspeech.models.lstm import Lstm
 from pyspeech.models.masking import MaskedBatchNorm, frame_mask, strided_lengths
+from pyspeech.models.time_delay import TimeDelay
 
 
 class TdnnLstm(nn.Module):
@@ -26,20 +25,20 @@ class TdnnLstm(nn.Module):
         *,
         num_features: int,
         num_outputs: int,
-        tdnn_width: int,
-        lstm_width: int,
-        lstm_layers: int,
-        label_delay: int,
-        dropout: float,
+        tdnn_width: Count,
+        lstm_width: Count,
+        lstm_layers: Count,
+        label_delay: Count,
+        dropout: Fraction,
     ) -> None:
         super().__init__()
         self.label_delay = label_delay
         # Subsampling in the first layer makes everything after it three times cheaper.
         self.tdnn = nn.ModuleList(
             [
-                _TimeDelay(num_inputs=num_features, width=tdnn_width, kernel=5, stride=self.subsampling),
-                _TimeDelay(num_inputs=tdnn_width, width=tdnn_width, kernel=3),
-                _TimeDelay(num_inputs=tdnn_width, width=tdnn_width, kernel=3),
+                TimeDelay(num_inputs=num_features, width=tdnn_width, kernel=5, stride=self.subsampling),
+                TimeDelay(num_inputs=tdnn_width, width=tdnn_width, kernel=3),
+                TimeDelay(num_inputs=tdnn_width, width=tdnn_width, kernel=3),
             ]
         )
         widths = [tdnn_width] + [lstm_width] * lstm_layers
@@ -62,16 +61,3 @@ class TdnnLstm(nn.Module):
             # A path around every layer whose input has its width.
             x_BCT = self.dropout(y_BCT) + x_BCT if y_BCT.shape[1] == x_BCT.shape[1] else self.dropout(y_BCT)
         return functional.log_softmax(self.output(x_BCT[:, :, self.label_delay :].transpose(1, 2)), dim=2), lengths_B
-
-
-class _TimeDelay(nn.Module):
-    """Convolution over time, ReLU, masked batch norm: ``[B, C, T] -> [B, width, ceil(T / stride)]``."""
-
-    def __init__(self, *, num_inputs: int, width: int, kernel: int, stride: int = 1) -> None:
-        super().__init__()
-        self.conv = nn.Conv1d(num_inputs, width, kernel, stride=stride, padding=kernel // 2)
-        self.norm = MaskedBatchNorm(num_channels=width)
-
-    def forward(self, x_BCT: Tensor, mask_BT: Tensor) -> Tensor:
-        y_BCT: Tensor = self.norm(functional.relu(self.conv(x_BCT)), mask_BT)
-        return y_BCT

@@ -1,17 +1,67 @@
-"""A trained network, from the folder of its training."""
+"""A network as it is trained, new or from the folder of its training; how one of embeddings goes with its loss."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from pyspeech.config import Config, load_config
 from pyspeech.errors import UserError
 from pyspeech.files import existing
+from pyspeech.losses import LOSSES, build_loss
 from pyspeech.models import build_model
+from pyspeech.tasks.counts import Counts
 from pyspeech.training.checkpoint import read_tensors
 
 MODEL, CONFIG = "model.safetensors", "config.yaml"
+
+
+class EmbeddingModel(nn.Module):
+    """A network that gives one embedding an utterance, and the loss whose weights are learnt with it.
+
+    ``[B, T, F]`` features -> embeddings ``[B, D]``.
+    """
+
+    def __init__(self, network: nn.Module, loss: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        self.loss = loss
+
+    def forward(self, features_BTF: Tensor, lengths_B: Tensor) -> Tensor:
+        embeddings_BD: Tensor = self.network(features_BTF, lengths_B)
+        return embeddings_BD
+
+
+def new_network(config: Config, num_outputs: int) -> nn.Module:
+    """Make the network of ``config``; one of embeddings with its loss, as an :class:`EmbeddingModel`.
+
+    Raises:
+        UserError: a section of the configuration names no network or loss, or there is a loss too few or too many.
+    """
+    network: Any = build_model(config.model, config.features.num_features, num_outputs)
+    embeds = network.output_per == "utterance"
+    if embeds and config.loss is None:
+        raise UserError(
+            f"model.name = '{config.model['name']}' gives embeddings and needs a loss; include one of "
+            f"{', '.join(LOSSES)} in the configuration"
+        )
+    if not embeds and config.loss is not None:
+        raise UserError(
+            f"model.name = '{config.model['name']}' learns by CTC; take the section 'loss' out of the configuration"
+        )
+    if config.loss is None:
+        assert isinstance(network, nn.Module)
+        return network
+    return EmbeddingModel(network, build_loss(config.loss, network.embedding_width, num_outputs))
+
+
+def loss_of(model: nn.Module, embeddings_BD: Tensor, targets: Sequence[int], progress: float) -> tuple[Tensor, Counts]:
+    """Return the summed loss of embeddings by an :class:`EmbeddingModel`, and its counts; each weighs 1."""
+    losses_B = model.loss(embeddings_BD, torch.tensor(targets, device=embeddings_BD.device), progress)
+    loss, count = losses_B.sum(), len(targets)
+    return loss, Counts(loss=float(loss.detach()), weight=count, utterances=count)
 
 
 def trained_config(exp: Path) -> Config:
@@ -30,7 +80,7 @@ def load_network(exp: Path, config: Config, num_outputs: int, table: str, device
     Raises:
         UserError: a file is damaged or does not fit the others.
     """
-    model = build_model(config.model, config.features.num_features, num_outputs)
+    model = new_network(config, num_outputs)
     try:
         model.load_state_dict(read_tensors(exp / MODEL))
     except RuntimeError as error:

@@ -1,7 +1,7 @@
 """Speech recognition: log-probabilities of tokens against the words that were said."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,11 +49,13 @@ class RecognitionTask:
         self.tokens.encode(transcript.text.split())
         return transcript.text
 
+    dev_target = target
+
     def summaries(self, manifest: Path) -> Mapping[str, str]:
         """Return what the folder of a training keeps of its training manifest, by the name of the file."""
         return {TRAIN_WORDS: count_words(manifest)}
 
-    def loss(self, model: nn.Module, batch: Batch) -> tuple[Tensor, Counts]:
+    def loss(self, model: nn.Module, batch: Batch, progress: float) -> tuple[Tensor, Counts]:
         """Sum of the utterances' losses, and its counts; the weight is the number of output frames.
 
         An utterance whose tokens cannot fit into its output frames has no loss: it is left out and named.
@@ -61,11 +63,14 @@ class RecognitionTask:
         log_probs_BTV, lengths_B, targets = self._outputs(model, batch)
         return self._loss(batch, log_probs_BTV, lengths_B, targets)
 
-    def evaluate(self, model: nn.Module, batch: Batch) -> Counts:
+    def evaluate(self, model: nn.Module, batches: Iterable[Batch]) -> Counts:
         """Counts of the loss and of the token errors of the most likely token in every frame.
 
         An utterance that is left out of the loss still counts for the error rate.
         """
+        return sum((self._counts(model, batch) for batch in batches), Counts())
+
+    def _counts(self, model: nn.Module, batch: Batch) -> Counts:
         with torch.no_grad():
             log_probs_BTV, lengths_B, targets = self._outputs(model, batch)
             _, counts = self._loss(batch, log_probs_BTV, lengths_B, targets)

@@ -10,18 +10,22 @@ from torch import nn
 
 from pyspeech.config import Config, load_config, save_config
 from pyspeech.data.batches import Batch, inference_batches, training_batches
+from pyspeech.data.speaker_batches import seconds_per_epoch as speaker_seconds_per_epoch
+from pyspeech.data.speaker_batches import speaker_batches
 from pyspeech.data.speeds import speed_of
 from pyspeech.data.transcripts import Transcript, read_json_lines, read_transcripts
+from pyspeech.data.wave_augment import wave_augment
 from pyspeech.errors import UserError
 from pyspeech.files import complete, digest, existing, write_text
-from pyspeech.models import OutputPer, build_model, require_output_per
-from pyspeech.tasks import classification, recognition
+from pyspeech.models import OutputPer, require_output_per
+from pyspeech.tasks import classification, recognition, verification
+from pyspeech.tasks.network import new_network
 from pyspeech.training.checkpoint import stored_epochs
 from pyspeech.training.device import choose_device
 from pyspeech.training.loop import Task, TrainingData, seed_everything, train
 
 # A resumed training may change these: they do not change what it learns.
-MAY_DIFFER = ("batches.workers", "training.max_bad_batches")
+MAY_DIFFER = ("batches.workers", "training.max_bad_batches", "noise.noise_dir", "noise.rir_dir")
 
 
 class TableTask(Task, Protocol):
@@ -37,25 +41,24 @@ class TableTask(Task, Protocol):
     def target(self, transcript: Transcript) -> str:
         """Return what is learnt from an utterance; a ``UserError`` where the table does not hold it."""
 
+    def dev_target(self, transcript: Transcript) -> str:
+        """Return what is measured on an utterance; a ``UserError`` where that cannot be."""
+
     def summaries(self, manifest: Path) -> Mapping[str, str]:
         """Return what the folder of a training keeps of its training manifest, by the name of the file."""
 
 
-# By the name of the table's copy in the folder of a training.
-TASKS: dict[str, Callable[[Path, Config], TableTask]] = {
-    recognition.TABLE: recognition.load_recognition_task,
-    classification.TABLE: classification.load_classification_task,
-}
-
-
 @dataclass(frozen=True)
 class Sources:
-    """Where a training's inputs are. ``task`` is one of ``TASKS``, ``table`` the folder that it is made from."""
+    """Where a training's inputs are. ``table`` is the folder that its task is made from.
+
+    ``kind`` is that of the table, and the name of its copy in the folder of the training: tokens, or labels.
+    """
 
     train: Path
     dev: Path
     table: Path
-    task: str = recognition.TABLE
+    kind: str = recognition.TABLE
 
 
 def run(
@@ -75,7 +78,7 @@ def run(
             ``exp`` was begun with.
     """
     device = choose_device(device_name)
-    task = TASKS[sources.task](sources.table, config)
+    task = _load_task(config, sources)
     model = _new_model(config, task)
     _refuse_changes(config, exp, sources, task)
     if (exp / "model.safetensors").exists():
@@ -94,18 +97,34 @@ def training_data(config: Config, sources: Sources, task: TableTask) -> Training
     Raises:
         UserError: no utterances, or one that ``task`` cannot learn, naming the cut.
     """
-    contents = [_content(manifest, task) for manifest in (sources.train, sources.dev)]
+    contents = [_content(sources.train, task.target), _content(sources.dev, task.dev_target)]
+    batches = speaker_batches if config.speakers else training_batches
+    batches(sources.train, config, 1)  # what makes no batches is told of now
+    sounds = wave_augment(config)
+    if sounds is not None:  # other ones would be drawn; where their folder is does not matter
+        contents.append(digest(sounds.names()))
+    seconds = (speaker_seconds_per_epoch if config.speakers else _seconds_per_epoch)(sources.train, config)
     return TrainingData(
-        train=lambda epoch: _from_workers(training_batches(sources.train, config, epoch)),
+        train=lambda epoch: _from_workers(batches(sources.train, config, epoch)),
         dev=lambda: inference_batches(sources.dev, config.features, config.batches.max_seconds),
-        seconds_per_epoch=_seconds_per_epoch(sources.train, config),
+        seconds_per_epoch=seconds,
         digest=digest(contents),
     )
 
 
+def _load_task(config: Config, sources: Sources) -> TableTask:
+    if sources.kind == recognition.TABLE:
+        if config.speakers:
+            raise UserError("the section 'speakers' is of speaker verification; give --labels, or take it out")
+        return recognition.load_recognition_task(sources.table, config)
+    if config.speakers:
+        return verification.load_verification_task(sources.table, config, sources.dev)
+    return classification.load_classification_task(sources.table, config)
+
+
 def _new_model(config: Config, task: TableTask) -> nn.Module:
     seed_everything(config.training.seed)
-    model = build_model(config.model, config.features.num_features, task.num_outputs)
+    model = new_network(config, task.num_outputs)
     require_output_per(config.model, task.output_per)
     return model
 
@@ -121,13 +140,13 @@ def _refuse_changes(config: Config, exp: Path, sources: Sources, task: TableTask
                 f"{exp} was begun with {key} = {was!r}, now it is {now!r}; "
                 f"train into a new folder, or set {key} back to continue"
             )
-    if _folder_digest(exp / sources.task) != _folder_digest(sources.table):
+    if _folder_digest(exp / sources.kind) != _folder_digest(sources.table):
         raise UserError(f"{exp} was begun with another {task.table_name} than {sources.table}; train into a new folder")
 
 
 def _write_inputs(config: Config, exp: Path, sources: Sources, task: TableTask) -> None:
     save_config(config, exp / "config.yaml")
-    with complete(exp / sources.task) as partial:
+    with complete(exp / sources.kind) as partial:
         shutil.copytree(sources.table, partial)
     for name, text in task.summaries(sources.train).items():
         write_text(exp / name, text)
@@ -179,13 +198,13 @@ def _seconds_per_epoch(manifest: Path, config: Config) -> float:
     return total or 1.0
 
 
-def _content(manifest: Path, task: TableTask) -> str:
+def _content(manifest: Path, target_of: Callable[[Transcript], str]) -> str:
     """Make sure that all of a manifest can be learnt, and return a digest of what."""
     # A manifest that was made again holds the same utterances in other bytes: gzip writes the time.
     state = ""
     for t in read_transcripts(manifest):
         try:
-            target = task.target(t)
+            target = target_of(t)
         except UserError as error:
             raise UserError(f"{manifest}, cut '{t.id}': {error}") from error
         state = digest(state, t.id, target, round(t.seconds, 4))

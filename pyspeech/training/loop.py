@@ -37,6 +37,15 @@ from pyspeech.training.schedule import learning_rate
 SHOWN_IDS = 20  # in a message; the .jsonl files have all
 
 
+class DevFigures(Protocol):
+    """What a network reaches on dev."""
+
+    @property
+    def mean_loss(self) -> float: ...
+    @property
+    def error_rate(self) -> float: ...
+
+
 class Task(Protocol):
     """What a network's output means. ``error_name`` names the dev figure; less is better.
 
@@ -46,11 +55,11 @@ class Task(Protocol):
     error_name: str
     left_out_reason: str
 
-    def loss(self, model: nn.Module, batch: Batch) -> tuple[Tensor, Counts]:
-        """Loss summed over the batch, to be divided by the counts' weight."""
+    def loss(self, model: nn.Module, batch: Batch, progress: float) -> tuple[Tensor, Counts]:
+        """Loss summed over the batch, to be divided by the counts' weight; ``progress`` (0..1) of training is done."""
 
-    def evaluate(self, model: nn.Module, batch: Batch) -> Counts:
-        """Counts of loss and errors."""
+    def evaluate(self, model: nn.Module, batches: Iterable[Batch]) -> DevFigures:
+        """Loss and error rate on dev, without gradients."""
 
 
 @dataclass(frozen=True)
@@ -124,8 +133,8 @@ class _Trainer:
             progress = load_checkpoint(path, self.model, self.optimizer)
             if progress.data_digest != self.data.digest:
                 raise UserError(
-                    f"{self.exp} was trained on other utterances than these until epoch {progress.epoch}; "
-                    "give the same manifests again, or train into a new folder"
+                    f"{self.exp} was trained on other utterances or noise than these until epoch {progress.epoch}; "
+                    "give the same manifests and sounds again, or train into a new folder"
                 )
             self.epoch, self.step, self.metrics = progress.epoch, progress.step, progress.metrics
         self.bad_batches = self.bad_lines.keep_until(self.epoch)
@@ -188,7 +197,8 @@ class _Trainer:
         for batches in _groups(self.data.train(self.epoch + 1), self.config.accumulate):
             seconds += sum(batch.seconds for batch in batches)
             part = min(seconds / self.data.seconds_per_epoch, 1.0)
-            step_counts, norm = self._train_step(batches, self._learning_rate(part))
+            # Progress counts audio, not steps, whose number is unknown until an epoch of bucketed batches is over.
+            step_counts, norm = self._train_step(batches, (self.epoch + part) / self.config.epochs)
             counts += step_counts
             loss = step_counts.mean_loss if step_counts.weight else None
             done_seconds = (self.epoch + part) * self.data.seconds_per_epoch
@@ -198,13 +208,13 @@ class _Trainer:
                 display.point(self.step, {"loss": loss, "gradient_norm": norm, "learning_rate_of_step": rate})
         return counts, seconds
 
-    def _train_step(self, batches: Sequence[Batch], rate: float) -> tuple[Counts, float]:
+    def _train_step(self, batches: Sequence[Batch], progress: float) -> tuple[Counts, float]:
         """Change the weights once, by the gradient of all ``batches``; return what they counted and its norm."""
         self.optimizer.zero_grad(set_to_none=True)
         before = _copy_buffers(self.model)
         counts = Counts()
         for batch in batches:
-            counts += self._accumulate(batch)
+            counts += self._accumulate(batch, progress)
         if counts.weight == 0:
             return counts, 0.0
         parameters = [p for p in self.model.parameters() if p.grad is not None]
@@ -216,15 +226,15 @@ class _Trainer:
             self._skip(batches, "gradient", before)
             return Counts(left_out=counts.left_out), 0.0
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = self._learning_rate(progress)
         self.optimizer.step()
         self.step += 1
         return counts, norm
 
-    def _accumulate(self, batch: Batch) -> Counts:
+    def _accumulate(self, batch: Batch, progress: float) -> Counts:
         """Add the gradient of one batch, unless its loss is not finite."""
         before = _copy_buffers(self.model)
-        loss, counts = self.task.loss(self.model, batch)
+        loss, counts = self.task.loss(self.model, batch, progress)
         if not math.isfinite(counts.loss):
             self._skip([batch], "loss", before)
             return Counts(left_out=counts.left_out)
@@ -247,14 +257,13 @@ class _Trainer:
                 f"{self.bad_lines.path} lists all: look at their audio, or lower training.learning_rate"
             )
 
-    def _evaluate(self) -> Counts:
+    def _evaluate(self) -> DevFigures:
         self.model.eval()
-        return sum((self.task.evaluate(self.model, batch) for batch in self.data.dev()), Counts())
+        with torch.no_grad():
+            return self.task.evaluate(self.model, self.data.dev())
 
-    def _learning_rate(self, part: float) -> float:
+    def _learning_rate(self, progress: float) -> float:
         c = self.config
-        # Progress counts audio, not steps, whose number is unknown until an epoch of bucketed batches is over.
-        progress = (self.epoch + part) / c.epochs
         return learning_rate(progress, c.learning_rate, c.final_learning_rate, c.warmup_fraction)
 
 

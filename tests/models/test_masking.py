@@ -57,3 +57,21 @@ def test_in_eval_mode_the_running_statistics_are_used_and_kept():
     y = norm(torch.full((1, 2, 3), 5.0), torch.ones(1, 3, dtype=torch.bool))
     torch.testing.assert_close(y, torch.full((1, 2, 3), 2.0))
     assert norm.running_mean.tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 7), (3, 7, 4), (3, 4, 7, 5)])
+def test_without_padding_torchs_kernel_gives_what_the_masked_sums_give(shape):
+    torch.manual_seed(0)
+    results = []
+    for padding in (0, 1):
+        x = (torch.randn(shape, generator=torch.Generator().manual_seed(1)) * 3 + 1).requires_grad_()
+        channels_second = x.transpose(1, 2) if shape == (3, 7, 4) else x  # [B, T, C] turned, as after an LSTM layer
+        norm = MaskedBatchNorm(num_channels=4)
+        extra = channels_second.new_zeros(3, 4, padding, *shape[3:])
+        mask = frame_mask(torch.tensor([7, 7, 7]), 7 + padding)
+        given_x = torch.cat([channels_second, extra], dim=2) if padding else channels_second
+        y = norm(given_x, mask)[:, :, :7]
+        (y * torch.arange(y.numel()).view_as(y) / y.numel()).sum().backward()
+        results.append([y, x.grad, norm.scale.grad, norm.shift.grad, norm.running_mean, norm.running_variance])
+    for left, right in zip(*results, strict=True):
+        torch.testing.assert_close(left, right, atol=1e-5, rtol=1e-4)

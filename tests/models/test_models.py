@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from pyspeech.config import SHARED_CONF, read_yaml
 from pyspeech.errors import UserError
 from pyspeech.models import MODELS, build_model, require_output_per
+from tests.networks import padded, used
 
 SETTINGS = {
     "tdnn_lstm": {
@@ -31,19 +32,8 @@ def trained():
     models = {}
     for name, chosen in SETTINGS.items():
         torch.manual_seed(0)
-        models[name] = build_model(chosen, NUM_FEATURES, NUM_OUTPUTS)
-        for _ in range(3):
-            models[name](torch.randn(3, 20, NUM_FEATURES) * 2 + 1, torch.tensor([20, 13, 7]))
+        models[name] = used(build_model(chosen, NUM_FEATURES, NUM_OUTPUTS), NUM_FEATURES)
     return models
-
-
-def padded(lengths, extra=0, padding_value=0.0):
-    torch.manual_seed(1)
-    utterances = [torch.randn(length, NUM_FEATURES) for length in lengths]
-    features = torch.full((len(lengths), max(lengths) + extra, NUM_FEATURES), padding_value)
-    for b, utterance in enumerate(utterances):
-        features[b, : len(utterance)] = utterance
-    return utterances, features
 
 
 @both_models
@@ -51,7 +41,7 @@ def padded(lengths, extra=0, padding_value=0.0):
 @given(lengths=LENGTHS, extra=st.integers(0, 7))
 def test_alone_equals_padded_in_a_batch(trained, name, lengths, extra):
     model = trained[name].eval()
-    utterances, features = padded(lengths, extra, padding_value=7.0)
+    utterances, features = padded(lengths, NUM_FEATURES, extra, padding_value=7.0)
     with torch.no_grad():
         outputs, out_lengths = model(features, torch.tensor(lengths))
         for b, utterance in enumerate(utterances):
@@ -67,7 +57,7 @@ def test_more_padding_changes_nothing_in_training_either(trained, name, lengths,
     results = []
     for padding in (0, extra):
         model = copy.deepcopy(trained[name]).train()
-        outputs, out_lengths = model(padded(lengths, padding)[1], torch.tensor(lengths))
+        outputs, out_lengths = model(padded(lengths, NUM_FEATURES, padding)[1], torch.tensor(lengths))
         real = torch.cat([outputs[b, :length] for b, length in enumerate(out_lengths.tolist())])
         (real * torch.arange(real.numel()).view_as(real) / real.numel()).sum().backward()
         results.append([real, *model.buffers(), *(p.grad for p in model.parameters())])
@@ -86,7 +76,7 @@ def test_outputs_are_log_probabilities_at_a_third_of_the_frames(trained, name):
 
 def test_tdnn_lstm_looks_ahead_a_few_frames_only(trained):
     model = trained["tdnn_lstm"].eval()
-    _, features = padded([60])
+    _, features = padded([60], NUM_FEATURES)
     changed = features.clone()
     changed[0, 30:] += 1
     with torch.no_grad():
@@ -128,11 +118,11 @@ def test_the_shared_configuration_builds(name):
         ({"name": "tdnn_lstn"}, "'tdnn_lstn' is not a model; did you mean 'tdnn_lstm'"),
         ({"lstm_witdh": 3}, "unknown key 'model.lstm_witdh' of tdnn_lstm; did you mean 'lstm_width'"),
         ({"num_outputs": 3}, "unknown key 'model.num_outputs'"),
-        ({"lstm_width": 0}, r"model.lstm_width = 0: expected a whole number above 0"),
-        ({"lstm_width": "wide"}, "model.lstm_width = 'wide'"),
+        ({"lstm_width": 0}, r"model.lstm_width = 0: Input should be greater than 0"),
+        ({"lstm_width": "wide"}, "model.lstm_width = 'wide': Input should be a valid integer"),
         ({"lstm_layers": 2.0}, "model.lstm_layers = 2.0"),
         ({"lstm_layers": True}, "model.lstm_layers = True"),
-        ({"dropout": 1}, "model.dropout = 1: expected a number from 0 to below 1"),
+        ({"dropout": 1}, "model.dropout = 1: Input should be less than 1"),
     ],
 )
 def test_a_wrong_setting_is_named(change, message):
@@ -143,17 +133,19 @@ def test_a_wrong_setting_is_named(change, message):
 def test_a_missing_setting_is_named():
     with pytest.raises(UserError, match=r"key 'model.dropout' is missing; tdnn_lstm needs it"):
         build_model({k: v for k, v in SETTINGS["tdnn_lstm"].items() if k != "dropout"}, NUM_FEATURES, NUM_OUTPUTS)
-    with pytest.raises(
-        UserError, match=r"model.name = None is not a model; allowed: bilstm_ctc, lstm_embedding, tdnn_lstm"
-    ):
+    with pytest.raises(UserError, match=r"model.name = None is not a model; allowed: bilstm_ctc, ecapa_tdnn, speaker"):
         build_model({}, NUM_FEATURES, NUM_OUTPUTS)
 
 
 @pytest.mark.parametrize(
     ("name", "unit", "message"),
     [
-        ("tdnn_lstm", "utterance", "'tdnn_lstm' has no output for each utterance.* choose lstm_embedding"),
-        ("lstm_embedding", "frame", "'lstm_embedding' has no output for each frame.* choose tdnn_lstm or bilstm_ctc"),
+        (
+            "tdnn_lstm",
+            "utterance",
+            "'tdnn_lstm' has no output for each utterance.* choose speaker_lstm or xvector or ecapa_tdnn",
+        ),
+        ("speaker_lstm", "frame", "'speaker_lstm' has no output for each frame.* choose tdnn_lstm or bilstm_ctc"),
     ],
 )
 def test_a_network_of_another_kind_is_refused(name, unit, message):

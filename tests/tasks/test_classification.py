@@ -11,15 +11,23 @@ WORDS = ClassificationTask(LabelTable("text", ("no", "yes", "stop")))
 SPEAKERS = ClassificationTask(LabelTable("speaker", ("ann", "bob", "cleo")))
 
 
-class Fixed(torch.nn.Module):
-    """Answers with given logits."""
+class Given(torch.nn.Module):
+    """Answers with given logits; the loss is that of their softmax."""
 
     def __init__(self, logits_BV):
         super().__init__()
-        self.logits = torch.nn.Parameter(torch.tensor(logits_BV))
+        self.given = torch.nn.Parameter(torch.tensor(logits_BV))
+        self.loss = self.Loss()
 
     def forward(self, features_BTF, lengths_B):
-        return self.logits
+        return self.given
+
+    class Loss(torch.nn.Module):
+        def forward(self, embeddings_BD, targets_B, progress):
+            return torch.nn.functional.cross_entropy(self.logits(embeddings_BD), targets_B, reduction="none")
+
+        def logits(self, embeddings_BD):
+            return embeddings_BD
 
 
 BATCH = Batch(
@@ -30,21 +38,21 @@ BATCH = Batch(
     seconds=1.0,
     speakers=("ann", "ann"),
 )
-MODEL = Fixed([[0.0, 2.0, 1.0], [3.0, 0.0, 1.0]])
+MODEL = Given([[0.0, 2.0, 1.0], [3.0, 0.0, 1.0]])
 
 
 @pytest.mark.parametrize(("task", "targets", "errors"), [(WORDS, [1, 2], 1), (SPEAKERS, [0, 0], 1)])
 def test_loss_and_errors_are_those_of_the_field(task, targets, errors):
-    loss, counts = task.loss(MODEL, BATCH)
-    expected = -sum(float(MODEL.logits.detach()[b].log_softmax(0)[target]) for b, target in enumerate(targets))
+    loss, counts = task.loss(MODEL, BATCH, 0.0)
+    expected = -sum(float(MODEL.given.detach()[b].log_softmax(0)[target]) for b, target in enumerate(targets))
     assert float(loss.detach()) == counts.loss == pytest.approx(expected)
     assert (counts.weight, counts.utterances, counts.left_out) == (2, 2, ())
-    found = task.evaluate(MODEL, BATCH)
+    found = task.evaluate(MODEL, [BATCH])
     assert (found.errors, found.labels, found.loss) == (errors, 2, counts.loss)
 
 
 def test_predictions_are_probabilities():
-    torch.testing.assert_close(WORDS.predict(MODEL, BATCH), MODEL.logits.detach().softmax(1))
+    torch.testing.assert_close(WORDS.predict(MODEL, BATCH), MODEL.given.detach().softmax(1))
 
 
 def test_a_label_that_the_table_lacks_is_named():

@@ -50,7 +50,7 @@ def test_greedy_tokens_drop_repeats_blanks_and_padding():
 def test_the_loss_is_summed_over_utterances_and_weighted_by_frames():
     torch.manual_seed(0)
     log_probs = torch.randn(2, 6, 4).log_softmax(2)
-    loss, counts = RecognitionTask(TOKENS, "torch").loss(Fixed(log_probs), batch_of(["A", "AB"], [4, 6]))
+    loss, counts = RecognitionTask(TOKENS, "torch").loss(Fixed(log_probs), batch_of(["A", "AB"], [4, 6]), 0.0)
     expected = torch_ctc_loss(log_probs, torch.tensor([4, 6]), [[1, 2], [1, 2, 3]]).sum()
     torch.testing.assert_close(loss, expected)
     assert counts.loss == pytest.approx(float(expected))
@@ -60,7 +60,7 @@ def test_the_loss_is_summed_over_utterances_and_weighted_by_frames():
 def test_what_cannot_fit_is_left_out_and_named():
     log_probs = torch.randn(3, 6, 4).log_softmax(2)
     task = RecognitionTask(TOKENS, "torch")
-    loss, counts = task.loss(Fixed(log_probs), batch_of(["ABAB", "AB", "AA"], [4, 6, 3]))  # needs 5, 3, 4
+    loss, counts = task.loss(Fixed(log_probs), batch_of(["ABAB", "AB", "AA"], [4, 6, 3]), 0.0)  # needs 5, 3, 4
     assert counts.left_out == ("utt0", "utt2")
     assert (counts.weight, counts.utterances) == (6, 1)
     torch.testing.assert_close(loss, torch_ctc_loss(log_probs[1:2], torch.tensor([6]), [[1, 2, 3]])[0])
@@ -68,7 +68,7 @@ def test_what_cannot_fit_is_left_out_and_named():
 
 def test_a_batch_in_which_nothing_fits_has_no_gradient_and_no_weight():
     model = Fixed(torch.randn(1, 2, 4).log_softmax(2))
-    loss, counts = RecognitionTask(TOKENS, "torch").loss(model, batch_of(["ABAB"], [2]))
+    loss, counts = RecognitionTask(TOKENS, "torch").loss(model, batch_of(["ABAB"], [2]), 0.0)
     loss.backward()
     assert not model.log_probs.grad.any()
     assert (counts.weight, counts.left_out) == (0, ("utt0",))
@@ -76,7 +76,7 @@ def test_a_batch_in_which_nothing_fits_has_no_gradient_and_no_weight():
 
 def test_token_errors_count_utterances_that_have_no_loss_too():
     model = Fixed(one_hot([[1, 2, 0, 1], [1, 2, 3, 0]]))
-    counts = RecognitionTask(TOKENS, "torch").evaluate(model, batch_of(["ABAB", "AB"], [4, 4]))
+    counts = RecognitionTask(TOKENS, "torch").evaluate(model, [batch_of(["ABAB", "AB"], [4, 4])])
     # "▁A▁" against "▁ABAB": best alignment keeps two tokens and changes or drops three.
     assert (counts.errors, counts.labels, counts.left_out) == (3, 8, ("utt0",))
 
@@ -85,7 +85,7 @@ def test_k2_gives_the_same_loss():
     pytest.importorskip("k2", reason="needs k2, which this lane does not have")
     torch.manual_seed(0)
     model, batch = Fixed(torch.randn(3, 7, 4).log_softmax(2)), batch_of(["A", "ABB", "AB"], [4, 7, 6])
-    losses = [RecognitionTask(TOKENS, ctc).loss(model, batch)[1].loss for ctc in ("torch", "k2")]
+    losses = [RecognitionTask(TOKENS, ctc).loss(model, batch, 0.0)[1].loss for ctc in ("torch", "k2")]
     assert losses[1] == pytest.approx(losses[0], rel=1e-4)
 
 

@@ -38,7 +38,7 @@ class Regression:
     error_name = "miss_rate"
     left_out_reason = "no number"
 
-    def loss(self, model, batch):
+    def loss(self, model, batch, progress=1.0):
         kept = [b for b, text in enumerate(batch.texts) if text]
         found_B = model(batch.features_BTF, batch.lengths_B)[0].mean((1, 2))[kept]
         wanted_B = torch.tensor([float(batch.texts[b]) for b in kept])
@@ -46,10 +46,9 @@ class Regression:
         left_out = tuple(id_ for id_, text in zip(batch.ids, batch.texts, strict=True) if not text)
         return loss, Counts(loss=float(loss.detach()), weight=len(kept), utterances=len(kept), left_out=left_out)
 
-    def evaluate(self, model, batch):
-        with torch.no_grad():
-            _, counts = self.loss(model, batch)
-        return counts + Counts(errors=int(counts.loss > 0.5), labels=1)
+    def evaluate(self, model, batches):
+        counts = [self.loss(model, batch)[1] for batch in batches]
+        return sum((each + Counts(errors=int(each.loss > 0.5), labels=1) for each in counts), Counts())
 
 
 def batch(number, texts=None, scale=1.0):
@@ -146,10 +145,10 @@ def test_epochs_draw_different_random_numbers(tmp_path):
     drawn = []
 
     class Watching(Regression):
-        def loss(self, model, batch):
+        def loss(self, model, batch, progress=1.0):
             if model.training:
                 drawn.append(float(torch.rand(())))
-            return super().loss(model, batch)
+            return super().loss(model, batch, progress)
 
     run(tmp_path, task=Watching())
     assert len(set(drawn)) == len(drawn) == 20
@@ -205,8 +204,8 @@ def test_a_batch_with_a_non_finite_loss_leaves_no_trace_but_a_line(tmp_path):
 
 def test_a_batch_with_a_non_finite_gradient_is_skipped(tmp_path):
     class Steep(Regression):
-        def loss(self, model, batch):
-            loss, counts = super().loss(model, batch)
+        def loss(self, model, batch, progress=1.0):
+            loss, counts = super().loss(model, batch, progress)
             if model.training and "utt2a" in batch.ids:
                 loss = loss + (model.layer.weight.sum() * 0).abs().sqrt()  # 0, with an infinite slope
             return loss, counts
@@ -250,7 +249,7 @@ def test_nothing_to_learn_from_is_an_error(tmp_path):
 
 def test_other_data_than_the_run_began_with_is_refused(tmp_path):
     run(tmp_path)
-    with pytest.raises(UserError, match="was trained on other utterances than these until epoch 4"):
+    with pytest.raises(UserError, match="was trained on other utterances or noise than these until epoch 4"):
         run(tmp_path, data_of(digest="other"))
 
 

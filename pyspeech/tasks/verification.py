@@ -1,0 +1,127 @@
+"""Speaker verification: embeddings that are alike for one speaker, learnt by telling the speakers of train apart."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from pyspeech.config import Config
+from pyspeech.data.batches import Batch
+from pyspeech.data.speeds import speaker_at
+from pyspeech.data.transcripts import Transcript
+from pyspeech.errors import UserError
+from pyspeech.lang.labels import LabelTable, load_labels
+from pyspeech.losses import LOSSES
+from pyspeech.models import OutputPer
+from pyspeech.scoring.calibration import min_cllr
+from pyspeech.scoring.embeddings import unit_rows
+from pyspeech.scoring.equal_error_rate import equal_error_rate
+from pyspeech.scoring.trials import Trial, make_trials, read_speakers
+from pyspeech.tasks.counts import Counts
+from pyspeech.tasks.network import device_of, loss_of
+
+
+@dataclass(frozen=True)
+class DevTrials:
+    """What cosines reach on trials of dev: their minimal Cllr in bits (chance: 1), and their equal error rate."""
+
+    mean_loss: float
+    error_rate: float
+
+
+class VerificationTask:
+    """Training with an output for every speaker at every speed; dev is measured by ``trials`` of its own speakers.
+
+    A speaker's voice at another speed is another voice (Povey et al., https://arxiv.org/abs/2007.09247, section 3).
+    """
+
+    error_name = "equal_error_rate"
+    left_out_reason = "no speaker"
+    table_name = "speaker table"
+    output_per: OutputPer = "utterance"
+
+    def __init__(self, labels: LabelTable, speeds: Sequence[float], trials: Sequence[Trial]) -> None:
+        self.labels = labels
+        names = (speaker_at(speaker, speed) for speaker in labels.labels for speed in speeds)
+        self._ids = {name: id_ for id_, name in enumerate(names)}
+        self.trials = trials
+
+    @property
+    def num_outputs(self) -> int:
+        """One output a speaker and speed."""
+        return len(self._ids)
+
+    def target(self, transcript: Transcript) -> str:
+        """Return the speaker of an utterance.
+
+        Raises:
+            UserError: it has none, or one that the table lacks.
+        """
+        self.labels.id_of(self.dev_target(transcript))
+        return transcript.speaker
+
+    def dev_target(self, transcript: Transcript) -> str:
+        """Return the speaker of an utterance, whom the table may lack.
+
+        Raises:
+            UserError: it has none.
+        """
+        if not transcript.speaker:
+            raise UserError("no speaker is given; give every utterance one")
+        return transcript.speaker
+
+    def summaries(self, manifest: Path) -> Mapping[str, str]:
+        """Return what the folder of a training keeps of its training manifest: nothing."""
+        return {}
+
+    def loss(self, model: nn.Module, batch: Batch, progress: float) -> tuple[Tensor, Counts]:
+        """Sum of the utterances' losses, and its counts; the weight is the number of utterances."""
+        embeddings_BD = model(batch.features_BTF.to(device_of(model)), batch.lengths_B)
+        return loss_of(model, embeddings_BD, [self._ids[speaker] for speaker in batch.speakers], progress)
+
+    def evaluate(self, model: nn.Module, batches: Iterable[Batch]) -> DevTrials:
+        """Score the trials of dev by the cosine of their embeddings."""
+        ids: list[str] = []
+        rows: list[Tensor] = []
+        with torch.no_grad():
+            for batch in batches:
+                ids += batch.ids
+                rows.append(model(batch.features_BTF.to(device_of(model)), batch.lengths_B).to("cpu"))
+        units_ND = unit_rows(torch.cat(rows).numpy())
+        places = {id_: place for place, id_ in enumerate(ids)}
+        pairs = ((places[trial.left], places[trial.right]) for trial in self.trials)
+        scores = [float(units_ND[left] @ units_ND[right]) for left, right in pairs]
+        targets = [trial.target for trial in self.trials]
+        return DevTrials(min_cllr(scores, targets), equal_error_rate(scores, targets))
+
+
+def num_outputs(labels: LabelTable, config: Config) -> int:
+    """Of a network that was trained with ``config`` for verification, else for classification."""
+    return len(labels.labels) * (len(config.augment.speeds) if config.speakers else 1)
+
+
+def load_verification_task(folder: Path, config: Config, dev: Path) -> VerificationTask:
+    """Make the task from a table of the speakers that train, and the trials from the manifest ``dev``.
+
+    Raises:
+        UserError: a file is missing or damaged, the table is not of speakers, dev makes no trials, or batches have
+            fewer utterances of a speaker than the loss needs.
+    """
+    assert config.speakers is not None
+    loss = (config.loss or {}).get("name")
+    needed = getattr(LOSSES.get(str(loss)), "utterances_needed", 1)
+    if config.speakers.utterances_each < needed:
+        raise UserError(
+            f"speakers.utterances_each = {config.speakers.utterances_each}: the loss {loss} compares the utterances of "
+            f"a speaker within a batch; set it to {needed} or more"
+        )
+    labels = load_labels(folder)
+    if labels.field != "speaker":
+        raise UserError(f"{folder} is a table of {labels.field}s; verification needs pyspeech labels --field speaker")
+    try:
+        trials = make_trials(read_speakers(dev))
+    except UserError as error:
+        raise UserError(f"{dev} cannot be measured on: {error}") from error
+    return VerificationTask(labels, config.augment.speeds, trials)

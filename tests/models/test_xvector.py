@@ -1,0 +1,19 @@
+import torch
+
+from pyspeech.models.xvector import XVector
+
+
+def test_a_frame_before_the_pooling_hears_seven_to_either_side():
+    """15 frames, as in table 1 of the paper."""
+    torch.manual_seed(0)
+    model = XVector(num_features=3, channels=5, pooled_channels=4, embedding_width=2, dropout=0.0).eval()
+    heard = []
+    model.layers[-1].register_forward_hook(lambda *call: heard.append(call[2][0]))
+    x = torch.randn(1, 40, 3)
+    changed = x.clone()
+    changed[0, 20] += 10
+    with torch.no_grad():
+        for features in (x, changed):
+            model(features, torch.tensor([40]))
+    different = (heard[0] != heard[1]).any(0).nonzero().flatten().tolist()
+    assert (min(different), max(different)) == (13, 27)
