@@ -6,7 +6,8 @@ import sys
 import click
 
 from pyspeech import __version__
-from pyspeech.errors import UserError, nearest
+from pyspeech.cli.groups import NamingGroup
+from pyspeech.errors import UserError
 
 # name -> (module, attribute, one line for --help). Listing the commands imports none of them.
 COMMANDS = {
@@ -24,7 +25,11 @@ COMMANDS = {
     "predict": ("pyspeech.cli.predict", "predict", "Say which label each cut has."),
     "trials": ("pyspeech.cli.trials", "trials", "List pairs of utterances to verify speakers on."),
     "embed": ("pyspeech.cli.embed", "embed", "Compute and store the embeddings of cuts."),
+    "plda": ("pyspeech.cli.plda", "plda", "Learn how speakers differ, to verify them by PLDA."),
     "verify": ("pyspeech.cli.verify", "verify", "Score trials by stored embeddings."),
+    "calibrate": ("pyspeech.cli.calibrate", "calibrate", "Make likelihood ratios of a verification's scores."),
+    "enroll": ("pyspeech.cli.enroll", "enroll", "Store people who can be identified."),
+    "identify": ("pyspeech.cli.identify", "identify", "Say who of the enrolled people speaks."),
     "rescore": ("pyspeech.cli.rescore", "rescore", "Rescore a stored decode with another language model, new words."),
     "export-text": ("pyspeech.cli.export_text", "export_text", "Words with times as CTM, JSON or subtitles."),
     "lattice": ("pyspeech.cli.lattice", "lattice", "Draw stored lattices; exchange them with other tools."),
@@ -33,7 +38,7 @@ COMMANDS = {
 }
 
 
-class LazyGroup(click.Group):
+class LazyGroup(NamingGroup):
     """A group whose commands are imported on use, so that ``--help`` answers at once."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -46,13 +51,6 @@ class LazyGroup(click.Group):
         command = getattr(importlib.import_module(module), attribute)
         assert isinstance(command, click.Command)
         return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in COMMANDS:
-            raise click.UsageError(f"no command '{args[0]}'{nearest(args[0], COMMANDS)}", ctx)
-        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from pyspeech.cli.finite import FiniteFloat
+
 PATH = click.Path(path_type=Path)
 
 
@@ -11,9 +13,17 @@ PATH = click.Path(path_type=Path)
 @click.argument("exp", type=PATH)
 @click.argument("cuts", type=PATH)
 @click.argument("out", type=PATH)
+@click.option(
+    "--window",
+    type=FiniteFloat(min=0, min_open=True),
+    default=20.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="What lasts longer is embedded in equal windows, and their embeddings are averaged.",
+)
 @click.option("--device", help="cpu, cuda or cuda:<number>; without it a GPU that works, else the CPU.")
-def embed(exp: Path, cuts: Path, out: Path, device: str | None) -> None:
+def embed(exp: Path, cuts: Path, out: Path, window: float, device: str | None) -> None:
     """Write the embeddings of the manifest CUTS by the model in EXP to the folder OUT."""
     from pyspeech.tasks.embedding import embed as run
 
-    click.echo(f"{out}: {run(exp, cuts, out, device)} embeddings")
+    click.echo(f"{out}: {run(exp, cuts, out, device, window)} embeddings")

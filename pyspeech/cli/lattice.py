@@ -5,11 +5,13 @@ from pathlib import Path
 
 import click
 
+from pyspeech.cli.groups import NamingGroup
+
 PATH = click.Path(path_type=Path)
 BEAM = click.FloatRange(min=0)
 
 
-@click.group()
+@click.group(cls=NamingGroup)
 def lattice() -> None:
     """Draw stored lattices; exchange them with other tools."""
 

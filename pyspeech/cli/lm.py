@@ -12,6 +12,7 @@ from typing import IO
 
 import click
 
+from pyspeech.cli.groups import NamingGroup
 from pyspeech.errors import UserError
 from pyspeech.files import complete
 
@@ -19,7 +20,7 @@ FILE = click.Path(path_type=Path)
 echo = partial(click.echo, err=True)
 
 
-@click.group()
+@click.group(cls=NamingGroup)
 def lm() -> None:
     """Write text for, train and evaluate n-gram language models.
 

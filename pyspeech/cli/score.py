@@ -5,7 +5,10 @@ from pathlib import Path
 
 import click
 
+from pyspeech.cli.groups import NamingGroup
 from pyspeech.scoring.accuracy import accuracy_line, accuracy_text, report_accuracy
+from pyspeech.scoring.identification import ENROL
+from pyspeech.scoring.identification_report import identification_line, identification_text, report_identification
 from pyspeech.scoring.rare_report import rare_line, rare_text, report_rare_words
 from pyspeech.scoring.report import report_decode, report_text, wer_line
 from pyspeech.scoring.verification import report_verification, verification_line, verification_text
@@ -15,7 +18,7 @@ PATH = click.Path(path_type=Path)
 TERMINAL_ROWS = 10
 
 
-@click.group()
+@click.group(cls=NamingGroup)
 def score() -> None:
     """Score a decode, predictions or a verification against its references."""
 
@@ -67,13 +70,39 @@ def accuracy(manifest: Path, folder: Path) -> None:
 @score.command()
 @click.argument("folder", metavar="VERIFICATION", type=PATH)
 def verification(folder: Path) -> None:
-    """Equal error rate of VERIFICATION/scores.tsv.
+    """Error rates and costs of VERIFICATION/scores.tsv: EER, minDCF, min Cllr; of calibrated scores actDCF and Cllr.
 
-    Writes score.json and report.txt to VERIFICATION/score. The last line is the figure, with its 95% bootstrap interval
-    over speakers, who are those that the target trials tell.
+    Writes score.json, report.txt and the DET curve det.png to VERIFICATION/score. The last line is the equal error
+    rate. Each figure has its 95% bootstrap interval over speakers, who are those that the target trials tell.
     """
     report = report_verification(folder)
+    if report.without_picture:
+        click.echo(f"warning: no picture: {report.without_picture}", err=True)
     click.echo(verification_text(report) + verification_line(report))
+
+
+@score.command()
+@click.argument("embeddings", type=PATH)
+@click.option(
+    "--tune", required=True, type=PATH, metavar="DEV_EMBEDDINGS", help="Of other people; choose the threshold."
+)
+@click.option("--out", required=True, type=PATH, help="Folder to write.")
+@click.option(
+    "--utterances",
+    type=click.IntRange(min=1),
+    default=ENROL,
+    show_default=True,
+    metavar="N",
+    help="Utterances to enrol of each person, the first by id; one is always left to identify.",
+)
+def identification(embeddings: Path, tune: Path, out: Path, utterances: int) -> None:
+    """How often the speakers of EMBEDDINGS are identified, and those who are not enrolled taken for others.
+
+    Writes score.json and report.txt to the folder of --out. The last line is the figure, with its 95% bootstrap
+    interval over people.
+    """
+    report = report_identification(embeddings, tune, out, utterances)
+    click.echo(identification_text(report, TERMINAL_ROWS) + identification_line(report))
 
 
 def warn_of_missing(scored: Score) -> None:

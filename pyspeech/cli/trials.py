@@ -17,11 +17,27 @@ PATH = click.Path(path_type=Path)
     show_default=True,
     help="Pairs of different speakers for each pair of one speaker, drawn at random but always the same.",
 )
-def trials(manifest: Path, out: Path, non_targets: int) -> None:
-    """Pair the utterances of MANIFEST and write them to OUT, one pair a line: 1 for one speaker, 0 for two."""
-    from pyspeech.scoring.trials import make_trials, read_speakers, write_trials
+@click.option(
+    "--most",
+    type=click.IntRange(min=2),
+    default=20,
+    show_default=True,
+    help="Utterances of a speaker that are paired, drawn in the same way: pairs grow with their square.",
+)
+@click.option("--list", "given", type=PATH, help="Take the trials of this list, which a corpus brings along.")
+def trials(manifest: Path, out: Path, non_targets: int, most: int, given: Path | None) -> None:
+    """Pair the utterances of MANIFEST and write them to OUT, one pair a line: 1 for one speaker, 0 for two.
 
-    made = make_trials(read_speakers(manifest), non_targets)
+    The pairs of a given list must be of utterances of MANIFEST, and say of them what it says of their speakers.
+    """
+    from pyspeech.scoring.trials import check_trials, make_trials, read_speakers, read_trials, write_trials
+
+    speakers = read_speakers(manifest)
+    if given is None:
+        made = make_trials(speakers, non_targets, most=most)
+    else:
+        made = list(read_trials(given))
+        check_trials(made, speakers, given, manifest)
     write_trials(made, out)
     targets = sum(trial.target for trial in made)
     click.echo(f"{out}: {targets} target and {len(made) - targets} non-target trials", err=True)

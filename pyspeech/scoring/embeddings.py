@@ -1,9 +1,11 @@
-"""Stored embeddings: one row of numbers for each utterance, and how alike two of them are."""
+"""Stored embeddings: one row of numbers for each utterance, and who said it."""
 
 import json
-from collections.abc import Sequence
+import tokenize
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,38 +13,68 @@ from numpy.typing import NDArray
 from pyspeech.errors import UserError
 from pyspeech.files import complete, existing, refuse_others, write_json
 
-IDS, ROWS = "ids.json", "embeddings.npy"
-_BLOCK = 1 << 16  # pairs that are multiplied together
+IDS, SPEAKERS, ROWS, ORIGIN = "ids.json", "speakers.json", "embeddings.npy", "origin.json"
+FILES = frozenset({IDS, SPEAKERS, ROWS, ORIGIN})
+# What numpy raises for an array whose header, which is Python, is damaged, or asks for more memory than there is.
+NUMPY_DAMAGE = (ValueError, EOFError, SyntaxError, TypeError, MemoryError, tokenize.TokenError)
+
+Space = tuple[str, int]  # a network's digest and how many numbers it gives: only what is of one space can be compared
 
 
 @dataclass(frozen=True)
 class Embeddings:
-    """Utterances by their ids and in the same order their embeddings, float32[N, D], N and D above 0."""
+    """Utterances by their ids and in the same order their speakers and embeddings.
+
+    ``ids`` are different; a speaker is ``""`` where unknown; ``rows_ND`` is float32[N, D], N above 0, and no row is 0.
+    ``origin`` is the digest of the network that made them.
+    """
 
     ids: tuple[str, ...]
+    speakers: tuple[str, ...]
     rows_ND: NDArray[np.float32]
+    origin: str
 
-    def cosines(self, left: Sequence[int], right: Sequence[int]) -> NDArray[np.float32]:
-        """Return the cosine of every pair of utterances, each given by its place in ``ids``: -1 to 1."""
-        unit_ND = self.rows_ND / np.linalg.norm(self.rows_ND, axis=1, keepdims=True)
-        first, second = np.asarray(left, dtype=np.int64), np.asarray(right, dtype=np.int64)
-        scores = np.empty(len(first), dtype=np.float32)
-        for start in range(0, len(first), _BLOCK):
-            block = slice(start, start + _BLOCK)
-            scores[block] = np.einsum("nd,nd->n", unit_ND[first[block]], unit_ND[second[block]])
-        return scores.clip(-1, 1)
+    @property
+    def space(self) -> Space:
+        return self.origin, self.rows_ND.shape[1]
+
+    def by_speaker(self) -> dict[str, list[int]]:
+        """Return the rows of each speaker, speakers and rows in the order in which they come.
+
+        Raises:
+            UserError: an utterance's speaker is unknown.
+        """
+        places: dict[str, list[int]] = {}
+        for place, speaker in enumerate(self.speakers):
+            if not speaker:
+                raise UserError(
+                    f"the embedding of {self.ids[place]} names no speaker; give every utterance of the manifest one, "
+                    "and embed it again"
+                )
+            places.setdefault(speaker, []).append(place)
+        return places
 
 
-def save_embeddings(folder: Path, ids: Sequence[str], rows_ND: NDArray[np.float32]) -> None:
+def unit_rows(rows_ND: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+    """Return each row divided by its Euclidean length, which must not be 0, in the precision that it came in."""
+    unit_ND: NDArray[np.floating[Any]] = rows_ND / np.linalg.norm(rows_ND, axis=1, keepdims=True)
+    return unit_ND
+
+
+def save_embeddings(
+    folder: Path, ids: Sequence[str], speakers: Sequence[str], rows_ND: NDArray[np.floating[Any]], origin: str
+) -> None:
     """Write the folder that :func:`load_embeddings` reads; it takes the place of an earlier one.
 
     Raises:
         UserError: ``folder`` holds other files.
     """
-    refuse_others(folder, {IDS, ROWS}, "embeddings")
+    refuse_others(folder, FILES, "embeddings")
     with complete(folder) as partial:
         partial.mkdir()
         write_json(partial / IDS, list(ids))
+        write_json(partial / SPEAKERS, list(speakers))
+        write_json(partial / ORIGIN, origin)
         np.save(partial / ROWS, rows_ND.astype(np.float32), allow_pickle=False)
 
 
@@ -52,21 +84,60 @@ def load_embeddings(folder: Path) -> Embeddings:
     Raises:
         UserError: a file is missing or damaged, an id comes twice, or an embedding has no direction.
     """
-    ids_path, rows_path = existing(folder / IDS, "embeddings"), existing(folder / ROWS, "embeddings")
+    ids_path, speakers_path, rows_path, origin_path = (
+        existing(folder / name, "embeddings") for name in (IDS, SPEAKERS, ROWS, ORIGIN)
+    )
     try:
         ids = json.loads(ids_path.read_text(encoding="utf-8"))
+        speakers = json.loads(speakers_path.read_text(encoding="utf-8"))
+        origin = json.loads(origin_path.read_text(encoding="utf-8"))
         with rows_path.open("rb") as stream:
             if stream.read(6) != b"\x93NUMPY":  # np.load would take a zip of arrays, too
                 raise ValueError("no array")
         rows_ND = np.load(rows_path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
+    except (*NUMPY_DAMAGE, RecursionError) as error:
         raise UserError(f"{folder} holds damaged embeddings ({error}); run pyspeech embed again") from error
-    known = isinstance(ids, list) and all(isinstance(id_, str) for id_ in ids) and 0 < len(ids) == len(set(ids))
-    if not known or rows_ND.dtype != np.float32 or rows_ND.ndim != 2 or len(rows_ND) != len(ids):
+    if not isinstance(origin, str):
+        raise UserError(f"{origin_path} is damaged; run pyspeech embed again")
+    if not _is_names(ids) or len(ids) != len(set(ids)) or not _is_names(speakers) or len(speakers) != len(ids):
+        raise UserError(f"{ids_path} and {speakers_path} do not fit each other; run pyspeech embed again")
+    if rows_ND.dtype != np.float32 or rows_ND.ndim != 2 or len(rows_ND) != len(ids):
         raise UserError(f"{ids_path} and {rows_path} do not fit each other; run pyspeech embed again")
-    lengths_N = np.linalg.norm(rows_ND, axis=1)
+    with np.errstate(over="ignore", invalid="ignore"):  # these become what is refused next
+        lengths_N = np.linalg.norm(rows_ND, axis=1)
     directed_N = np.isfinite(lengths_N) & (lengths_N > 0)
     if not directed_N.all():
         worst = ids[int(directed_N.argmin())]
         raise UserError(f"{rows_path}: the embedding of {worst} is zero or not finite; look at its audio, embed again")
-    return Embeddings(tuple(ids), rows_ND)
+    return Embeddings(tuple(ids), tuple(speakers), rows_ND, origin)
+
+
+def refuse_shared(
+    what: str, one: str | Path, names: Iterable[str], other: str | Path, other_names: Iterable[str]
+) -> None:
+    """Make sure that no speaker or utterance (``what``), by its name, is in both of two sets; ``""`` is nobody's.
+
+    Raises:
+        UserError: one is.
+    """
+    if shared := sorted(set(names) & set(other_names) - {""}):
+        raise UserError(
+            f"{one} and {other} share {what}s ({len(shared)}), such as {shared[0]}; each needs people of its own, or "
+            "results come out too good"
+        )
+
+
+def refuse_other_space(one: str | Path, space: Space, other: str | Path, other_space: Space) -> None:
+    """Make sure that two sets of embeddings, or what was made from them, can be compared.
+
+    Raises:
+        UserError: they are of different networks.
+    """
+    if space != other_space:
+        raise UserError(
+            f"{one} and {other} come from different networks or feature settings; embed both by one training"
+        )
+
+
+def _is_names(value: object) -> bool:
+    return isinstance(value, list) and len(value) > 0 and all(isinstance(name, str) for name in value)

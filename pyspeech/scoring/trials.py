@@ -16,6 +16,7 @@ from pyspeech.errors import UserError
 from pyspeech.files import existing_file, write_text
 
 NON_TARGETS = 10  # for each target trial
+MOST = 20  # utterances of a speaker, whose pairs grow with their square
 
 
 @dataclass(frozen=True)
@@ -43,13 +44,16 @@ def read_speakers(manifest: Path) -> dict[str, str]:
     return speakers
 
 
-def make_trials(speakers: Mapping[str, str], non_targets: int = NON_TARGETS, seed: int = 0) -> list[Trial]:
+def make_trials(
+    speakers: Mapping[str, str], non_targets: int = NON_TARGETS, seed: int = 0, most: int = MOST
+) -> list[Trial]:
     """Pair utterances: all pairs of one speaker, and for each of them ``non_targets`` of different speakers.
 
     Args:
         speakers: Speaker of each utterance by its id. Their order does not matter.
         non_targets: How many trials of different speakers for each of one speaker; all there are, where they are fewer.
         seed: Decides which.
+        most: How many utterances of a speaker are paired, where there are more; ``seed`` draws them too.
 
     Returns:
         Target trials first, each part in the order of speakers and ids.
@@ -57,8 +61,11 @@ def make_trials(speakers: Mapping[str, str], non_targets: int = NON_TARGETS, see
     Raises:
         UserError: no two utterances are of one speaker, or all are.
     """
-    ids = sorted(speakers, key=lambda id_: (speakers[id_], id_))
-    groups = [list(group) for _, group in itertools.groupby(ids, key=speakers.__getitem__)]
+    draw = random.Random(seed)  # noqa: S311 -- no secret
+    every = sorted(speakers, key=lambda id_: (speakers[id_], id_))
+    groups = [list(group) for _, group in itertools.groupby(every, key=speakers.__getitem__)]
+    groups = [sorted(draw.sample(group, most)) if len(group) > most else group for group in groups]
+    ids = list(itertools.chain.from_iterable(groups))
     targets = [Trial(True, *pair) for group in groups for pair in itertools.combinations(group, 2)]
     if not targets or len(groups) < 2:
         raise UserError(
@@ -68,13 +75,40 @@ def make_trials(speakers: Mapping[str, str], non_targets: int = NON_TARGETS, see
     ends = [end for group, end in zip(groups, itertools.accumulate(map(len, groups)), strict=True) for _ in group]
     after = list(itertools.accumulate(len(ids) - end for end in ends))
     count = min(non_targets * len(targets), after[-1])
-    numbers = random.Random(seed).sample(range(after[-1]), count)  # noqa: S311 -- no secret
+    numbers = draw.sample(range(after[-1]), count)
     return targets + [_non_target(number, ids, ends, after) for number in sorted(numbers)]
 
 
 def _non_target(number: int, ids: list[str], ends: list[int], after: list[int]) -> Trial:
     left = bisect.bisect_right(after, number)
     return Trial(False, ids[left], ids[ends[left] + number - (after[left - 1] if left else 0)])
+
+
+def check_trials(trials: Iterable[Trial], speakers: Mapping[str, str], path: Path, manifest: Path) -> None:
+    """Check the list at ``path`` against the utterances of ``manifest`` and their ``speakers``.
+
+    Raises:
+        UserError: naming the first utterance that the manifest lacks and how many it does, or a trial whose label its
+            speakers contradict.
+    """
+    lacking: dict[str, int] = {}
+    for number, trial in enumerate(trials, 1):
+        left, right = speakers.get(trial.left), speakers.get(trial.right)
+        for id_, speaker in ((trial.left, left), (trial.right, right)):
+            if speaker is None:
+                lacking.setdefault(id_, number)
+        if left is not None and right is not None and (left == right) != trial.target:
+            raise UserError(
+                f"{path}, line {number}: {trial.left} and {trial.right} are said to be of "
+                f"{'one speaker' if trial.target else 'two speakers'}, in {manifest} they are of {left} and {right}; "
+                "mend the list"
+            )
+    if lacking:
+        id_, number = next(iter(lacking.items()))
+        raise UserError(
+            f"{path}, line {number}: {manifest} has no utterance '{id_}'; so it is with {len(lacking)} utterances of "
+            "the list; give the list that belongs to the corpus, or the whole corpus"
+        )
 
 
 def write_trials(trials: Iterable[Trial], path: Path) -> None:

@@ -44,7 +44,7 @@ def test_it_writes_into_the_clone_that_it_runs_from_and_says_what_it_found(words
     files = {
         str(path.relative_to(tmp_path / "recipes")) for path in (tmp_path / "recipes").rglob("*") if path.is_file()
     }
-    names = ("run.sh", "prepare.py", "conf/lstm_embedding.yaml", "RESULTS.md")
+    names = ("run.sh", "prepare.py", "conf/speaker_lstm.yaml", "RESULTS.md")
     assert files == {f"mine/{name}" for name in names}
 
 

@@ -43,6 +43,13 @@ def test_the_last_line_is_the_figure_and_missing_ids_go_to_stderr(decode):
     assert (decode / "score/score.json").exists()
 
 
+def test_a_command_that_does_not_exist_is_answered_with_those_that_do():
+    done = run("verificaton", "folder")
+    assert done.exit_code == 2
+    assert "no command 'verificaton'; did you mean 'verification'?" in done.stderr
+    assert "verification, wer" in run("verify", "folder").stderr
+
+
 def test_a_hypothesis_of_another_set_writes_nothing(decode):
     write_lines(decode / "hyps.jsonl", [{"id": "x9", "words": ["ONE"]}])
     with pytest.raises(UserError, match="x9"):

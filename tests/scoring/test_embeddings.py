@@ -2,58 +2,129 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pyspeech.errors import UserError
-from pyspeech.scoring import embeddings
-from pyspeech.scoring.embeddings import Embeddings, load_embeddings, save_embeddings
+from pyspeech.scoring.embeddings import (
+    Embeddings,
+    load_embeddings,
+    refuse_other_space,
+    refuse_shared,
+    save_embeddings,
+    unit_rows,
+)
 
 ROWS = np.array([[1, 0], [3, 3], [0, -2]], np.float32)
 
 
 def test_embeddings_are_read_as_they_were_written(tmp_path):
-    save_embeddings(tmp_path / "out", ["a", "ب", "c/d"], ROWS)
+    save_embeddings(tmp_path / "out", ["a", "ب", "c/d"], ["Ann", "", "Łukasz"], ROWS, "net")
     found = load_embeddings(tmp_path / "out")
     assert found.ids == ("a", "ب", "c/d")
+    assert found.speakers == ("Ann", "", "Łukasz")
+    assert found.space == ("net", 2)
     assert found.rows_ND.dtype == np.float32
     np.testing.assert_array_equal(found.rows_ND, ROWS)
 
 
-@pytest.mark.parametrize("block", [1, 2, 100])
-def test_cosines_are_those_of_the_angles(monkeypatch, block):
-    monkeypatch.setattr(embeddings, "_BLOCK", block)
-    stored = Embeddings(("a", "b", "c"), ROWS)
-    found = stored.cosines([0, 0, 1, 1], [1, 2, 2, 1])
-    np.testing.assert_allclose(found, [0.5**0.5, 0, -(0.5**0.5), 1], atol=1e-6)
+def test_rows_are_found_by_speaker():
+    assert Embeddings(("a", "b", "c"), ("x", "y", "x"), ROWS, "net").by_speaker() == {"x": [0, 2], "y": [1]}
+
+
+def test_a_missing_speaker_is_named_by_the_utterance():
+    with pytest.raises(UserError, match="the embedding of b names no speaker"):
+        Embeddings(("a", "b", "c"), ("x", "", ""), ROWS, "net").by_speaker()
+
+
+@pytest.mark.parametrize("precision", [np.float32, np.float64])
+def test_unit_rows_keep_their_direction_and_precision(precision):
+    found = unit_rows(ROWS.astype(precision))
+    assert found.dtype == precision
+    np.testing.assert_allclose(found, [[1, 0], [0.5**0.5, 0.5**0.5], [0, -1]], rtol=1e-6)
 
 
 @pytest.mark.parametrize(
-    ("ids", "rows", "message"),
+    ("ids", "speakers", "rows", "message"),
     [
-        (["a", "b"], ROWS, "do not fit each other"),
-        (["a", "b", "a"], ROWS, "do not fit each other"),
-        ({"a": 0}, ROWS[:1], "do not fit each other"),
-        ([], ROWS[:0], "do not fit each other"),
-        (["a", "b", "c"], ROWS.astype(float), "do not fit each other"),
-        (["a", "b", "c"], ROWS[:, 0], "do not fit each other"),
-        (["a", "b", "c"], ROWS * np.float32([[1], [0], [1]]), "the embedding of b is zero or not finite"),
-        (["a", "b", "c"], ROWS + np.float32([[0], [0], [np.inf]]), "the embedding of c is zero or not finite"),
+        (["a", "b"], ["x", "y"], ROWS, "embeddings.npy do not fit each other"),
+        (["a", "b", "a"], ["x", "y", "x"], ROWS, "speakers.json do not fit each other"),
+        (["a", "b", "c"], ["x", "y"], ROWS, "speakers.json do not fit each other"),
+        (["a", "b", "c"], ["x", "y", None], ROWS, "speakers.json do not fit each other"),
+        ({"a": 0}, ["x"], ROWS[:1], "do not fit each other"),
+        ([], [], ROWS[:0], "do not fit each other"),
+        (["a", "b", "c"], ["", "", ""], ROWS.astype(float), "embeddings.npy do not fit each other"),
+        (["a", "b", "c"], ["", "", ""], ROWS[:, 0], "embeddings.npy do not fit each other"),
+        (["a", "b", "c"], ["", "", ""], ROWS * np.float32([[1], [0], [1]]), "of b is zero or not finite"),
+        (["a", "b", "c"], ["", "", ""], ROWS + np.float32([[0], [0], [1e30]]), "of c is zero or not finite"),
     ],
 )
-def test_what_does_not_fit_is_named(tmp_path, ids, rows, message):
+def test_what_does_not_fit_is_named(tmp_path, ids, speakers, rows, message):
     (tmp_path / "ids.json").write_text(json.dumps(ids))
+    (tmp_path / "speakers.json").write_text(json.dumps(speakers))
+    (tmp_path / "origin.json").write_text('"net"')
     np.save(tmp_path / "embeddings.npy", rows)
     with pytest.raises(UserError, match=message):
         load_embeddings(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["ids.json", "speakers.json", "origin.json", "embeddings.npy"])
+@settings(max_examples=10)
+@given(cut=st.floats(0, 0.999))
+def test_a_file_that_ends_early_is_an_error(tmp_path_factory, name, cut):
+    folder = tmp_path_factory.mktemp("cut")
+    save_embeddings(folder, ["a", "b", "c"], ["x", "y", "x"], ROWS, "net")
+    content = (folder / name).read_bytes()[:-1]  # the last byte of JSON is a line's end
+    (folder / name).write_bytes(content[: int(cut * len(content))])
+    with pytest.raises(UserError, match="run pyspeech embed again"):
+        load_embeddings(folder)
+
+
+@settings(max_examples=100)
+@given(data=st.data())
+def test_a_changed_byte_is_an_error_or_another_number(tmp_path_factory, data):
+    folder = tmp_path_factory.mktemp("changed")
+    save_embeddings(folder, ["a", "b", "c"], ["x", "y", "x"], ROWS, "net")
+    content = bytearray((folder / "embeddings.npy").read_bytes())
+    content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(32, 126))
+    (folder / "embeddings.npy").write_bytes(content)
+    try:
+        assert load_embeddings(folder).rows_ND.shape == ROWS.shape
+    except UserError as error:
+        assert "embed" in str(error)  # noqa: PT017 -- both outcomes are right
+
+
 def test_objects_are_never_unpickled(tmp_path):
-    (tmp_path / "ids.json").write_text('["a"]')
+    save_embeddings(tmp_path, ["a"], ["x"], ROWS[:1], "net")
     np.save(tmp_path / "embeddings.npy", np.array([{"a": 1}]), allow_pickle=True)
     with pytest.raises(UserError, match="holds damaged embeddings"):
         load_embeddings(tmp_path)
 
 
+@pytest.mark.parametrize("content", ["null", "[]", 100_000 * "["], ids=["nothing", "list", "deep"])
+def test_an_origin_that_is_no_text_is_an_error(tmp_path, content):
+    save_embeddings(tmp_path, ["a"], ["x"], ROWS[:1], "net")
+    (tmp_path / "origin.json").write_text(content)
+    with pytest.raises(UserError, match=r"damaged.*run pyspeech embed again"):
+        load_embeddings(tmp_path)
+
+
+def test_what_two_sets_share_is_named_and_counted():
+    refuse_shared("speaker", "one", ["x", ""], "other", ["y", ""])
+    with pytest.raises(
+        UserError, match=r"^one and other share speakers \(2\), such as x; each needs people of its own"
+    ):
+        refuse_shared("speaker", "one", iter("zxy"), "other", iter("axz"))
+
+
+@pytest.mark.parametrize("other", [("net", 3), ("other", 2)])
+def test_only_embeddings_of_one_network_can_be_compared(other):
+    refuse_other_space("one", ("net", 2), "other", ("net", 2))
+    with pytest.raises(UserError, match=r"^one and other come from different networks or feature settings"):
+        refuse_other_space("one", ("net", 2), "other", other)
+
+
 def test_a_folder_of_other_things_is_kept(tmp_path):
     (tmp_path / "thesis.txt").write_text("all of it")
     with pytest.raises(UserError, match="holds other things than embeddings"):
-        save_embeddings(tmp_path, ["a"], ROWS[:1])
+        save_embeddings(tmp_path, ["a"], ["x"], ROWS[:1], "net")

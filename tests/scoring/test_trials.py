@@ -1,12 +1,13 @@
 import itertools
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pyspeech.errors import UserError
-from pyspeech.scoring.trials import Trial, make_trials, read_speakers, read_trials, write_trials
+from pyspeech.scoring.trials import Trial, check_trials, make_trials, read_speakers, read_trials, write_trials
 
 SPEAKERS = {"u1": "bob", "u2": "ann", "u3": "bob", "u4": "ann", "u5": "cleo"}
 CORPORA = st.lists(st.integers(0, 4), min_size=3, max_size=12).filter(lambda s: 1 < len(set(s)) < len(s))
@@ -44,6 +45,38 @@ def test_every_pair_of_two_speakers_is_drawn_as_often_as_any_other():
                 counts[trial.left, trial.right] = counts.get((trial.left, trial.right), 0) + 1
     assert len(counts) == 8  # ten pairs, two of them of one speaker
     assert all(70 < count < 130 for count in counts.values())  # 100 expected, deviation under 9
+
+
+@given(st.integers(2, 4), st.integers(3, 30))
+def test_of_a_speaker_with_many_utterances_some_are_paired(speakers, utterances):
+    trials = make_trials({f"s{s}-{u}": f"s{s}" for s in range(speakers) for u in range(utterances)})
+    paired = {id_ for trial in trials if trial.target for id_ in (trial.left, trial.right)}
+    assert len(paired) == speakers * min(utterances, 20)
+    assert {id_ for trial in trials for id_ in (trial.left, trial.right)} == paired
+    few = make_trials(SPEAKERS | {"u6": "ann", "u7": "ann"}, most=2)
+    assert sum(trial.target for trial in few) == 2
+
+
+class TestAListThatIsGiven:
+    def test_may_name_any_utterances_of_the_manifest(self):
+        check_trials([Trial(True, "u1", "u3"), Trial(False, "u3", "u5")], SPEAKERS, Path("list"), Path("test.jsonl"))
+
+    def test_names_the_first_utterance_that_is_not_there_and_counts_all(self):
+        trials = [Trial(True, "u1", "u3"), Trial(False, "x", "u1"), Trial(False, "y", "x"), Trial(True, "u1", "z")]
+        message = r"list, line 2: test\.jsonl has no utterance 'x'; so it is with 3 utterances of the list"
+        with pytest.raises(UserError, match=message):
+            check_trials(trials, SPEAKERS, Path("list"), Path("test.jsonl"))
+
+    @pytest.mark.parametrize(
+        ("trial", "message"),
+        [
+            (Trial(True, "u1", "u2"), "line 1: u1 and u2 are said to be of one speaker, .* are of bob and ann"),
+            (Trial(False, "u1", "u3"), "line 1: u1 and u3 are said to be of two speakers, .* are of bob and bob"),
+        ],
+    )
+    def test_says_of_them_what_the_manifest_says(self, trial, message):
+        with pytest.raises(UserError, match=message):
+            check_trials([trial], SPEAKERS, Path("list"), Path("test.jsonl"))
 
 
 def test_the_list_is_the_same_everywhere(tmp_path):

@@ -1,6 +1,5 @@
 """Descriptions of manifests as a picture: how long utterances are, how fast one speaks or which labels there are."""
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,8 +8,7 @@ import numpy as np
 
 from pyspeech.data.description.figures import NO_LABEL, are_labels, column_names, in_order, printable
 from pyspeech.data.description.tally import Description, Floats
-from pyspeech.errors import MissingPackage
-from pyspeech.files import complete
+from pyspeech.pictures import picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,7 +17,7 @@ COLOURS, STYLES = ("#2c6e9b", "#c4572e", "#e0a526", "#555555"), ("-", "--", "-."
 LEAST_BINS, MOST_BINS = 15, 40
 SHOWN_PERCENT = 99.5  # of utterances; those above are counted in the last bin
 LABELS_DRAWN = 30
-WIDTH_INCHES, HEIGHT_INCHES, DOTS_PER_INCH = 12.0, 4.4, 100
+WIDTH_INCHES, HEIGHT_INCHES = 12.0, 4.4
 
 
 def draw(descriptions: Sequence[Description], path: Path) -> None:
@@ -28,14 +26,7 @@ def draw(descriptions: Sequence[Description], path: Path) -> None:
     Raises:
         MissingPackage: matplotlib is not installed.
     """
-    try:
-        import matplotlib as mpl
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
-        raise MissingPackage("matplotlib", path.name, "pip install 'pyspeech[plot]'") from error
-    with mpl.rc_context({"text.parse_math": False}), warnings.catch_warnings(), complete(path) as partial:
-        warnings.simplefilter("ignore")  # of scripts that the font lacks: it draws boxes in their place
-        figure = Figure(figsize=(WIDTH_INCHES, HEIGHT_INCHES), layout="constrained")
+    with picture(path, WIDTH_INCHES, HEIGHT_INCHES) as figure:
         left, right = figure.subplots(1, 2)
         names = column_names(descriptions)
         _draw_durations(left, names, descriptions)
@@ -45,7 +36,6 @@ def draw(descriptions: Sequence[Description], path: Path) -> None:
             _draw_rates(right, names, descriptions)
         for axes in (left, right):
             axes.spines[["top", "right"]].set_visible(False)
-        figure.savefig(partial, dpi=DOTS_PER_INCH, format="png")
 
 
 def _draw_durations(axes: "Axes", names: Sequence[str], descriptions: Sequence[Description]) -> None:

@@ -1,0 +1,134 @@
+"""Stored people who can be identified: names and mean embeddings, changed by one program at a time."""
+
+import fcntl
+import json
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyspeech.errors import UserError, nearest
+from pyspeech.files import PARTIAL, existing, existing_file, refuse_others, write_text, writing
+
+PEOPLE, LOCK = "people.json", "lock"
+FILES = frozenset({PEOPLE, LOCK, PARTIAL + PEOPLE})  # the last where a program was killed
+DIGITS = 9  # of a number, which tell float32 numbers apart
+
+
+@dataclass(frozen=True)
+class Enrolment:
+    """One person: the number of utterances, and the mean of their unit-length embeddings, float32[D]."""
+
+    utterances: int
+    mean_D: NDArray[np.float32]
+
+
+def is_store(folder: Path) -> bool:
+    """Whether :func:`change_enrolments` wrote this folder."""
+    return (folder / PEOPLE).is_file()
+
+
+def check_name(name: str) -> str:
+    """Return ``name`` if a person can be called so: as a folder, in a column of text, and on a line.
+
+    Raises:
+        UserError: it is empty, has a path separator or what cannot be printed, or begins or ends with a space.
+    """
+    if not name or not name.isprintable() or name != name.strip() or {"/", "\\"} & set(name) or name in (".", ".."):
+        raise UserError(f"no person can be called {name!a}: give a name of printable characters, without / and \\")
+    return name
+
+
+def load_enrolments(store: Path, origin: str) -> dict[str, Enrolment]:
+    """Read the people of a store in ascending order of their names; ``origin`` is the digest of the network.
+
+    Raises:
+        UserError: there is no store, it is damaged, or it was made with another network or other features.
+    """
+    path = existing_file(existing(store, "store of enrolled people") / PEOPLE, "store of enrolled people")
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        made_with = stored["origin"]
+        people = {check_name(name): _enrolment(values) for name, values in stored["people"].items()}
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError, UserError) as error:
+        raise UserError(f"{path} is damaged ({error}); enrol its people again in a new store") from error
+    if len({len(one.mean_D) for one in people.values()}) > 1:
+        raise UserError(f"{path} is damaged (embeddings of different widths); enrol its people again in a new store")
+    if made_with != origin:
+        raise UserError(
+            f"{store} was made with another network or feature settings; name the training that it was made with, or "
+            "enrol its people again in a new store"
+        )
+    return dict(sorted(people.items()))
+
+
+def change_enrolments(
+    store: Path, origin: str, add: Mapping[str, Enrolment], remove: Collection[str] = ()
+) -> dict[str, Enrolment]:
+    """Remove and then add people, those of a name that is stored in their place; return all that are stored now.
+
+    The store is made if there is none and somebody to add. What is in it depends on the people alone, not on the order
+    in which they came. Nothing of those who were removed or replaced is left in its folder.
+
+    Raises:
+        UserError: as :func:`load_enrolments`; a name to remove that is not stored, or a name nobody can have; or the
+            folder holds other things or cannot be written. Nothing is changed then.
+    """
+    for name in add:
+        check_name(name)
+    refuse_change(store, origin, remove)
+    with _locked(store):
+        people = refuse_change(store, origin, remove)  # again: another program may have been here
+        people = {name: one for name, one in people.items() if name not in remove} | dict(add)
+        write_text(store / PEOPLE, _text(people, origin))
+    return dict(sorted(people.items()))
+
+
+def refuse_change(store: Path, origin: str, remove: Collection[str]) -> dict[str, Enrolment]:
+    """Make sure that people can be added to a store and removed from it; return those that it holds, if there is one.
+
+    Raises:
+        UserError: as :func:`change_enrolments`.
+    """
+    refuse_others(store, FILES, "a store of enrolled people")
+    people = load_enrolments(store, origin) if remove or is_store(store) else {}
+    for name in remove:
+        if name not in people:
+            found = nearest(name, people) if people else "; it is empty"
+            raise UserError(f"{store} has nobody called '{name}'{found}")
+    return people
+
+
+def _enrolment(values: Mapping[str, object]) -> Enrolment:
+    mean_D = np.array(values["mean"], dtype=np.float32)
+    utterances = values["utterances"]
+    if not isinstance(utterances, int) or mean_D.ndim != 1 or not 0 < np.linalg.norm(mean_D) < np.inf:
+        raise ValueError("a person without a direction")
+    return Enrolment(utterances, mean_D)
+
+
+def _text(people: Mapping[str, Enrolment], origin: str) -> str:
+    """One line a person, so that the file can be looked at."""
+    lines = [
+        json.dumps(name, ensure_ascii=False)
+        + f': {{"utterances": {one.utterances}, "mean": ['
+        + ", ".join(f"{value:.{DIGITS}g}" for value in one.mean_D.tolist())
+        + "]}"
+        for name, one in sorted(people.items())
+    ]
+    joined = ",\n".join(lines)
+    return f'{{"origin": {json.dumps(origin)}, "people": {{\n{joined}\n}}}}\n'
+
+
+@contextmanager
+def _locked(store: Path) -> Iterator[None]:
+    """Make the folder and hold its lock, which the system takes back from a program that is killed."""
+    with writing(store, store):
+        store.mkdir(parents=True, exist_ok=True)
+        stream = (store / LOCK).open("ab")
+    with stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
