@@ -2,7 +2,12 @@
 # Sourced by the run.sh of a classification recipe instead of recipe.sh: what its stages do, in the folders that every
 # recipe uses. A recipe gives what is particular: $corpus, $model, which field of an utterance is its label.
 # shellcheck disable=SC2154  # the recipe sets model
-. "$(dirname "${BASH_SOURCE[0]}")/labels.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/corpus.sh"
+
+train() {
+  pyspeech train "conf/$model.yaml" "$exp/$model" --labels "$data/labels" \
+    --train "$data/fbank/train.jsonl.gz" --dev "$data/fbank/dev.jsonl.gz"
+}
 
 predict() { # splits
   local split

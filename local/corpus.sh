@@ -13,3 +13,7 @@ manifests() { # a fault that would spoil hours of training ends the stage: see p
 }
 
 features() { pyspeech features "$data"/manifests/*.jsonl.gz "$data/fbank" --config "conf/$model.yaml" --perturb train; }
+
+labels() { # text or speaker: what of an utterance is its label
+  pyspeech labels "$data/labels" --manifest "$data/manifests/train.jsonl.gz" --field "$1"
+}

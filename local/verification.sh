@@ -1,24 +1,87 @@
 # shellcheck shell=bash
 # Sourced by the run.sh of a speaker verification recipe instead of recipe.sh: what its stages do, in the folders that
-# every recipe uses. The network learns to tell the speakers of train apart, on which dev, of the same speakers, is
-# measured; those of test are others, compared by their embeddings. A recipe gives what is particular: $corpus, $model.
+# every recipe uses. The network learns the speakers of train; those of dev, on which all is chosen, and of test are
+# others. A recipe gives what is particular: $corpus, $model, and may set $noise_dir and $rir_dir.
 # shellcheck disable=SC2154  # the recipe sets model
-. "$(dirname "${BASH_SOURCE[0]}")/labels.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/corpus.sh"
 
-# A corpus that has a list of trials of its own writes it to $data/trials/<split>.txt instead.
 trials() { # split, options of pyspeech trials
   pyspeech trials "$data/manifests/$1.jsonl.gz" "$data/trials/$1.txt" "${@:2}"
 }
 
-embed_and_verify() { # splits that have trials
-  local split
+features() { # of all but train, whose crops are new in every epoch
+  local manifest held_out=()
+  for manifest in "$data"/manifests/*.jsonl.gz; do
+    [[ $manifest == */train.jsonl.gz ]] || held_out+=("$manifest")
+  done
+  pyspeech features "${held_out[@]}" "$data/fbank" --config "conf/$model.yaml"
+}
+
+train() {
+  local words=()
+  add_sounds noise "${noise_dir:-}"
+  add_sounds rir "${rir_dir:-}"
+  pyspeech train "conf/$model.yaml" "$exp/$model" "${words[@]}" --labels "$data/labels" \
+    --train "$data/manifests/train.jsonl.gz" --dev "$data/fbank/dev.jsonl.gz"
+}
+
+add_sounds() { # noise or rir, the folder given, if any: adds the setting to words, if there is a folder of such sounds
+  local folder=$2
+  [[ -n $2 ]] || folder=$(_absolute "${PYSPEECH_CORPORA:-/nonexistent}")/noise_and_rir/$1
+  if [[ -n $2 || -d $folder ]]; then
+    words+=("noise.$1_dir='${folder//\'/\'\'}'") # quoted as YAML has it
+  else
+    echo "trains without added $1: no --$1-dir is given, and there is no \$PYSPEECH_CORPORA/noise_and_rir/$1" >&2
+  fi
+}
+
+embed() { # splits
+  local split cuts
   for split in "$@"; do
-    pyspeech embed "$exp/$model" "$data/fbank/$split.jsonl.gz" "$exp/$model/embeddings/$split"
-    pyspeech verify "$data/trials/$split.txt" "$exp/$model/embeddings/$split" --out "$exp/$model/verify/$split"
+    cuts=$data/fbank/$split.jsonl.gz
+    [[ $split != train ]] || cuts=$data/manifests/train.jsonl.gz
+    pyspeech embed "$exp/$model" "$cuts" "$exp/$model/embeddings/$split"
   done
 }
 
-score() { # splits that were verified; the last one's figure is the recipe's
+# A result is named <split>_<what was done>, test_plda: the split is what stands before the first underscore.
+
+verify() { # name of the result, options of pyspeech verify
+  local split=${1%%_*}
+  pyspeech verify "$data/trials/$split.txt" "$exp/$model/embeddings/$split" --out "$exp/$model/verify/$1" "${@:2}"
+}
+
+by_cosine() { # splits
   local split
-  for split in "$@"; do pyspeech score verification "$exp/$model/verify/$split"; done
+  for split in "$@"; do verify "$split"; done
+}
+
+by_cohort() { # splits; cosines, normalised by those with the speakers of train
+  local split
+  for split in "$@"; do verify "${split}_cohort" --cohort "$exp/$model/embeddings/train"; done
+}
+
+by_plda() { # splits
+  local split
+  pyspeech plda "$exp/$model/embeddings/train" "$exp/$model/plda.npz"
+  for split in "$@"; do verify "${split}_plda" --plda "$exp/$model/plda.npz"; done
+}
+
+calibrate() { # names of results of test; dev's result of that kind shows what a score means
+  local name results=$exp/$model/verify
+  for name in "$@"; do
+    pyspeech calibrate "$results/$name" --tune "$results/dev${name#"${name%%_*}"}" --out "$results/${name}_calibrated"
+  done
+}
+
+identify() { # splits, whose speakers are enrolled by their first utterances and found by the others
+  local split embeddings=$exp/$model/embeddings
+  for split in "$@"; do
+    pyspeech score identification "$embeddings/$split" --tune "$embeddings/dev" --out "$exp/$model/identify/$split"
+  done
+}
+
+score() { # names of results; the last one's figure is the recipe's
+  local name
+  for name in "$@"; do pyspeech score verification "$exp/$model/verify/$name"; done
 }

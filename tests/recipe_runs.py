@@ -36,6 +36,9 @@ SMALL = (
 SMALL_MODELS = {
     "tdnn_lstm": ("tdnn_width=32", "lstm_width=32", "lstm_layers=1", "dropout=0.1"),
     "bilstm_ctc": ("channels=4", "lstm_width=32", "lstm_layers=1", "dropout=0.1"),
+    "speaker_lstm": ("lstm_width=32", "lstm_layers=1", "attention_width=16", "embedding_width=32", "dropout=0"),
+    "xvector": ("channels=32", "pooled_channels=48", "embedding_width=32"),
+    "ecapa_tdnn": ("channels=32", "pooled_channels=48", "attention_width=16", "embedding_width=32"),
 }
 
 

@@ -114,6 +114,8 @@ install_packages() {
   else
     say "installing the packages of $requirements/$lane.txt; the first time it is some minutes and gigabytes"
     pip install --quiet --no-deps -r "$requirements/$lane.txt"
+    # Another Python's wheel has the same version, which alone would do for pip.
+    [[ $lane != pypi ]] || pip install --quiet --no-deps --force-reinstall --require-hashes -r "$requirements/k2.txt"
   fi
   pip install --quiet --no-deps --no-build-isolation -e "$root"
   pip check
@@ -134,7 +136,7 @@ check_python() {
   local found
   found=$("$1" -c 'import platform; print(platform.python_version())' 2>/dev/null) || fail "$1 is not a Python that runs"
   [[ $lane != pypi ]] || [[ $found == 3.10.* ]] ||
-    fail "$1 is Python $found, and the k2 wheel on PyPI holds binaries for Python 3.10 (cp310) only:" \
+    fail "$1 is Python $found, and the k2 wheel of this lane holds binaries for Python 3.10 (cp310) only:" \
       "pip would install it there, but k2 could not be imported; give a Python 3.10 to --python"
   fail "$1 is Python $found; the lane $lane needs one of: ${versions[*]}, with its modules venv and ensurepip"
 }

@@ -60,17 +60,20 @@ def in_order(splits: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(set(splits), key=lambda split: (ranks.get(kind_of(split), len(KINDS)), split)))
 
 
-def divide(keys: Iterable[str], held_out: Collection[str] = (DEV, TEST), at_least: int = 1) -> dict[str, str]:
-    """Return the split of every key: a tenth of the different keys, or ``at_least`` as many, for each held-out split.
+def divide(
+    keys: Iterable[str], held_out: Collection[str] = (DEV, TEST), at_least: int = 1, one_in: int = HELD_OUT
+) -> dict[str, str]:
+    """Return the split of every key: a tenth of the different keys, but ``at_least`` so many, for each held-out split.
 
     Keys are ordered by their hash; the first are test, the last dev, all others train. So the result depends on no
     order, test keys are the same with and without dev, and a further key moves at most one other for each of the two.
+    ``one_in`` is ten where a tenth is meant.
 
     Raises:
         UserError: there are too few keys for one of them to train.
     """
     ordered = sorted(set(keys), key=_hash)
-    count = max(at_least, len(ordered) // HELD_OUT)
+    count = max(at_least, len(ordered) // one_in)
     if len(ordered) <= count * len(held_out):
         raise UserError(
             f"cannot hold {' and '.join(held_out)} out of {len(ordered)} speakers, texts or utterances; "

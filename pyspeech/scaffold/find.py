@@ -56,7 +56,7 @@ def find(wanted: Wanted) -> Found:
 
 
 def _table(wanted: Wanted, path: Path) -> Found:
-    folder, file = existing_file(path, "table").parent, _file(path, wanted.task)
+    folder, file = existing_file(path, "table").parent, _file(path)
     rows = _rows(path)
     columns, asked = list(rows[0]), wanted.asked
     if "{split}" in file and asked.split:
@@ -91,9 +91,9 @@ def _table(wanted: Wanted, path: Path) -> Found:
     )
 
 
-def _file(path: Path, task: Task) -> str:
-    """``{split}.tsv`` for a table train.tsv that has a dev or test beside it; those have other speakers."""
-    if usual_name(path.stem) != TRAIN or task == "verification":
+def _file(path: Path) -> str:
+    """``{split}.tsv`` for a table train.tsv that has a dev or test beside it."""
+    if usual_name(path.stem) != TRAIN:
         return path.name
     beside = {kind_of(other.stem) for other in path.parent.glob(f"*{path.suffix}")}
     return f"{{split}}{path.suffix}" if len(beside & set(KINDS)) > 1 else path.name
@@ -145,12 +145,14 @@ def _common_voice(wanted: Wanted, path: Path) -> Found:
     language = wanted.language or of_common_voice(path.name)
     if wanted.task == "classification":
         raise UserError("Common Voice has no labels; use --task recognition or verification")
-    file = _file(existing_file(path / "train.tsv", "table"), wanted.task)
+    table = existing_file(path / "train.tsv", "table")
+    # Speakers of its dev and test said hardly two sentences each: too few to pair.
+    file = table.name if wanted.task == "verification" else _file(table)
     text = "{sentence}" if wanted.task == "recognition" else ""
     reading = language if wanted.task == "recognition" else None
     source = Table(file, "clips/{path}", text, "{client_id}", language=reading, task=wanted.task)
     known = f"language: {path.name}, by espeak-ng as {language}" if language else f"language: {path.name}"
-    return Found(path, source, f"Common Voice ({path.name})", (known,), language, _lines(path / "train.tsv") - 1)
+    return Found(path, source, f"Common Voice ({path.name})", (known,), language, _lines(table) - 1)
 
 
 def _folder(wanted: Wanted, path: Path) -> Found:

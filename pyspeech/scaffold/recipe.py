@@ -16,7 +16,7 @@ from pyspeech.scaffold.plan import Plan
 from pyspeech.scaffold.sizes import settings
 from pyspeech.scaffold.templates import files
 
-EMBEDDING = "lstm_embedding"  # the network of verification and classification
+EMBEDDING = "speaker_lstm"  # the network of verification and classification
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,13 @@ def make_plan(name: str, wanted: Wanted, model: str) -> Plan:
     """Find the corpus, measure it, choose sizes.
 
     Raises:
-        UserError: the corpus leaves a question, or has no utterance that trains or tests.
+        UserError: the corpus leaves a question, has no utterance that trains or tests, or no audio to crop.
     """
     found = find(wanted)
     splits = found.source.splits(found.corpus)
     speech, said = measure(found, splits[0])
+    if wanted.task == "verification" and not speech.sampling_rate:
+        raise UserError(f"{found.corpus} holds features without audio; verification trains on crops of audio")
     for split in splits:  # words of run.sh, which come from the corpus
         refuse_unless_plain(split, split)
     tests = tuple(split for split in splits if kind_of(split) == TEST)

@@ -12,10 +12,10 @@ SHORT_SECONDS = 1.5  # a mean utterance below holds a word or two, which the usu
 SHORT_MASK_FRAMES = 10
 BINS, MASKED_SHARE = 80, 0.15  # the shared defaults mask at most 15 of 80 bins; of fewer, each says more
 PIECES_HOURS = 100.0  # from here on there is enough speech to learn pieces of words
+CROP_SECONDS, MOST_SPEAKERS = 2.5, 64  # in a batch of verification, of each speaker one crop
+FEW_HOURS = 10.0  # of verification
 
-ONE_SPEED = [1.0]  # of verification: at another speed a voice is another voice
-
-Settings = dict[str, Mapping[str, float | list[float]]]  # section -> key -> value, as in a YAML of conf/
+Settings = dict[str, Mapping[str, float | str]]  # section -> key -> value, as in a YAML of conf/
 
 
 @dataclass(frozen=True)
@@ -87,9 +87,9 @@ def settings(speech: Speech, task: Task, model: str) -> Settings:
     """The sections of a configuration that suit ``speech``; the shared defaults are not taken out of it."""
     size = size_for(speech.hours)
     few = {"buckets": 2} if speech.utterances < FEW_UTTERANCES else {}
-    return {
+    found: Settings = {
         "features": _features(speech),
-        "augment": _augment(speech, task),
+        "augment": _augment(speech),
         "batches": {"max_seconds": size.batch_seconds, **few},
         "training": {
             "epochs": size.epochs,
@@ -98,6 +98,21 @@ def settings(speech: Speech, task: Task, model: str) -> Settings:
         },
         "model": size.model(model),
     }
+    return found | _of_verification(found, size) if task == "verification" else found
+
+
+def _of_verification(found: Settings, size: Size) -> Settings:
+    """What is different for verification: in few hours of speech there are few steps, which noise and masks slow down.
+
+    So it was measured on 0.8 hours: see recipes/voxceleb/RESULTS.md.
+    """
+    speakers = {"per_batch": min(int(size.batch_seconds / CROP_SECONDS), MOST_SPEAKERS), "utterances_each": 1}
+    changed: Settings = {"features": {**found["features"], "normalise": "mean"}, "speakers": speakers}
+    if size.hours <= FEW_HOURS:
+        changed["augment"] = {**found["augment"], "time_masks": 1, "frequency_masks": 1}
+        changed["noise"] = {"noise_probability": 0.2, "rir_probability": 0.2}
+        changed["speakers"] = {**speakers, "crops_each": 16}
+    return changed
 
 
 def _features(speech: Speech) -> dict[str, float]:
@@ -106,8 +121,8 @@ def _features(speech: Speech) -> dict[str, float]:
     return dict(NARROWBAND) if speech.sampling_rate < WIDEBAND_HZ else {}
 
 
-def _augment(speech: Speech, task: Task) -> dict[str, float | list[float]]:
-    found: dict[str, float | list[float]] = {"speeds": ONE_SPEED} if task == "verification" else {}
+def _augment(speech: Speech) -> dict[str, float]:
+    found: dict[str, float] = {}
     bins = int(_features(speech).get("num_mel_bins", speech.num_given) or BINS)
     if bins < BINS:
         found["max_frequency_mask_bins"] = max(1, int(MASKED_SHARE * bins))

@@ -8,7 +8,8 @@ from pyspeech.scaffold.plan import Plan
 from pyspeech.scaffold.python_code import assignment
 from pyspeech.scaffold.sizes import size_for
 
-MODELS = {"tdnn_lstm": "TDNN-LSTM", "bilstm_ctc": "BiLSTM", "lstm_embedding": "LSTM embedding"}
+MODELS = {"tdnn_lstm": "TDNN-LSTM", "bilstm_ctc": "BiLSTM", "speaker_lstm": "LSTM embedding"}
+LEARNS = {"recognition": (), "classification": ("softmax",), "verification": ("noise", "speakers", "aam_softmax")}
 FIGURES = {"recognition": "WER", "classification": "ACC", "verification": "EER"}
 
 
@@ -80,19 +81,25 @@ def run_classification(plan: Plan) -> str:
 
 
 def run_verification(plan: Plan) -> str:
-    """The speakers of train teach embeddings; trials are pairs of utterances of test."""
-    trials = "; ".join(f"trials {split}" for split in plan.tests)
+    """The speakers of train teach embeddings; trials are pairs of utterances of dev, and of test."""
+    trials = "; ".join(f"trials {split}" for split in ("dev", *plan.tests))
+    results = " ".join(f"{split}_cohort" for split in plan.tests)
+    calibrated = " ".join(f"{split} {split}_cohort_calibrated" for split in plan.tests)
     return _run(
         plan,
         f"{MODELS[plan.model]}, cosine of two utterances.",
-        {},
+        {
+            "noise_dir=": "sounds to add in training, such as MUSAN; else $PYSPEECH_CORPORA/noise_and_rir/noise",
+            "rir_dir=": "rooms, such as RIRS_NOISES; else $PYSPEECH_CORPORA/noise_and_rir/rir",
+        },
         [
             f'if stage 1 "Write the manifests and the trials"; then manifests; {trials}; fi',
             'if stage 2 "Compute the features"; then features; fi',
             'if stage 3 "Make the table of speakers"; then labels speaker; fi',
             'if stage 4 "Train"; then train; fi',
-            f'if stage 5 "Embed, and score the trials"; then embed_and_verify {plan.scored}; fi',
-            f'if stage 7 "Score"; then score {plan.scored}; fi',
+            f'if stage 5 "Embed, score the trials"; then embed train dev {plan.scored}; by_cosine {plan.scored}; fi',
+            f'if stage 6 "Normalise, calibrate"; then by_cohort dev {plan.scored}; calibrate {results}; fi',
+            f'if stage 7 "Score"; then score {calibrated}; fi',
         ],
     )
 
@@ -133,12 +140,11 @@ def _run(plan: Plan, summary: str, more: Mapping[str, str], stages: Sequence[str
 def configuration(plan: Plan) -> str:
     """What differs from the shared defaults, and why."""
     includes = ["augment", "given"] if not plan.speech.sampling_rate else ["fbank", "augment"]
-    includes += ["train", plan.model]
+    includes += ["train", *LEARNS[plan.task], plan.model]
     size = size_for(plan.speech.hours)
     reach = f"up to {size.hours:g} hours" if size.hours != float("inf") else "any more hours"
     lines = [
         f"# {plan.speech.hours:.2f} hours in {plan.speech.utterances} utterances train: sizes for {reach}.",
-        *(["# At another speed a voice is another voice."] if plan.task == "verification" else []),
         f"include: [{', '.join(includes)}]",
     ]
     for section, settings in plan.settings.items():

@@ -31,7 +31,7 @@ def finished(tmp_path_factory) -> Callable[[str], Finished]:
         folder = copy_recipe(PROJECT / "recipes" / name, project, layout.settings)
         for path, text in layout.files.items():
             (folder / path).write_text(text, encoding="utf-8")
-        arguments = layout.arguments
+        arguments = tuple(word.format(corpus=project / "corpus") for word in layout.arguments)
         if layout.make is not None:
             layout.make(project / "corpus")
             arguments += ("--corpus-dir", str(project / "corpus"))

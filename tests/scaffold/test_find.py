@@ -142,7 +142,7 @@ class TestCommonVoice:
         assert result.source == Table("{split}.tsv", "clips/{path}", "{sentence}", "{client_id}", language="de")
         assert (result.language, result.utterances) == ("de", 1)
 
-    def test_it_verifies_with_the_speakers_of_train(self, tmp_path):
+    def test_it_verifies_with_speakers_of_train(self, tmp_path):
         source = found(self.make(tmp_path), "verification", "commonvoice").source
         assert source == Table("train.tsv", "clips/{path}", "", "{client_id}", task="verification")
 

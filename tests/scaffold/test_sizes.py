@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyspeech.config import load_config
-from pyspeech.models import MODELS
 from pyspeech.scaffold.sizes import SIZES, Speech, settings, size_for
 
 WIDE = Speech(5000, 5.0, 3.6, 16000)
@@ -27,7 +26,7 @@ def test_networks_grow_and_steps_become_larger_with_the_hours():
         assert smaller.learning_rate >= larger.learning_rate
 
 
-@pytest.mark.parametrize("model", sorted(MODELS))
+@pytest.mark.parametrize("model", ["tdnn_lstm", "bilstm_ctc", "speaker_lstm"])
 def test_a_network_of_every_size_is_one_of_ours(model, tmp_path):
     path = tmp_path / f"{model}.yaml"
     path.write_text(f"include: [fbank, augment, train, {model}]\n")
@@ -49,9 +48,10 @@ def test_given_features_say_their_width_and_shift():
     assert found["augment"] == {"max_frequency_mask_bins": 1}
 
 
-def test_verification_keeps_the_speed_of_a_voice():
-    assert settings(WIDE, "verification", "lstm_embedding")["augment"] == {"speeds": [1.0]}
-    assert settings(WIDE, "classification", "lstm_embedding")["augment"] == {}
+def test_batches_of_speakers_grow_with_the_hours():
+    found = [settings(Speech(5000, size.hours, 3.6, 16000), "verification", "speaker_lstm") for size in SIZES]
+    assert [each["speakers"]["per_batch"] for each in found] == [8, 12, 16, 24, 40, 64, 64]
+    assert "speakers" not in settings(WIDE, "classification", "speaker_lstm")
 
 
 def test_words_of_half_a_second_are_not_masked_whole():
@@ -76,3 +76,11 @@ def test_the_guide_shows_the_table():
         layers = f"{size.tdnn_lstm_layers} / {size.bilstm_ctc_layers}"
         row = (hours, size.batch_seconds, size.epochs, size.learning_rate, size.width, layers, size.dropout)
         assert f"| {' | '.join(map(str, row))} |" in guide
+
+
+def test_few_hours_of_many_speakers_get_little_noise():
+    few, many = (settings(Speech(5000, hours, 3.6, 16000), "verification", "speaker_lstm") for hours in (1.0, 300.0))
+    assert few["noise"] == {"noise_probability": 0.2, "rir_probability": 0.2}
+    assert few["speakers"]["crops_each"] == 16
+    assert few["features"] == many["features"] == {"normalise": "mean"}
+    assert "noise" not in many

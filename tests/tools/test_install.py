@@ -195,10 +195,18 @@ def test_uv_is_asked_when_neither_the_path_nor_pyenv_has_a_python(machine):
 
 def test_only_what_is_pinned_is_installed(installed):
     pip = [call for call in installed.calls if " pip " in call and " install " in call]
-    assert len(pip) == 2
+    assert len(pip) == 3
     assert "--no-deps -r" in pip[0]
     assert "requirements/pypi.txt" in pip[0]
-    assert "--no-deps --no-build-isolation -e" in pip[1]
+    assert "--no-deps --force-reinstall --require-hashes -r" in pip[1]
+    assert "requirements/k2.txt" in pip[1]
+    assert "--no-deps --no-build-isolation -e" in pip[2]
+
+
+def test_the_wheel_of_k2_is_known_by_its_hash():
+    lines = (PROJECT / "tools/requirements/k2.txt").read_text().splitlines()
+    (pin,) = (line for line in lines if not line.startswith("#"))
+    assert re.fullmatch(r"k2==1\.23\.4 --hash=sha256:[0-9a-f]{64}", pin)
 
 
 def test_a_second_run_does_nothing_in_no_time(installed):

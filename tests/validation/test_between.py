@@ -34,6 +34,12 @@ def test_the_one_reader_of_a_corpus_is_on_every_side():
     assert found(ann, bob, entry("c", 1, "no yes", "ann")) == {(1, "c", kinds.SAME_SPEAKER)}
 
 
+def test_a_speaker_to_verify_that_train_has_too_is_named():
+    train = [entry("a", speaker="ann"), entry("b", speaker="ann"), entry("c", speaker="bob"), entry("d", speaker="bob")]
+    test = [entry("e", 1, speaker="cy"), entry("f", 1, speaker="bob")]
+    assert found(*train, *test) == {(1, "f", kinds.SAME_SPEAKER)}
+
+
 def test_a_copy_at_another_speed_is_no_second_use():
     one = entry("a", path="x.wav", text="one two")
     assert found(one, entry("a_sp", path="x.wav", speed=1.1, text="one two")) == set()

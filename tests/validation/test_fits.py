@@ -9,7 +9,7 @@ from pyspeech.lang.tokens import CharacterTokens
 from pyspeech.models import build_model
 from pyspeech.validation.entries import Entry
 from pyspeech.validation.fits import FitCheck
-from pyspeech.validation.kinds import INFEASIBLE
+from pyspeech.validation.kinds import INFEASIBLE, OUT_OF_LIMITS
 from tests.experiments import YAML
 from tests.tones import tone_cuts
 
@@ -36,7 +36,7 @@ def test_output_frames_are_those_of_the_extractor_and_the_network(config, tmp_pa
 
 
 def test_a_network_without_output_for_each_frame_has_no_such_limit(config, tmp_path):
-    (tmp_path / "conf.yaml").write_text("include: [fbank, augment, train, lstm_embedding]\n")
+    (tmp_path / "conf.yaml").write_text("include: [fbank, augment, train, softmax, speaker_lstm]\n")
     embedding = load_config(tmp_path / "conf.yaml")
     tokens = CharacterTokens.from_words(["HOUSEBOAT"])
     entry = Entry(0, 1, "a", 0.0, 0.2, 0, 1, "HOUSEBOAT", "", (0.0, 0.2), None, None)
@@ -44,6 +44,13 @@ def test_a_network_without_output_for_each_frame_has_no_such_limit(config, tmp_p
     assert kinds == [INFEASIBLE]
     assert list(FitCheck(embedding, tokens)(entry, "HOUSEBOAT", is_dev=True)) == []
     assert FitCheck(embedding, None).output_frames(1.0) is None
+
+
+def test_crops_of_speakers_have_no_limits(config, tmp_path):
+    entry = Entry(0, 1, "a", 0.0, 50.0, 0, 1, "", "ann", (0.0, 50.0), None, None)
+    assert [finding.kind for finding in FitCheck(config, None)(entry, "", is_dev=False)] == [OUT_OF_LIMITS]
+    (tmp_path / "conf.yaml").write_text("include: [fbank, augment, train, speakers, aam_softmax, speaker_lstm]\n")
+    assert list(FitCheck(load_config(tmp_path / "conf.yaml"), None)(entry, "", is_dev=False)) == []
 
 
 def test_a_network_that_there_is_not_is_refused(config):

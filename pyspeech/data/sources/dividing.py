@@ -1,11 +1,9 @@
 """What is held out of a corpus that lacks dev or test, by what the corpus is for."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Literal
-
-import click
 
 from pyspeech.data.sources.reading import Entry
 from pyspeech.data.splits import DEV, TEST, TRAIN, divide, in_order, kind_of, names_for
@@ -24,19 +22,19 @@ def divided(entries: Sequence[Entry], task: Task, wanted: Sequence[str] = (DEV, 
     recognition: by speaker where ten are known; else by text, so that no sentence is in two splits; where there are
     fewer than ten texts, or each is said ten times and more, as for classification.
     classification: by speaker where ten are known; else by utterance, from every label.
-    verification: test speakers are unseen by train; dev are utterances of speakers that train. A dev of others is left
-    out, told of on stderr, and another held out of train.
+    verification: by speaker; dev and test get two at least, of two utterances and more, as their trials need.
 
     Raises:
-        UserError: there is no train split, several that may be train or dev, or too little to hold anything out.
+        UserError: there is no train split, several that may be train or dev, too little to hold anything out, or a
+            speaker whom verification meets in two splits.
     """
     entries = _called([_moved(entry, entry.split or TRAIN) for entry in entries])
-    if task == "verification":
-        entries = _without_strange_dev(entries)
     names = in_order(entry.split for entry in entries)
     if TRAIN not in names:
         raise UserError(f"no split is called train, only {', '.join(names)}; name the split to train on 'train'")
     missing = [split for split in wanted if split not in {kind_of(name) for name in names}]
+    if task == "verification":
+        _refuse_shared_speakers(entries)
     if not missing:
         return entries
     splits = HOLD_OUT[task]([entry for entry in entries if entry.split == TRAIN], missing)
@@ -62,19 +60,20 @@ def _by_speaker_or_label(train: Sequence[Entry], missing: Sequence[str]) -> dict
     return {id_: split for ids in large or [list(_ids(train))] for id_, split in divide(ids, missing).items()}
 
 
-def _by_unseen_speaker(train: Sequence[Entry], missing: Sequence[str]) -> dict[str, str]:
+def _by_speaker(train: Sequence[Entry], missing: Sequence[str]) -> dict[str, str]:
+    counts = Counter(entry.speaker for entry in train)
+    splits = divide([speaker for speaker, count in counts.items() if speaker and count > 1], missing, at_least=2)
+    return {entry.id: splits.get(entry.speaker, TRAIN) for entry in train}
+
+
+def _refuse_shared_speakers(entries: Sequence[Entry]) -> None:
     splits: dict[str, str] = {}
-    if TEST in missing:  # of at least two speakers: trials need different ones
-        speakers = divide([entry.speaker for entry in train], (TEST,), at_least=2)
-        splits = {entry.id: speakers[entry.speaker] for entry in train}
-    if DEV in missing:
-        rest = [entry for entry in train if splits.get(entry.id) != TEST]
-        kept = {entry.speaker: entry.id for entry in rest}  # one of every speaker trains in any case
-        spare = _ids(rest) - set(kept.values())
-        if len(spare) < 2:
-            raise UserError("cannot hold out dev: hardly a speaker of train has two utterances; name the splits")
-        splits.update(divide(spare, (DEV,)))
-    return splits
+    for entry in entries:
+        if entry.speaker and splits.setdefault(entry.speaker, entry.split) != entry.split:
+            raise UserError(
+                f"speaker {entry.speaker} is in {splits[entry.speaker]} and in {entry.split}; verification needs "
+                "different speakers in each: give the corpus without its splits, and speakers are held out"
+            )
 
 
 def _called(entries: Sequence[Entry]) -> list[Entry]:
@@ -87,16 +86,6 @@ def _called(entries: Sequence[Entry]) -> list[Entry]:
             raise UserError(f"{', '.join(meant)} may all be the split {kind}; name one of them '{kind}'")
         renamed.update(dict.fromkeys(meant, kind))
     return [_moved(entry, renamed.get(entry.split, entry.split)) for entry in entries]
-
-
-def _without_strange_dev(entries: Sequence[Entry]) -> list[Entry]:
-    """The entries without dev, if it has speakers that train lacks: a network knows only those that it learns."""
-    known, dev = ({entry.speaker for entry in entries if entry.split == split} for split in (TRAIN, DEV))
-    if dev <= known:
-        return list(entries)
-    kept = [entry for entry in entries if entry.split != DEV]
-    click.echo(f"left out dev, {len(entries) - len(kept)} utterances: train lacks speakers of theirs", err=True)
-    return kept
 
 
 def _moved(entry: Entry, split: str) -> Entry:
@@ -114,5 +103,5 @@ def _ids(entries: Sequence[Entry]) -> set[str]:
 HOLD_OUT: dict[Task, Callable[[Sequence[Entry], Sequence[str]], dict[str, str]]] = {
     "recognition": _by_speaker_or_text,
     "classification": _by_speaker_or_label,
-    "verification": _by_unseen_speaker,
+    "verification": _by_speaker,
 }

@@ -15,7 +15,7 @@ from lhotse import AudioSource, MonoCut, Recording
 from pyspeech.data.corpus import utterance
 from pyspeech.data.given import FRAME_SHIFT_SECONDS, WITH_OFFSET, given_utterance
 from pyspeech.data.sources.dividing import Task
-from pyspeech.data.sources.layout import all_splits, cut_of, locate, members, named_splits, without_strange_dev
+from pyspeech.data.sources.layout import all_splits, cut_of, locate, members, named_splits
 from pyspeech.data.sources.reading import read
 from pyspeech.errors import UserError
 
@@ -42,7 +42,7 @@ class KaldiData:
 
     def splits(self, corpus: Path) -> tuple[str, ...]:
         """Names of the splits, train first; ``dev`` and ``test`` are taken from train where they have no directory."""
-        return all_splits(self._found(corpus))
+        return all_splits(_folders(corpus))
 
     def cuts(self, corpus: Path, split: str) -> Iterator[MonoCut]:
         """Every utterance of one split, sorted by id.
@@ -50,7 +50,7 @@ class KaldiData:
         Raises:
             UserError: naming file and line of what is not as Kaldi has it, or of a command that is not allowed.
         """
-        folders = self._found(corpus)
+        folders = _folders(corpus)
         folder = folders.get(split, folders["train"])
         entries = _entries(folder, self.allow_pipes)
         if split in folders:
@@ -58,9 +58,6 @@ class KaldiData:
         if folder == folders["train"]:
             entries = members(entries, split, folders, self.task)
         yield from read(entries, _Cuts(folder))
-
-    def _found(self, corpus: Path) -> dict[str, Path]:
-        return without_strange_dev(_folders(corpus), self.task, _speakers)
 
 
 @dataclass(frozen=True)
@@ -113,10 +110,6 @@ def _entries(folder: Path, allow_pipes: bool) -> list[_Entry]:
     for entry in entries:
         entry.text, entry.speaker = texts.get(entry.id, nothing).value, speakers.get(entry.id, nothing).value
     return sorted(entries, key=lambda entry: entry.id)
-
-
-def _speakers(folder: Path) -> set[str]:
-    return {row.value for row in _optional(folder / "utt2spk").values()}
 
 
 def _tell_silent(folder: Path, entries: Sequence[_Entry]) -> None:

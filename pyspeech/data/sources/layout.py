@@ -1,11 +1,10 @@
 """What descriptions made for other toolkits leave open: which part is which split, where their paths begin."""
 
 import os
-from collections.abc import Callable, Collection, Sequence, Set
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-import click
 from lhotse import MonoCut, Recording, SupervisionSegment
 
 from pyspeech.data.sources.dividing import Task, divided
@@ -29,7 +28,6 @@ class Spoken(Protocol):
 
 
 AnySpoken = TypeVar("AnySpoken", bound=Spoken)
-AnyPart = TypeVar("AnyPart")
 
 
 def named_splits(names: Collection[str]) -> dict[str, str]:
@@ -58,16 +56,6 @@ def named_splits(names: Collection[str]) -> dict[str, str]:
             f"no split is called train, only {', '.join(sorted(names))}; link the one to train on as 'train'"
         )
     return found
-
-
-def without_strange_dev(
-    found: dict[str, AnyPart], task: Task, speakers: Callable[[AnyPart], Set[str]]
-) -> dict[str, AnyPart]:
-    """The parts ``found`` of a corpus without dev, where verification cannot use it, as :func:`divided` has it."""
-    if task != "verification" or DEV not in found or speakers(found[DEV]) <= speakers(found[TRAIN]):
-        return found
-    click.echo("left out dev: train lacks speakers of its utterances", err=True)
-    return {split: part for split, part in found.items() if split != DEV}
 
 
 def all_splits(found: Collection[str]) -> tuple[str, ...]:

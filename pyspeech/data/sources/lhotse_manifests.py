@@ -13,7 +13,7 @@ from lhotse.cut import Cut
 from lhotse.utils import fastcopy, to_list
 
 from pyspeech.data.sources.dividing import Task
-from pyspeech.data.sources.layout import all_splits, cut_of, locate, members, named_splits, without_strange_dev
+from pyspeech.data.sources.layout import all_splits, cut_of, locate, members, named_splits
 from pyspeech.data.sources.reading import read
 from pyspeech.data.speeds import speed_of
 from pyspeech.errors import UserError
@@ -41,7 +41,7 @@ class LhotseManifests:
 
     def splits(self, corpus: Path) -> tuple[str, ...]:
         """Names of the splits, train first; dev and test are held out of train where there is none."""
-        return all_splits(self._found(corpus))
+        return all_splits(_found(corpus))
 
     def cuts(self, corpus: Path, split: str) -> Iterator[MonoCut]:
         """Every supervision of one split, in the order of its manifest.
@@ -49,7 +49,7 @@ class LhotseManifests:
         Raises:
             UserError: naming the file, and the utterance whose audio is not found, is mixed, or would be a command's.
         """
-        found = self._found(corpus)
+        found = _found(corpus)
         spoken = list(_utterances(found.get(split, found["train"])))
         if split == "train" or split not in found:
             spoken = members(spoken, split, found, self.task)
@@ -57,9 +57,6 @@ class LhotseManifests:
         yield from read(
             spoken, lambda each: cut_of(files.of(each.recording), each, each.channel, each.start, each.seconds)
         )
-
-    def _found(self, corpus: Path) -> dict[str, dict[str, Path]]:
-        return without_strange_dev(_found(corpus), self.task, _speakers)
 
 
 @dataclass(frozen=True)
@@ -133,10 +130,6 @@ def _utterances(kinds: dict[str, Path]) -> Iterator[_Utterance]:
                 f"which {kinds['recordings'].name} does not hold; make both again"
             )
         yield _utterance(supervision, recordings[supervision.recording_id], supervision.start, supervision.duration)
-
-
-def _speakers(kinds: dict[str, Path]) -> set[str]:
-    return {spoken.speaker for spoken in _utterances(kinds)}
 
 
 def _within(cut: Cut, path: Path) -> Iterator[_Utterance]:

@@ -64,18 +64,21 @@ def test_rare_labels_are_divided_all_the_same():
     assert Counter(entry.split for entry in divided(corpus, "classification")) == {"train": 2, "dev": 1, "test": 1}
 
 
-@given(st.integers(4, 30), st.integers(3, 8))
-def test_verification_tests_unseen_speakers_and_develops_on_seen_ones(speakers, takes):
+@given(st.integers(5, 30), st.integers(2, 8))
+def test_verification_measures_on_speakers_that_do_not_train(speakers, takes):
     sets = values(divided(entries(names("s", speakers), names("take", takes)), "verification"), "speaker")
-    assert len(sets["test"]) == max(2, speakers // 10)
-    assert not sets["test"] & sets["train"]
-    assert sets["dev"]
-    assert sets["dev"] <= sets["train"]
+    assert_apart(sets)
+    assert len(sets["dev"]) == len(sets["test"]) == max(2, speakers // 10)
 
 
-def test_verification_needs_speakers_with_two_utterances():
-    with pytest.raises(UserError, match="hardly a speaker of train has two utterances"):
-        divided(entries(names("s", 20), ["one"]), "verification")
+def test_verification_pairs_no_speaker_of_one_utterance_and_none_that_is_unknown():
+    lone, unknown = entries(names("lone", 20), ["one"]), entries([""], names("t", 20))
+    found = divided([*entries(names("s", 5), names("t", 2)), *lone, *unknown], "verification")
+    sets = values(found, "speaker")
+    assert sets["dev"] | sets["test"] < set(names("s", 5))
+    assert {"", *names("lone", 20)} < sets["train"]
+    with pytest.raises(UserError, match="cannot hold dev and test out of 0 speakers"):
+        divided(lone, "verification")
 
 
 def test_what_the_corpus_has_is_left_alone():
@@ -111,18 +114,6 @@ def test_of_several_splits_of_a_kind_one_must_be_called_by_it(kind):
         divided(corpus, "recognition")
 
 
-def test_verification_leaves_out_a_dev_of_other_speakers(capsys):
-    corpus = entries(names("s", 6), names("t", 10), splits=["train"])
-    strange = entries(["u"], names("t", 5), splits=["dev"])
-    test = entries(names("v", 2), names("t", 5), splits=["test"])
-    found = divided([*corpus, *strange, *test], "verification")
-    assert capsys.readouterr().err == "left out dev, 5 utterances: train lacks speakers of theirs\n"
-    sets = values(found, "speaker")
-    assert sets["dev"] <= sets["train"] == set(names("s", 6))
-    assert sets["test"] == {"v0", "v1"}
-    assert len(divided([*corpus, *strange, *test], "recognition")) == 75
-
-
 def test_a_corpus_without_train_is_refused():
     with pytest.raises(UserError, match="no split is called train, only dev, validated"):
         divided(entries(["s"], names("t", 4), splits=["validated", "dev"]), "recognition")
@@ -133,3 +124,10 @@ def test_every_utterance_is_in_one_split_whatever_the_order():
     forward, backward = divided(corpus, "recognition"), divided(corpus[::-1], "recognition")
     assert [entry.id for entry in forward] == [entry.id for entry in corpus]
     assert forward == backward[::-1]
+
+
+def test_verification_refuses_a_speaker_in_two_splits():
+    shared = entries(names("s", 12), names("t", 2), splits=("train", "test"))
+    assert {entry.split for entry in divided(shared, "classification")} == {"train", "dev", "test"}
+    with pytest.raises(UserError, match="speaker s0 is in train and in test; verification needs different speakers"):
+        divided(shared, "verification")
