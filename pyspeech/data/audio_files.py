@@ -38,4 +38,4 @@ def refuse_cut_short(path: Path) -> None:
                 stream.seek(size + size % 2, 1)
         raise UserError(f"{path} is cut short: it ends within its header; fetch it again")
     except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from error
+        raise UserError(f"cannot read {path}: {error.strerror}; check the path, or leave it out") from error

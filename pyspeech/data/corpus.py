@@ -85,7 +85,8 @@ def utterance(
     try:
         recording = Recording.from_file(path)
     except Exception as error:  # each audio backend raises its own kinds
-        raise UserError(f"cannot read {path} as audio: {' '.join(str(error).split())}") from error
+        reason = " ".join(str(error).split()).removesuffix(".")
+        raise UserError(f"cannot read {path} as audio: {reason}; fetch it again, or leave it out") from error
     if not recording.num_samples:
         raise UserError(f"{path} holds no audio; remove it from the corpus or fetch it again")
     id_ = id or recording.id

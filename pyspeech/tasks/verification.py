@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -15,8 +16,8 @@ from pyspeech.errors import UserError
 from pyspeech.lang.labels import LabelTable, load_labels
 from pyspeech.losses import LOSSES
 from pyspeech.models import OutputPer
+from pyspeech.scoring.backends import cosine_vectors
 from pyspeech.scoring.calibration import min_cllr
-from pyspeech.scoring.embeddings import unit_rows
 from pyspeech.scoring.equal_error_rate import equal_error_rate
 from pyspeech.scoring.trials import Trial, make_trials, read_speakers
 from pyspeech.tasks.counts import Counts
@@ -89,10 +90,10 @@ class VerificationTask:
             for batch in batches:
                 ids += batch.ids
                 rows.append(model(batch.features_BTF.to(device_of(model)), batch.lengths_B).to("cpu"))
-        units_ND = unit_rows(torch.cat(rows).numpy())
         places = {id_: place for place, id_ in enumerate(ids)}
-        pairs = ((places[trial.left], places[trial.right]) for trial in self.trials)
-        scores = [float(units_ND[left] @ units_ND[right]) for left, right in pairs]
+        left_T = np.array([places[trial.left] for trial in self.trials])
+        right_T = np.array([places[trial.right] for trial in self.trials])
+        scores = cosine_vectors(torch.cat(rows).numpy()).scores(left_T, right_T)
         targets = [trial.target for trial in self.trials]
         return DevTrials(min_cllr(scores, targets), equal_error_rate(scores, targets))
 
