@@ -4,9 +4,10 @@ from pathlib import Path
 
 import torch
 
-from pyspeech.config import load_config, save_config
+from pyspeech.config import load_config
 from pyspeech.lang.tokens import CharacterTokens, TokenSet
 from pyspeech.models import build_model
+from pyspeech.settings import save_config
 from pyspeech.training.checkpoint import write_tensors
 from tests.tones import PITCHES, RATE
 

@@ -8,7 +8,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyspeech.config import load_config, save_config
+from pyspeech.config import load_config
+from pyspeech.settings import save_config
 
 PROJECT = Path(__file__).resolve().parents[1]
 LINKED = ("local", "conf", "tools", "pyspeech")  # what a recipe reads of the project it stands in
@@ -36,6 +37,7 @@ SMALL = (
 SMALL_MODELS = {
     "tdnn_lstm": ("tdnn_width=32", "lstm_width=32", "lstm_layers=1", "dropout=0.1"),
     "bilstm_ctc": ("channels=4", "lstm_width=32", "lstm_layers=1", "dropout=0.1"),
+    "conformer": ("width=32", "heads=2", "layers=2", "feed_forward=64", "kernel=7", "subsampling=2", "dropout=0.1"),
     "speaker_lstm": ("lstm_width=32", "lstm_layers=1", "attention_width=16", "embedding_width=32", "dropout=0"),
     "xvector": ("channels=32", "pooled_channels=48", "embedding_width=32"),
     "ecapa_tdnn": ("channels=32", "pooled_channels=48", "attention_width=16", "embedding_width=32"),

@@ -106,7 +106,7 @@ def test_a_full_disk_is_one_error_and_leaves_what_stood_there(report, name, room
 def test_a_training_that_filled_the_disk_goes_on_when_there_is_space(report):
     stopped, resumed = report["train stopped"], report["train resumed"]
     assert stopped["code"] == 1
-    assert stopped["stderr"].splitlines()[-1].startswith("error: cannot write disk/exp/checkpoints/epoch-")
+    assert stopped["stderr"].splitlines()[-1].startswith("error: cannot write disk/exp/checkpoints/step-")
     assert "it continues by: " in stopped["stderr"]
     assert 0 < len(stopped["checkpoints"]) < 4
     assert resumed["code"] == 0
@@ -254,11 +254,12 @@ def training_cases():
 
 def note_cases():
     from pyspeech.errors import UserError
-    from pyspeech.training.progress import Curves, EpochLines
+    from pyspeech.training.lines import Lines
+    from pyspeech.training.progress import Curves
 
     folder = Path("disk/noted")
     curves = Curves(folder / "tensorboard", step=0)
-    lines = EpochLines(folder / "bad_batches.jsonl")
+    lines = Lines(folder / "bad_batches.jsonl")
     lines.add({"epoch": 1})
     report = {}
     with filled(0):

@@ -1,32 +1,55 @@
 """SpecAugment: masks over time and frequency (https://arxiv.org/abs/1904.08779)."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
 from pyspeech.config import AugmentConfig
 
+Spans = npt.NDArray[np.int64]
 
-def spec_augment(
-    features_TF: npt.NDArray[np.float32], config: AugmentConfig, rng: np.random.Generator
-) -> npt.NDArray[np.float32]:
-    """Return a copy in which random spans of frames and of bins hold the utterance's mean.
+
+@dataclass(frozen=True)
+class Masks:
+    """What of an utterance is to hold its mean, each span from its first up to, not with, its last.
+
+    Args:
+        times: [time masks, 2] Spans of frames.
+        bins: [frequency masks, 2] Spans of features.
+    """
+
+    times: Spans
+    bins: Spans
+
+
+def draw_masks(num_frames: int, num_features: int, config: AugmentConfig, rng: np.random.Generator) -> Masks:
+    """Draw the masks of an utterance.
 
     A time mask is at most ``max_time_mask_frames`` long and ``max_time_mask_fraction`` of the utterance.
     """
-    masked = features_TF.copy()
-    num_frames, num_features = masked.shape
-    mean = masked.mean(axis=0)
     longest = min(config.max_time_mask_frames, int(config.max_time_mask_fraction * num_frames))
-    for _ in range(config.time_masks):
-        start, stop = _span(num_frames, longest, rng)
-        masked[start:stop] = mean
-    for _ in range(config.frequency_masks):
-        start, stop = _span(num_features, min(config.max_frequency_mask_bins, num_features), rng)
-        masked[:, start:stop] = mean[start:stop]
-    return masked
+    widest = min(config.max_frequency_mask_bins, num_features)
+    return Masks(
+        times=_spans(config.time_masks, num_frames, longest, rng),
+        bins=_spans(config.frequency_masks, num_features, widest, rng),
+    )
 
 
-def _span(total: int, longest: int, rng: np.random.Generator) -> tuple[int, int]:
-    length = int(rng.integers(0, longest + 1))
-    start = int(rng.integers(0, total - length + 1))
-    return start, start + length
+def masked(features_TF: npt.NDArray[np.float32], masks: Masks) -> npt.NDArray[np.float32]:
+    """Return a copy in which the spans of ``masks`` hold the mean over time."""
+    result = features_TF.copy()
+    if not len(result):
+        return result
+    mean = features_TF.mean(axis=0)
+    for start, stop in masks.times:
+        result[start:stop] = mean
+    for start, stop in masks.bins:
+        result[:, start:stop] = mean[start:stop]
+    return result
+
+
+def _spans(count: int, total: int, longest: int, rng: np.random.Generator) -> Spans:
+    lengths = rng.integers(0, longest + 1, size=count)
+    starts = rng.integers(0, total - lengths + 1)
+    return np.stack([starts, starts + lengths], axis=1)

@@ -4,19 +4,29 @@ import subprocess
 import sys
 import tarfile
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 import click
-from lhotse import MonoCut, Recording, SupervisionSegment
+from lhotse import AudioSource, MonoCut, Recording, SupervisionSegment
+from lhotse.cut import Cut
 from lhotse.utils import resumable_download
 
-from pyspeech.data.audio_files import DURATION_TOLERANCE, refuse_cut_short
+from pyspeech.data.audio_files import DURATION_TOLERANCE, CannotRead, refuse_cut_short, refuse_want_of_memory
+from pyspeech.data.left_out import leave_out
 from pyspeech.data.manifests import write_manifest
+from pyspeech.data.splits import TRAIN, kind_of
+from pyspeech.data.transcripts import manifest_name
 from pyspeech.errors import UserError
 from pyspeech.files import complete
 
 PATH = click.Path(path_type=Path)
+FAULT = "fault"  # custom field of a stand-in
+# Whether :func:`utterance` gives a stand-in for a file that cannot be read. A recipe's generator could not go on after
+# an error, and a recipe is not to know which files of which split may be missing.
+_stand_ins = ContextVar("stand_ins", default=False)
 
 
 def corpus_cli(
@@ -25,6 +35,8 @@ def corpus_cli(
     download: Callable[[Path], None] | None = None,
 ) -> None:
     """Run ``prepare.py download CORPUS`` or ``prepare.py manifests CORPUS OUT``.
+
+    Of train, and no other split, a few utterances whose audio cannot be read are left out (:mod:`.left_out`).
 
     Args:
         cuts: Yields every utterance of one split of a corpus, in a fixed order.
@@ -52,7 +64,9 @@ def corpus_cli(
         corpus = corpus.resolve()
         written = [out / f"{split}.jsonl.gz" for split in (splits(corpus) if callable(splits) else splits)]
         for path in written:
-            counts = write_manifest(cuts(corpus, path.name.removesuffix(".jsonl.gz")), path)
+            split = manifest_name(path)
+            with stand_ins(kind_of(split) == TRAIN):
+                counts = write_manifest(leave_out(cuts(corpus, split), split, _refuse_stand_in), path)
             click.echo(f"{path}: {counts.utterances} utterances, {counts.seconds / 3600:.2f} hours", err=True)
         for path in sorted(set(out.glob("*.jsonl.gz")) - set(written)):  # later stages take every manifest there is
             path.unlink()
@@ -64,6 +78,16 @@ def corpus_cli(
         sys.exit(f"error: {error}")
     except (OSError, UnicodeDecodeError) as error:
         sys.exit(f"error: the corpus cannot be read: {error}; mend the file, or fetch it again")
+
+
+@contextmanager
+def stand_ins(allowed: bool) -> Iterator[None]:
+    """Say whether :func:`utterance` gives a stand-in for a file that cannot be read, rather than an error."""
+    before = _stand_ins.set(allowed)
+    try:
+        yield
+    finally:
+        _stand_ins.reset(before)
 
 
 def utterance(
@@ -81,14 +105,13 @@ def utterance(
     Raises:
         UserError: the file is not audio, holds less than its header says, or ends before the utterance does.
     """
-    refuse_cut_short(path)
     try:
-        recording = Recording.from_file(path)
-    except Exception as error:  # each audio backend raises its own kinds
-        reason = " ".join(str(error).split()).removesuffix(".")
-        raise UserError(f"cannot read {path} as audio: {reason}; fetch it again, or leave it out") from error
-    if not recording.num_samples:
-        raise UserError(f"{path} holds no audio; remove it from the corpus or fetch it again")
+        recording = recording_of(path)
+    except CannotRead as error:
+        if not _stand_ins.get():
+            raise
+        recording = Recording(id or path.stem, [AudioSource("file", [0], str(path))], 1, 0, 0.0)
+        return MonoCut(recording.id, 0.0, 0.0, 0, recording=recording, custom={FAULT: str(error)})
     id_ = id or recording.id
     length = recording.duration - start if seconds is None else seconds
     if start < 0 or length <= 0 or start + length > recording.duration + DURATION_TOLERANCE:
@@ -100,6 +123,30 @@ def utterance(
     channel = recording.channel_ids[0]
     supervision = SupervisionSegment(id_, recording.id, 0.0, length, channel, text=text, speaker=speaker)
     return MonoCut(id_, start, length, channel, supervisions=[supervision], recording=recording)
+
+
+def recording_of(path: Path) -> Recording:
+    """A whole audio file.
+
+    Raises:
+        CannotRead: it is not audio, or holds none, or less than its header says.
+    """
+    refuse_cut_short(path)
+    try:
+        recording = Recording.from_file(path)
+    except Exception as error:  # each audio backend raises its own kinds
+        refuse_want_of_memory(error)
+        reason = " ".join(str(error).split()).removesuffix(".")
+        raise CannotRead(f"cannot read {path} as audio: {reason}; fetch it again, or leave it out") from error
+    if not recording.num_samples:
+        raise CannotRead(f"{path} holds no audio; remove it from the corpus or fetch it again")
+    return recording
+
+
+def _refuse_stand_in(cut: Cut) -> Cut:
+    if (fault := (cut.custom or {}).get(FAULT)) is not None:
+        raise CannotRead(fault)
+    return cut
 
 
 def download_archive(url: str, folder: Path) -> None:

@@ -1,5 +1,6 @@
 """From a cut to its feature matrix: stored or computed on the fly, by one configuration, normalised at use."""
 
+import math
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -11,10 +12,11 @@ import torch
 from lhotse import Fbank, FbankConfig, Features, LilcomChunkyWriter, Mfcc, MfccConfig
 from lhotse.cut import Cut, MonoCut
 from lhotse.utils import fastcopy
+from torch import nn
 from tqdm import tqdm
 
-import pyspeech.data.audio_files  # noqa: F401 -- how lhotse is to read them
 from pyspeech.config import FeatureConfig
+from pyspeech.data.audio_files import CannotRead, refuse_want_of_memory  # this module says how lhotse is to read, too
 from pyspeech.data.given import MATRIX_KEY, given_features, has_matrix
 from pyspeech.data.manifests import ManifestCounts, read_manifest, write_manifest
 from pyspeech.data.transcripts import read_transcripts
@@ -34,6 +36,8 @@ class FeatureExtractor:
         self.config = config
         # Normalisation is applied at use, so stored features serve any choice of it.
         self.settings = digest(config.model_dump(mode="json", exclude={"normalise", "num_given"}))
+        self._window = math.floor(config.frame_length_seconds * config.sampling_rate)  # samples
+        self._shift = math.floor(config.frame_shift_seconds * config.sampling_rate)
         common = {
             "sampling_rate": config.sampling_rate,
             "frame_length": config.frame_length_seconds,
@@ -73,6 +77,30 @@ class FeatureExtractor:
     def normalised(self, samples_S: Samples, name: str = "") -> Matrix:
         """As :meth:`from_samples`, normalised."""
         return normalise(self.from_samples(samples_S, name), self.config.normalise)
+
+    def num_frames(self, num_samples: int) -> int:
+        """Frames of so many samples."""
+        return (num_samples + self._shift // 2) // self._shift
+
+    def for_layer(self, samples_S: Samples, name: str = "") -> Samples:
+        """Return samples that :meth:`layer` makes the same features of, whatever follows them in a padded batch.
+
+        They have the dither of :meth:`from_samples`, and go on as far as the last frame reaches: mirrored, as lhotse
+        does (and Kaldi with snip_edges=false), which in a batch would mirror the padding.
+        """
+        if self.config.dither:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(int(digest(name), 16) % 2**63)
+                samples_S = samples_S + self.config.dither * torch.randn(1, len(samples_S))[0].numpy()
+        left = (self._window - self._shift) // 2
+        reached = (self.num_frames(len(samples_S)) - 1) * self._shift + self._window - left
+        return np.concatenate([samples_S, samples_S[::-1][: max(reached - len(samples_S), 0)]])
+
+    def layer(self) -> nn.Module:
+        """Return what computes features [B, T, F], before normalisation, of samples [B, S] on any device."""
+        config = self.config.model_copy(update={"dither": 0.0})
+        layer: nn.Module = FeatureExtractor(config)._extractor.extractor
+        return layer
 
     def store(self, cuts: Iterable[MonoCut], path: Path) -> ManifestCounts:
         """Compute the features of ``cuts`` into an archive beside ``path``, and write the manifest ``path``.
@@ -122,7 +150,8 @@ class FeatureExtractor:
         try:
             return np.asarray(cut.load_features(), dtype=np.float32)
         except Exception as error:  # what lilcom raises on damaged bytes is of many kinds
-            raise UserError(
+            refuse_want_of_memory(error)
+            raise CannotRead(
                 f"cannot read the features of cut '{cut.id}' from {cut.features.storage_path}: {_reason(error)}; "
                 "run the feature stage again"
             ) from error
@@ -148,12 +177,18 @@ def load_audio(cut: Cut, sampling_rate: int) -> Samples:
             warnings.simplefilter("ignore")  # a backend that gives up warns before the next one is tried
             samples = np.asarray(cut.load_audio(), dtype=np.float32)
     except Exception as error:  # each audio backend raises its own kinds
-        sources = ", ".join(str(source.source) for source in cut.recording.sources)
-        raise UserError(
-            f"cannot read the audio of cut '{cut.id}' from {sources}: {_reason(error)}; "
+        refuse_want_of_memory(error)
+        raise CannotRead(
+            f"cannot read the audio of cut '{cut.id}' from {_files(cut)}: {_reason(error)}; "
             "fetch the file again or leave the cut out"
         ) from error
+    if not np.isfinite(samples).all():
+        raise CannotRead(f"cut '{cut.id}', in {_files(cut)}, holds samples that are not finite; write the file again")
     return samples
+
+
+def _files(cut: Cut) -> str:
+    return ", ".join(str(source.source) for source in cut.recording.sources)
 
 
 def _reason(error: Exception) -> str:

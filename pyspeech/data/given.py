@@ -15,6 +15,7 @@ from lhotse import MonoCut, SupervisionSegment
 from lhotse.cut import Cut
 
 from pyspeech.config import FeatureConfig
+from pyspeech.data.audio_files import CannotRead, refuse_want_of_memory
 from pyspeech.errors import MissingPackage, UserError
 
 Matrix = npt.NDArray[np.float32]
@@ -98,8 +99,10 @@ def given_features(cut: Cut, config: FeatureConfig) -> Matrix:
     try:
         matrix_file = MatrixFile(**cut.custom[MATRIX_KEY])
         matrix = read_matrix(matrix_file)
+    except MissingPackage:
+        raise
     except (TypeError, UserError) as error:
-        raise UserError(f"cut '{cut.id}': {error}") from error
+        raise CannotRead(f"cut '{cut.id}': {error}") from error
     if matrix.shape[1] != config.num_features:
         raise UserError(
             f"cut '{cut.id}' has {matrix.shape[1]} features per frame in {matrix_file.path}, "
@@ -128,6 +131,7 @@ def read_matrix(matrix_file: MatrixFile) -> Matrix:
     except MissingPackage:
         raise
     except Exception as error:  # what damaged bytes raise is of many kinds
+        refuse_want_of_memory(error)
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise UserError(f"cannot read features from {path}: {reason}; make the file again") from error
     if found.ndim != 2 or found.dtype.kind not in "fi" or not found.size:

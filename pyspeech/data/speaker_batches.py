@@ -5,57 +5,22 @@ utterances; the voices are shuffled and dealt to batches, so that those of a bat
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from lhotse.cut import Cut
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from pyspeech.config import Config, SpeakersConfig
-from pyspeech.data.augment import spec_augment
-from pyspeech.data.batches import Batch, one_thread, padded
-from pyspeech.data.features import FeatureExtractor, Matrix, at_speed, load_audio
-from pyspeech.data.speaker_index import Reals, SpeakerIndex, read_speaker_index
+from pyspeech.data.batch import Batch
+from pyspeech.data.cut_index import Reals
+from pyspeech.data.features import at_speed
+from pyspeech.data.preparation import Preparation
+from pyspeech.data.speaker_index import SpeakerIndex, read_speaker_index
 from pyspeech.data.speeds import speaker_at
-from pyspeech.data.wave_augment import wave_augment
 from pyspeech.files import digest
-
-
-def speaker_batches(cuts_path: Path, config: Config, epoch: int) -> Iterable[Batch]:
-    """The batches of one epoch: the same for the same manifest, configuration and epoch, whatever ran before.
-
-    A batch is told apart by ``speakers``, which says the speed, too; its ``texts`` are empty, for a crop has not all
-    the words. Utterances that are too short at the highest speed are left out.
-
-    Raises:
-        UserError: a cut without audio or speaker, fewer than two speakers, a folder of noise without audio; and, from
-            the batches, a file that cannot be read.
-    """
-    loader: DataLoader[Batch] = DataLoader(
-        _Crops(cuts_path, config, epoch),
-        batch_size=None,
-        num_workers=config.batches.workers,
-        worker_init_fn=one_thread if config.batches.workers else None,
-    )
-    return loader
-
-
-def seconds_per_epoch(cuts_path: Path, config: Config) -> float:
-    """Audio that an epoch of :func:`speaker_batches` is expected to hold; every epoch draws other crops.
-
-    Raises:
-        UserError: as :func:`speaker_batches`.
-    """
-    plan = _plan(cuts_path, config)
-    index = plan.index
-    low, high = plan.settings.crop_seconds
-    total = 0.0
-    for speed in plan.speeds:
-        crops = expected_crop_seconds(index.seconds / speed, low, high)[index.utterances]
-        total += float((np.add.reduceat(crops, index.first[:-1]) / np.diff(index.first)).sum())
-    return total * plan.rounds * plan.settings.utterances_each
 
 
 def expected_crop_seconds(seconds: Reals, low: float, high: float) -> Reals:
@@ -64,6 +29,17 @@ def expected_crop_seconds(seconds: Reals, low: float, high: float) -> Reals:
     # The mean of min(length, seconds): below `within` the length itself, above it the utterance as a whole.
     share = (within**2 - low**2) / 2 + within * (high - within)
     return np.where(seconds <= low, seconds, share / (high - low) if high > low else low)
+
+
+def _seconds(plan: "_Plan") -> float:
+    """Audio that an epoch is expected to hold."""
+    index = plan.index
+    low, high = plan.settings.crop_seconds
+    total = 0.0
+    for speed in plan.speeds:
+        crops = expected_crop_seconds(index.seconds / speed, low, high)[index.utterances]
+        total += float((np.add.reduceat(crops, index.first[:-1]) / np.diff(index.first)).sum())
+    return total * plan.rounds * plan.settings.utterances_each
 
 
 @dataclass(frozen=True)
@@ -138,44 +114,55 @@ def _plan(cuts_path: Path, config: Config) -> _Plan:
     return _Plan(index, config.speakers, speeds, config.training.seed)
 
 
-class _Crops(Dataset[Batch]):
-    """The batches of an epoch by their numbers, whose random choices depend on seed, epoch and number alone."""
+class SpeakerBatches(Dataset[Batch]):
+    """The batches of one epoch by their numbers.
 
-    def __init__(self, cuts_path: Path, config: Config, epoch: int) -> None:
-        self.config = config
+    They are the same for the same manifest, configuration and epoch, whatever ran before. A batch is told apart by
+    ``speakers``, which says the speed, too; its ``texts`` are empty, for a crop has not all the words. Utterances that
+    are too short at the highest speed are left out.
+
+    Args:
+        cuts_path: Manifest of audio.
+        config: Of the training, with the section ``speakers``.
+        epoch: From 1.
+        samples: As of :class:`pyspeech.data.batches.TrainingBatches`.
+
+    Attributes:
+        utterances: Crops of the epoch.
+        seconds: Of audio that an epoch is expected to hold; every one draws other crops.
+
+    Raises:
+        UserError: a cut without audio or speaker, fewer than two speakers, or a folder of noise without audio.
+    """
+
+    def __init__(self, cuts_path: Path, config: Config, epoch: int, samples: bool = False) -> None:
         self.epoch = epoch
         self.plan = _plan(cuts_path, config)
-        self.noise = wave_augment(config)
-        self.extractor = FeatureExtractor(config.features)
+        self.preparation = Preparation(config, samples)
+        self.utterances = self.plan.num_voices * self.plan.rounds * self.plan.settings.utterances_each
+        self.seconds = _seconds(self.plan)
 
     def __len__(self) -> int:
         return self.plan.num_batches
 
     def __getitem__(self, number: int) -> Batch:
-        rng = self.plan.rng("crops", self.epoch, number)
+        """Make a batch, without the utterances that cannot be read.
+
+        Raises:
+            UserError: noise that cannot be read.
+        """
+        if not 0 <= number < len(self):
+            raise IndexError(number)
+        return self.preparation.batch(self._items(number))
+
+    def _items(self, number: int) -> Iterator[tuple[Cut, str, str, np.random.Generator]]:
         seconds = self.plan.seconds(self.epoch, number)
-        crops: list[Cut] = []
-        speakers: list[str] = []
         for voice in self.plan.voices(self.epoch, number):
             speaker, speed = self.plan.voice(voice)
-            for utterance in self.plan.utterances(self.epoch, number, voice):
-                crops.append(_crop(at_speed(self.plan.index.cut(utterance), speed), seconds, rng))
-                speakers.append(speaker_at(self.plan.index.speakers[speaker], speed))
-        features_BTF, lengths_B = padded([self._features(crop, rng) for crop in crops])
-        return Batch(
-            ids=tuple(crop.id for crop in crops),
-            features_BTF=features_BTF,
-            lengths_B=lengths_B,
-            texts=("",) * len(crops),
-            seconds=sum(crop.duration for crop in crops),
-            speakers=tuple(speakers),
-        )
-
-    def _features(self, crop: Cut, rng: np.random.Generator) -> Matrix:
-        samples_S = load_audio(crop, self.config.features.sampling_rate)[0]
-        if self.noise is not None:
-            samples_S = self.noise(samples_S, rng)
-        return spec_augment(self.extractor.normalised(samples_S, crop.id), self.config.augment, rng)
+            for place, utterance in enumerate(self.plan.utterances(self.epoch, number, voice)):
+                rng = self.plan.rng("crop", self.epoch, number, voice, place)
+                crop = _crop(at_speed(self.plan.index.cut(utterance), speed), seconds, rng)
+                yield crop, "", speaker_at(self.plan.index.speakers[speaker], speed), rng
 
 
 def _crop(cut: Cut, seconds: float, rng: np.random.Generator) -> Cut:

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 from tqdm import tqdm
 
-from pyspeech.config import Section, check_config, read_yaml
 from pyspeech.errors import UserError, nearest
 from pyspeech.files import complete, digest, write_json, write_text
 from pyspeech.lang.espeak import speak
+from pyspeech.settings import Section, check_config, read_yaml
 
 SAMPLING_RATE = 16000
 IDENTITY = "corpus.json"  # what makes a folder a synthesised corpus

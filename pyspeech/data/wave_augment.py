@@ -1,4 +1,4 @@
-"""Reverberation and noise for the audio of a training, from folders of recordings."""
+"""Reverberation and noise, from folders of recordings, and loudness, for the audio of a training."""
 
 import functools
 import itertools
@@ -11,7 +11,7 @@ import soundfile
 import torch
 from lhotse.augmentation import get_or_create_resampler
 
-from pyspeech.config import Config, NoiseConfig
+from pyspeech.config import Config, NoiseConfig, SnrConfig
 from pyspeech.data.sources.folder import AUDIO
 from pyspeech.errors import UserError
 
@@ -20,17 +20,30 @@ NOISE, MUSIC, SPEECH = "noise", "music", "speech"  # kinds, by the name of a fol
 # The sizes that a discrete Fourier transform is fast at: products of 2, 3 and 5; here the odd parts.
 ODD_PARTS: list[int] = [3**threes * 5**fives for threes in range(5) for fives in range(4)]
 
+# Where a configuration has no such section.
+NO_NOISE = NoiseConfig(
+    noise_dir=None,
+    noise_probability=0,
+    snr_db=SnrConfig(noise=(0, 0), music=(0, 0), speech=(0, 0)),
+    talkers=(1, 1),
+    rir_dir=None,
+    rir_probability=0,
+)
+
 
 class WaveAugment:
     """Makes audio sound as if recorded in another room, with noise; every choice comes from the generator given.
+
+    volume_db: lowest and highest gain of the whole, uniform in dB; None for none.
 
     Raises:
         UserError: a folder that is missing or holds no audio.
     """
 
-    def __init__(self, config: NoiseConfig, sampling_rate: int) -> None:
+    def __init__(self, config: NoiseConfig, sampling_rate: int, volume_db: tuple[float, float] | None = None) -> None:
         self.config = config
         self.sampling_rate = sampling_rate
+        self.volume_db = volume_db
         self.rirs: list[Path] = []
         self.noises: dict[str, list[Path]] = {}
         if config.rir_dir is not None:
@@ -39,7 +52,7 @@ class WaveAugment:
             self.noises = _noises(Path(config.noise_dir))
 
     def __call__(self, samples_S: Samples, rng: np.random.Generator) -> Samples:
-        """Return as many samples: reverberant, then noisy, each with its probability.
+        """Return as many samples: reverberant, then noisy, each with its probability, then louder or softer.
 
         Raises:
             UserError: a file that cannot be read, naming it.
@@ -49,6 +62,8 @@ class WaveAugment:
             samples_S = reverberate(samples_S, self._impulse_response(path))
         if self.noises and rng.random() < self.config.noise_probability:
             samples_S = self._noisy(samples_S, rng)
+        if self.volume_db is not None:
+            samples_S = samples_S * np.float32(10 ** (rng.uniform(*self.volume_db) / 20))
         return samples_S
 
     def names(self) -> list[str]:
@@ -97,14 +112,15 @@ class WaveAugment:
 
 
 def wave_augment(config: Config) -> WaveAugment | None:
-    """Return what a training's configuration asks for; None where it names no folder.
+    """Return what a training's configuration asks for; None where it names no folder and no volume.
 
     Raises:
         UserError: a folder that is missing or holds no audio.
     """
-    if config.noise is None or (config.noise.noise_dir is None and config.noise.rir_dir is None):
+    noise = NO_NOISE if config.noise is None else config.noise
+    if noise.noise_dir is None and noise.rir_dir is None and config.augment.volume_db is None:
         return None
-    return WaveAugment(config.noise, config.features.sampling_rate)
+    return WaveAugment(noise, config.features.sampling_rate, config.augment.volume_db)
 
 
 def reverberate(samples_S: Samples, response: Samples) -> Samples:

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from pyspeech.errors import MissingPackage
+from pyspeech.models.precision import at_least_float32
 
 CtcLoss = Callable[[Tensor, Tensor, Sequence[Sequence[int]]], Tensor]
 
@@ -27,7 +28,7 @@ def frames_needed(tokens: Sequence[int]) -> int:
 def torch_ctc_loss(log_probs_BTV: Tensor, lengths_B: Tensor, targets: Sequence[Sequence[int]]) -> Tensor:
     """Loss of each utterance by ``torch.nn.functional.ctc_loss``."""
     losses_B: Tensor = functional.ctc_loss(
-        log_probs_BTV.transpose(0, 1),
+        at_least_float32(log_probs_BTV).transpose(0, 1),
         torch.tensor([token for target in targets for token in target], dtype=torch.int64, device=log_probs_BTV.device),
         lengths_B.to(dtype=torch.int64),
         torch.tensor([len(target) for target in targets], dtype=torch.int64),
@@ -44,9 +45,9 @@ def k2_ctc_loss(log_probs_BTV: Tensor, lengths_B: Tensor, targets: Sequence[Sequ
     frames, order = lengths_B.to("cpu").sort(descending=True, stable=True)
     segments = torch.stack([order, torch.zeros_like(order), frames], dim=1).to(torch.int32)
     graph = k2.ctc_graph([list(targets[index]) for index in order.tolist()], device=log_probs_BTV.device)
-    dense = k2.DenseFsaVec(log_probs_BTV, segments)
+    dense = k2.DenseFsaVec(at_least_float32(log_probs_BTV), segments)
     sorted_losses_B: Tensor = k2.ctc_loss(graph, dense, output_beam=K2_BEAM, reduction="none")
-    losses_B: Tensor = sorted_losses_B[order.argsort().to(sorted_losses_B.device)].to(log_probs_BTV.dtype)
+    losses_B: Tensor = sorted_losses_B[order.argsort().to(sorted_losses_B.device)]
     return losses_B
 
 

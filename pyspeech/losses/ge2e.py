@@ -18,7 +18,9 @@ class Ge2e(nn.Module):
     the same for all speakers, and cancels in the softmax.
     """
 
-    utterances_needed = 2  # of each speaker in a batch, which is made sure of before training: here a GPU would wait
+    # Of each speaker in a batch. Batches are made so; one that lost the others (unreadable, or in the other half of a
+    # batch too large for the memory) is taken out before: here a GPU would be waited for.
+    utterances_needed = 2
 
     def __init__(self) -> None:
         super().__init__()

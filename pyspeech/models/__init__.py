@@ -8,6 +8,7 @@ from torch import nn
 from pyspeech.errors import UserError
 from pyspeech.models.arguments import build
 from pyspeech.models.bilstm_ctc import BilstmCtc
+from pyspeech.models.conformer import Conformer
 from pyspeech.models.ecapa_tdnn import EcapaTdnn
 from pyspeech.models.speaker_lstm import SpeakerLstm
 from pyspeech.models.tdnn_lstm import TdnnLstm
@@ -16,6 +17,7 @@ from pyspeech.models.xvector import XVector
 MODELS: dict[str, Callable[..., nn.Module]] = {
     "tdnn_lstm": TdnnLstm,
     "bilstm_ctc": BilstmCtc,
+    "conformer": Conformer,
     "speaker_lstm": SpeakerLstm,
     "xvector": XVector,
     "ecapa_tdnn": EcapaTdnn,

@@ -4,8 +4,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pyspeech.models.arguments import Count, Fraction
+from pyspeech.models.checkpointing import checkpointed
 from pyspeech.models.lstm import BidirectionalLstm
 from pyspeech.models.masking import MaskedBatchNorm, frame_mask, strided_lengths
+from pyspeech.models.precision import log_probabilities
 
 FREQUENCY_STRIDE = 2  # of each convolution
 
@@ -18,6 +20,7 @@ class BilstmCtc(nn.Module):
     """
 
     output_per = "frame"
+    gradient_checkpointing = False
     subsampling = 3
 
     def __init__(
@@ -47,14 +50,25 @@ class BilstmCtc(nn.Module):
         self.output = nn.Linear(widths[-1], num_outputs)
 
     def forward(self, features_BTF: Tensor, lengths_B: Tensor) -> tuple[Tensor, Tensor]:
-        lengths_B = lengths_B.to(features_BTF.device)
+        output_lengths_B = strided_lengths(lengths_B, self.subsampling)  # on the CPU they need not wait for a GPU
+        lengths_B = lengths_B.to(features_BTF.device, non_blocking=True)
         x_BCTF = (features_BTF * frame_mask(lengths_B, features_BTF.shape[1])[:, :, None])[:, None]
         lengths_B = strided_lengths(lengths_B, self.subsampling)
         mask_BT = frame_mask(lengths_B, -(-features_BTF.shape[1] // self.subsampling))
         for conv, norm in zip(self.convs, self.conv_norms, strict=True):
-            x_BCTF = norm(functional.relu(conv(x_BCTF)), mask_BT)
+            x_BCTF = checkpointed(self.gradient_checkpointing, _convolve, conv, norm, x_BCTF, mask_BT)
         x_BTD = x_BCTF.transpose(1, 2).flatten(2)
         for lstm, norm in zip(self.lstms, self.lstm_norms, strict=True):
-            y_BTD = norm(lstm(x_BTD, lengths_B).transpose(1, 2), mask_BT).transpose(1, 2)
+            y_BTD = checkpointed(self.gradient_checkpointing, _listen, lstm, norm, x_BTD, lengths_B, mask_BT)
             x_BTD = self.dropout(y_BTD)
-        return functional.log_softmax(self.output(x_BTD), dim=2), lengths_B
+        return log_probabilities(self.output(x_BTD)), output_lengths_B
+
+
+def _convolve(conv: nn.Module, norm: nn.Module, x_BCTF: Tensor, mask_BT: Tensor) -> Tensor:
+    y_BCTF: Tensor = norm(functional.relu(conv(x_BCTF)), mask_BT)
+    return y_BCTF
+
+
+def _listen(lstm: nn.Module, norm: nn.Module, x_BTD: Tensor, lengths_B: Tensor, mask_BT: Tensor) -> Tensor:
+    y_BTD: Tensor = norm(lstm(x_BTD, lengths_B).transpose(1, 2), mask_BT).transpose(1, 2)
+    return y_BTD

@@ -3,6 +3,8 @@
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pyspeech.models.precision import at_least_float32
+
 
 class EmbeddingLayer(nn.Module):
     """Batch norm, dropout, a linear layer, batch norm: pooled ``[B, P] -> [B, D]``, to be compared by cosine.
@@ -20,7 +22,7 @@ class EmbeddingLayer(nn.Module):
         self.norm = _BatchNorm(width, affine=False)
 
     def forward(self, pooled_BP: Tensor) -> Tensor:
-        embeddings_BD: Tensor = self.norm(self.linear(self.dropout(self.pooled_norm(pooled_BP))))
+        embeddings_BD: Tensor = self.norm(at_least_float32(self.linear(self.dropout(self.pooled_norm(pooled_BP)))))
         return embeddings_BD
 
 

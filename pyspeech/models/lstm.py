@@ -1,9 +1,10 @@
-"""LSTM layers that are fast on the CPU under torch 1.13 as well, and blind to padding in both directions.
+"""LSTM layers that are fast on every CPU under torch 1.13 as well, and blind to padding in both directions.
 
-Measured on one AMD core, forward and backward of 66 utterances of 100 frames, width 320, under torch 1.13.1:
-``nn.LSTM`` 0.90 s, ``LstmFunction`` 0.42 s (torch 2.11's ``nn.LSTM``: 0.36 s). That torch multiplies with an MKL that
-keeps AVX-512 from AMD processors; numpy's OpenBLAS does not. Bidirectional layers turn each utterance round instead of
-packing: ``pack_padded_sequence`` takes two (width 256) to three times (width 320) as long on the CPU.
+Measured on one core, forward and backward of about 60 utterances of 100 frames, width 320. AMD, torch 1.13.1:
+``nn.LSTM`` 0.90 s, ``LstmFunction`` 0.42 s (torch 2.11's ``nn.LSTM``: 0.36 s), since that torch multiplies with an MKL
+that keeps AVX-512 from AMD processors; numpy's OpenBLAS does not. Intel, torch 1.13.1: 0.42 s and 0.53 s. Bidirectional
+layers turn each utterance round instead of packing: ``pack_padded_sequence`` takes two (width 256) to three times
+(width 320) as long on the CPU.
 """
 
 from typing import Any, Protocol
@@ -11,10 +12,14 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.amp.autocast_mode import autocast
 
 from pyspeech.models.masking import reverse_frames
+from pyspeech.models.precision import at_least_float32
+from pyspeech.processor import is_amd
 
-TORCH_IS_OLD = int(torch.__version__.split(".")[0]) < 2
+# On AMD processors, the matrix products of torch 1 are far slower than numpy's.
+MKL_IS_SLOW = int(torch.__version__.split(".")[0]) < 2 and is_amd()
 LSTM: Any = nn.LSTM  # torch has no types for it
 
 
@@ -27,8 +32,13 @@ class Lstm(nn.Module):
 
     def forward(self, x_BTD: Tensor) -> Tensor:
         x_TBD = x_BTD.transpose(0, 1)
-        if TORCH_IS_OLD and x_BTD.device.type == "cpu" and x_BTD.dtype == torch.float32:
+        if MKL_IS_SLOW and x_BTD.device.type == "cpu" and x_BTD.dtype == torch.float32:
             y_TBD: Tensor = LstmFunction.apply(x_TBD, *self.lstm.parameters())
+        elif x_BTD.device.type == "cuda":
+            # In bf16, torch 1.13 has no LSTM on a GPU, and later ones one kernel after the other for each frame. cuDNN
+            # takes float32, and multiplies it in TF32 where the GPU does (torch.backends.cudnn.allow_tf32).
+            with autocast("cuda", enabled=False):
+                y_TBD, _ = self.lstm(at_least_float32(x_TBD))
         else:
             y_TBD, _ = self.lstm(x_TBD)
         y_BTD: Tensor = y_TBD.transpose(0, 1)

@@ -1,7 +1,14 @@
 """Padding that cannot be felt: masks from lengths, batch statistics over real frames only."""
 
+from contextvars import ContextVar
+
 import torch
 from torch import Tensor, nn
+
+from pyspeech.models.precision import at_least_float32
+
+# Whether a part of a network is computed again in the backward pass: batches are remembered once.
+RECOMPUTING: ContextVar[bool] = ContextVar("RECOMPUTING", default=False)
 
 
 def frame_mask(lengths_B: Tensor, num_frames: int) -> Tensor:
@@ -28,7 +35,8 @@ class MaskedBatchNorm(nn.Module):
     """Batch normalisation (https://arxiv.org/abs/1502.03167) whose statistics count real frames only.
 
     ``forward(x, mask)``: channels are the second axis of ``x`` (``[B, C, T]`` or ``[B, C, T, F]``), ``mask_BT``
-    says which frames are real. Padding comes out as zero, ready for the next convolution.
+    says which frames are real. Padding comes out as zero, ready for the next convolution. Statistics are float32
+    at least, whatever ``x`` is; the output has the type of ``x``.
     """
 
     running_mean: Tensor
@@ -44,6 +52,10 @@ class MaskedBatchNorm(nn.Module):
         self.register_buffer("running_variance", torch.ones(num_channels))
 
     def forward(self, x: Tensor, mask_BT: Tensor) -> Tensor:
+        y: Tensor = self._normalised(at_least_float32(x), mask_BT).to(x.dtype)
+        return y
+
+    def _normalised(self, x: Tensor, mask_BT: Tensor) -> Tensor:
         # Crops of one length have no padding. To ask a GPU would mean to wait for it, and it gains little there.
         if self.training and mask_BT.device.type == "cpu" and bool(mask_BT.all()):
             return self._without_padding(x)
@@ -79,6 +91,8 @@ class MaskedBatchNorm(nn.Module):
         return y.view(rows.shape).transpose(1, 2) if by_rows else y
 
     def _remember(self, mean_C: Tensor, variance_C: Tensor) -> None:
+        if RECOMPUTING.get():
+            return
         with torch.no_grad():
             self.running_mean.lerp_(mean_C, self.momentum)
             self.running_variance.lerp_(variance_C, self.momentum)

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from pyspeech.models.masking import frame_mask
+from pyspeech.models.precision import at_least_float32
 
 SMALLEST_VARIANCE = 1e-5  # below it a square root has no usable gradient
 
@@ -57,7 +58,7 @@ class AttentiveStatistics(nn.Module):
     def forward(self, h_BTD: Tensor, lengths_B: Tensor) -> Tensor:
         mask_BT = frame_mask(lengths_B, h_BTD.shape[1])
         e_BT: Tensor = self.score(h_BTD).squeeze(2)
-        alpha_BT = e_BT.masked_fill(~mask_BT, -torch.inf).softmax(1)
+        alpha_BT = at_least_float32(e_BT).masked_fill(~mask_BT, -torch.inf).softmax(1)
         return weighted_statistics(h_BTD.transpose(1, 2), alpha_BT[:, None])
 
 
@@ -81,12 +82,13 @@ class ChannelAttentiveStatistics(nn.Module):
         mask_BT = frame_mask(lengths_B, h_BCT.shape[2])
         context_BA = self.of_context(self.context(h_BCT, lengths_B))
         e_BCT: Tensor = self.score((self.of_frame(h_BCT) + context_BA[:, :, None]).tanh())
-        alpha_BCT = e_BCT.masked_fill(~mask_BT[:, None], -torch.inf).softmax(2)
+        alpha_BCT = at_least_float32(e_BCT).masked_fill(~mask_BT[:, None], -torch.inf).softmax(2)
         return weighted_statistics(h_BCT, alpha_BCT)
 
 
 def weighted_statistics(h_BCT: Tensor, weights: Tensor) -> Tensor:
     """Mean and standard deviation over time: ``[B, 2 C]``; ``weights`` (``[B, C or 1, T]``) sum to 1 over time."""
+    h_BCT = at_least_float32(h_BCT)
     weighted_BCT = weights * h_BCT
     mean_BC = weighted_BCT.sum(2)
     # Mean square less squared mean: two thirds of the time, exact enough for normalised activations.

@@ -4,8 +4,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pyspeech.models.arguments import Count, Fraction
+from pyspeech.models.checkpointing import checkpointed
 from pyspeech.models.lstm import Lstm
 from pyspeech.models.masking import MaskedBatchNorm, frame_mask, strided_lengths
+from pyspeech.models.precision import log_probabilities
 from pyspeech.models.time_delay import TimeDelay
 
 
@@ -18,6 +20,7 @@ class TdnnLstm(nn.Module):
     """
 
     output_per = "frame"
+    gradient_checkpointing = False
     subsampling = 3
 
     def __init__(
@@ -48,16 +51,22 @@ class TdnnLstm(nn.Module):
         self.output = nn.Linear(widths[-1], num_outputs)
 
     def forward(self, features_BTF: Tensor, lengths_B: Tensor) -> tuple[Tensor, Tensor]:
-        lengths_B = lengths_B.to(features_BTF.device)
+        output_lengths_B = strided_lengths(lengths_B, self.subsampling)  # on the CPU they need not wait for a GPU
+        lengths_B = lengths_B.to(features_BTF.device, non_blocking=True)
         x_BCT = (features_BTF * frame_mask(lengths_B, features_BTF.shape[1])[:, :, None]).transpose(1, 2)
         lengths_B = strided_lengths(lengths_B, self.subsampling)
         mask_BT = frame_mask(lengths_B, -(-x_BCT.shape[2] // self.subsampling))
         for tdnn in self.tdnn:
-            x_BCT = tdnn(x_BCT, mask_BT)
+            x_BCT = checkpointed(self.gradient_checkpointing, tdnn, x_BCT, mask_BT)
         x_BCT = functional.pad(x_BCT, (0, self.label_delay))
         mask_BT = frame_mask(lengths_B.add(self.label_delay), x_BCT.shape[2])
         for lstm, norm in zip(self.lstms, self.norms, strict=True):
-            y_BCT = norm(lstm(x_BCT.transpose(1, 2)).transpose(1, 2), mask_BT)
+            y_BCT = checkpointed(self.gradient_checkpointing, _listen, lstm, norm, x_BCT, mask_BT)
             # A path around every layer whose input has its width.
             x_BCT = self.dropout(y_BCT) + x_BCT if y_BCT.shape[1] == x_BCT.shape[1] else self.dropout(y_BCT)
-        return functional.log_softmax(self.output(x_BCT[:, :, self.label_delay :].transpose(1, 2)), dim=2), lengths_B
+        return log_probabilities(self.output(x_BCT[:, :, self.label_delay :].transpose(1, 2))), output_lengths_B
+
+
+def _listen(lstm: nn.Module, norm: nn.Module, x_BCT: Tensor, mask_BT: Tensor) -> Tensor:
+    y_BCT: Tensor = norm(lstm(x_BCT.transpose(1, 2)).transpose(1, 2), mask_BT)
+    return y_BCT

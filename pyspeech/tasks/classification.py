@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from pyspeech.config import Config
-from pyspeech.data.batches import Batch
+from pyspeech.data.batch import Batch
 from pyspeech.data.transcripts import Transcript
 from pyspeech.errors import UserError
 from pyspeech.lang.labels import LabelTable, load_labels
@@ -55,7 +55,7 @@ class ClassificationTask:
     def loss(self, model: nn.Module, batch: Batch, progress: float) -> tuple[Tensor, Counts]:
         """Sum of the utterances' losses, and its counts; the weight is the number of utterances."""
         embeddings_BD = model(batch.features_BTF.to(device_of(model)), batch.lengths_B)
-        return loss_of(model, embeddings_BD, self._targets(batch), progress)
+        return loss_of(model, embeddings_BD, batch.ids, self._targets(batch), progress)
 
     def evaluate(self, model: nn.Module, batches: Iterable[Batch]) -> Counts:
         """Counts of the loss and of the utterances whose most likely label is another."""
@@ -72,7 +72,7 @@ class ClassificationTask:
         with torch.no_grad():
             embeddings_BD = model(batch.features_BTF.to(device_of(model)), batch.lengths_B)
             targets = self._targets(batch)
-            _, counts = loss_of(model, embeddings_BD, targets, 1.0)
+            _, counts = loss_of(model, embeddings_BD, batch.ids, targets, 1.0)
             found = model.loss.logits(embeddings_BD).argmax(1).tolist()
         errors = sum(label != target for label, target in zip(found, targets, strict=True))
         return counts + Counts(errors=errors, labels=len(found))

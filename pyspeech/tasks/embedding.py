@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from pyspeech.config import Config
-from pyspeech.data.batches import grouped, inference_batches, padded
+from pyspeech.data.batch import padded
+from pyspeech.data.batches import grouped, inference_batches
 from pyspeech.data.features import FeatureExtractor, Matrix, Samples, normalise
 from pyspeech.data.transcripts import read_transcripts
 from pyspeech.errors import UserError

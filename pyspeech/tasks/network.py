@@ -1,17 +1,20 @@
 """A network as it is trained, new or from the folder of its training; how one of embeddings goes with its loss."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.amp.autocast_mode import autocast
 
 from pyspeech.config import Config, load_config
 from pyspeech.errors import UserError
 from pyspeech.files import existing
 from pyspeech.losses import LOSSES, build_loss
 from pyspeech.models import build_model
+from pyspeech.models.precision import at_least_float32
 from pyspeech.tasks.counts import Counts
 from pyspeech.training.checkpoint import read_tensors
 
@@ -57,11 +60,25 @@ def new_network(config: Config, num_outputs: int) -> nn.Module:
     return EmbeddingModel(network, build_loss(config.loss, network.embedding_width, num_outputs))
 
 
-def loss_of(model: nn.Module, embeddings_BD: Tensor, targets: Sequence[int], progress: float) -> tuple[Tensor, Counts]:
-    """Return the summed loss of embeddings by an :class:`EmbeddingModel`, and its counts; each weighs 1."""
-    losses_B = model.loss(embeddings_BD, torch.tensor(targets, device=embeddings_BD.device), progress)
-    loss, count = losses_B.sum(), len(targets)
-    return loss, Counts(loss=float(loss.detach()), weight=count, utterances=count)
+def loss_of(
+    model: nn.Module, embeddings_BD: Tensor, ids: Sequence[str], targets: Sequence[int], progress: float
+) -> tuple[Tensor, Counts]:
+    """Return the summed loss of embeddings by an :class:`EmbeddingModel`, and its counts; each utterance weighs 1.
+
+    One whose target fewer have than the loss needs (``utterances_needed``) has no loss: it is left out and named.
+    """
+    having, needed = Counter(targets), getattr(model.loss, "utterances_needed", 1)
+    kept = [b for b, target in enumerate(targets) if having[target] >= needed]
+    left_out = tuple(id_ for id_, target in zip(ids, targets, strict=True) if having[target] < needed)
+    if not kept:
+        return embeddings_BD.sum() * 0, Counts(left_out=left_out)
+    if left_out:
+        embeddings_BD = embeddings_BD[kept]
+    targets_B = torch.tensor([targets[b] for b in kept], device=embeddings_BD.device)
+    # In float32 whatever the network computes in: cosines that are multiplied by 30 need more digits than bf16 has.
+    with autocast(embeddings_BD.device.type, enabled=False):
+        loss = model.loss(at_least_float32(embeddings_BD), targets_B, progress).sum()
+    return loss, Counts(loss=float(loss.detach()), weight=len(kept), utterances=len(kept), left_out=left_out)
 
 
 def trained_config(exp: Path) -> Config:

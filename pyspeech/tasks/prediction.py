@@ -6,7 +6,8 @@ from pathlib import Path
 from torch import Tensor
 from tqdm import tqdm
 
-from pyspeech.data.batches import Batch, inference_batches
+from pyspeech.data.batch import Batch
+from pyspeech.data.batches import inference_batches
 from pyspeech.files import complete, refuse_others
 from pyspeech.lang.labels import LabelTable
 from pyspeech.scoring.accuracy import FILES, PREDICTIONS, TABLE

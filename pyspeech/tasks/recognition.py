@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from pyspeech.config import Config
-from pyspeech.data.batches import Batch
+from pyspeech.data.batch import Batch
 from pyspeech.data.speeds import speed_of
 from pyspeech.data.transcripts import Transcript, read_json_lines, read_transcripts
 from pyspeech.lang.tokens import TokenSet, load_tokens

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pyspeech.config import Config
-from pyspeech.data.batches import Batch
+from pyspeech.data.batch import Batch
 from pyspeech.data.speeds import speaker_at
 from pyspeech.data.transcripts import Transcript
 from pyspeech.errors import UserError
@@ -39,7 +39,7 @@ class VerificationTask:
     """
 
     error_name = "equal_error_rate"
-    left_out_reason = "no speaker"
+    left_out_reason = "no other utterance of its speaker in the batch"
     table_name = "speaker table"
     output_per: OutputPer = "utterance"
 
@@ -80,7 +80,8 @@ class VerificationTask:
     def loss(self, model: nn.Module, batch: Batch, progress: float) -> tuple[Tensor, Counts]:
         """Sum of the utterances' losses, and its counts; the weight is the number of utterances."""
         embeddings_BD = model(batch.features_BTF.to(device_of(model)), batch.lengths_B)
-        return loss_of(model, embeddings_BD, [self._ids[speaker] for speaker in batch.speakers], progress)
+        targets = [self._ids[speaker] for speaker in batch.speakers]
+        return loss_of(model, embeddings_BD, batch.ids, targets, progress)
 
     def evaluate(self, model: nn.Module, batches: Iterable[Batch]) -> DevTrials:
         """Score the trials of dev by the cosine of their embeddings."""

@@ -1,4 +1,4 @@
-"""The mean of several epochs' weights, which is a better network than any of them (https://arxiv.org/abs/1803.05407)."""
+"""The mean of the weights at several steps, which is a better network than any of them (https://arxiv.org/abs/1803.05407)."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,13 +10,13 @@ from pyspeech.config import TrainingConfig
 from pyspeech.training.checkpoint import load_weights
 
 
-def chosen_epochs(metrics: Sequence[dict[str, Any]], config: TrainingConfig, error_name: str) -> list[int]:
-    """Epochs to average of those in ``metrics``: the last ones, or those with the least dev errors (then loss)."""
+def chosen_steps(metrics: Sequence[dict[str, Any]], config: TrainingConfig, error_name: str) -> list[int]:
+    """Steps to average, of the validations in ``metrics``: the last, or those with the least dev errors (then loss)."""
     if config.average == "last":
-        ranked = sorted(metrics, key=lambda line: -line["epoch"])
+        ranked = sorted(metrics, key=lambda line: -line["step"])
     else:
-        ranked = sorted(metrics, key=lambda line: (line[f"dev_{error_name}"], line["dev_loss"], line["epoch"]))
-    return sorted(line["epoch"] for line in ranked[: config.average_epochs])
+        ranked = sorted(metrics, key=lambda line: (line[f"dev_{error_name}"], line["dev_loss"], line["step"]))
+    return sorted(line["step"] for line in ranked[: config.average_epochs])
 
 
 def average_weights(paths: Iterable[Path]) -> dict[str, Tensor]:

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from torch import Tensor, nn
 
 from pyspeech.errors import UserError
 from pyspeech.files import complete, existing
+from pyspeech.training.lines import Position
+from pyspeech.training.sums import Sums
 
 MODEL, OPTIMIZER = "model.", "optimizer."
 HEADER = "pyspeech"  # the one key of the file's metadata
@@ -21,23 +23,54 @@ HEADER = "pyspeech"  # the one key of the file's metadata
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a training stands after a whole epoch, and the metrics of every epoch so far."""
+    """Where a training stands.
 
-    epoch: int
-    step: int
-    data_digest: str
-    metrics: list[dict[str, Any]]
+    Args:
+        epoch: Whole epochs done.
+        batches: Of the next epoch, done; as all batches have numbers, this is where a resumed training goes on.
+        step: Changes of the weights.
+        done: Part of the whole training, 0 to 1.
+        batches_per_step: Over all processes.
+        data_digest: Names the content of the data.
+        metrics: A line for each validation so far.
+        validated: Epochs and batches done at the last validation.
+        since: The sums over the steps after it.
+        loss_scale: Of fp16: the scale, and the steps since it changed.
+    """
+
+    epoch: int = 0
+    batches: int = 0
+    step: int = 0
+    done: float = 0.0
+    batches_per_step: int = 1
+    data_digest: str = ""
+    metrics: list[dict[str, Any]] = field(default_factory=list)
+    validated: Position = (0, 0)
+    since: Sums = field(default_factory=Sums)
+    loss_scale: tuple[float, int] | None = None
 
 
-def checkpoint_path(exp: Path, epoch: int) -> Path:
-    """Name the checkpoint that is written after ``epoch``."""
-    return exp / "checkpoints" / f"epoch-{epoch}.safetensors"
+def checkpoint_path(exp: Path, step: int) -> Path:
+    """Name the checkpoint that is written after ``step``."""
+    return exp / "checkpoints" / f"step-{step}.safetensors"
 
 
-def stored_epochs(exp: Path) -> list[int]:
-    """Epochs that have a checkpoint, in order."""
-    names = (re.fullmatch(r"epoch-(\d+)\.safetensors", path.name) for path in (exp / "checkpoints").glob("*"))
+def stored_steps(exp: Path) -> list[int]:
+    """Steps that have a checkpoint, in order."""
+    names = (re.fullmatch(r"step-(\d+)\.safetensors", path.name) for path in (exp / "checkpoints").glob("*"))
     return sorted(int(match[1]) for match in names if match)
+
+
+def refuse_older(exp: Path) -> None:
+    """Make sure that the checkpoints in ``exp``, if there are any, are not all of an earlier version.
+
+    Raises:
+        UserError: they are.
+    """
+    if not stored_steps(exp) and any((exp / "checkpoints").glob("epoch-*.safetensors")):
+        raise UserError(
+            f"{exp} was begun by an earlier version, which cannot go on; train into a new folder, or remove it"
+        )
 
 
 def save_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
@@ -71,9 +104,12 @@ def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimiz
 
 def read_progress(path: Path) -> Progress:
     """Read the history alone, without the tensors."""
+    header = read_header(path)
     try:
-        return Progress(**read_header(path))
-    except TypeError as error:
+        since, scale = Sums(**header.pop("since")), header.pop("loss_scale")
+        epoch, batch = header.pop("validated")
+        return Progress(**header, validated=(epoch, batch), since=since, loss_scale=scale and (scale[0], scale[1]))
+    except (TypeError, KeyError, ValueError) as error:
         raise UserError(f"{path} is not a checkpoint of pyspeech; remove it") from error
 
 

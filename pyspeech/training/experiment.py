@@ -1,31 +1,48 @@
 """A training run from its files: manifests and a table of outputs in, a folder with the trained model out."""
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import torch
 from torch import nn
 
-from pyspeech.config import Config, load_config, save_config
-from pyspeech.data.batches import Batch, inference_batches, training_batches
-from pyspeech.data.speaker_batches import seconds_per_epoch as speaker_seconds_per_epoch
-from pyspeech.data.speaker_batches import speaker_batches
-from pyspeech.data.speeds import speed_of
-from pyspeech.data.transcripts import Transcript, read_json_lines, read_transcripts
+from pyspeech.config import Config, load_config
+from pyspeech.data.batches import TrainingBatches, inference_batches
+from pyspeech.data.device_features import DeviceFeatures
+from pyspeech.data.speaker_batches import SpeakerBatches
+from pyspeech.data.transcripts import Transcript
 from pyspeech.data.wave_augment import wave_augment
 from pyspeech.errors import UserError
 from pyspeech.files import complete, digest, existing, write_text
 from pyspeech.models import OutputPer, require_output_per
+from pyspeech.settings import save_config
 from pyspeech.tasks import classification, recognition, verification
 from pyspeech.tasks.network import new_network
-from pyspeech.training.checkpoint import stored_epochs
-from pyspeech.training.device import choose_device
-from pyspeech.training.loop import Task, TrainingData, seed_everything, train
+from pyspeech.training.checkpoint import refuse_older, stored_steps
+from pyspeech.training.contents import Contents
+from pyspeech.training.distributed import joined
+from pyspeech.training.inputs import Task, TrainingData
+from pyspeech.training.loop import train
+from pyspeech.training.seeds import seed_everything
+from pyspeech.training.threads import workers_beside
 
-# A resumed training may change these: they do not change what it learns.
-MAY_DIFFER = ("batches.workers", "training.max_bad_batches", "noise.noise_dir", "noise.rir_dir")
+# A resumed training may change these: they do not change what it learns, but for rounding. Of batches in a step, the
+# loop sees to it that their number stays; by the minute, validations are at other steps in every run.
+MAY_DIFFER = (
+    "batches.workers",
+    "batches.features_on",
+    "batches.max_unreadable_fraction",
+    "training.accumulate",
+    "training.gradient_checkpointing",
+    "training.validate_minutes",
+    "training.checkpoint_minutes",
+    "training.max_bad_batches",
+    "noise.noise_dir",
+    "noise.rir_dir",
+)
 
 
 class TableTask(Task, Protocol):
@@ -70,45 +87,59 @@ def run(
 ) -> bool:
     """Train in ``exp``, or continue there; return False if that training is finished already.
 
-    ``begin`` is called when everything given was found right and the training itself begins.
+    Under torchrun every process calls this. ``begin`` is called when everything given was found right and the training
+    itself begins, by the first one.
 
     Raises:
         UserError: see :func:`pyspeech.training.loop.train`; empty manifests, a text that no tokens spell, a
             label that the table lacks, a network of another kind, or a configuration or table that differs from what
             ``exp`` was begun with.
     """
-    device = choose_device(device_name)
-    task = _load_task(config, sources)
-    model = _new_model(config, task)
-    _refuse_changes(config, exp, sources, task)
-    if (exp / "model.safetensors").exists():
-        return False
-    data = training_data(config, sources, task)
-    if not stored_epochs(exp):
-        _write_inputs(config, exp, sources, task)
-    begin()
-    train(exp, config.training, task, model.to(device), data)
+    with joined(device_name) as processes:
+        task = _load_task(config, sources)
+        model = _new_model(config, task)
+        _refuse_changes(config, exp, sources, task)
+        if (exp / "model.safetensors").exists():
+            return False
+        contents = Contents()
+        resumes = bool(stored_steps(exp))
+        if resumes:
+            contents.load(exp)
+        data = training_data(config, sources, task, processes.device, contents)
+        if processes.first:
+            if not resumes:
+                _write_inputs(config, exp, sources, task)
+            contents.save(exp)
+            begin()
+        train(exp, config.training, task, model.to(processes.device), data, processes)
     return True
 
 
-def training_data(config: Config, sources: Sources, task: TableTask) -> TrainingData:
-    """Read both manifests through once, before hours are spent on them.
+def training_data(
+    config: Config, sources: Sources, task: TableTask, device: torch.device, contents: Contents | None = None
+) -> TrainingData:
+    """Read both manifests through, before hours are spent on them, unless ``contents`` knows them.
 
     Raises:
         UserError: no utterances, or one that ``task`` cannot learn, naming the cut.
     """
-    contents = [_content(sources.train, task.target), _content(sources.dev, task.dev_target)]
-    batches = speaker_batches if config.speakers else training_batches
-    batches(sources.train, config, 1)  # what makes no batches is told of now
+    contents = contents or Contents()
+    digests = [contents.of(sources.train, task.target, "train"), contents.of(sources.dev, task.dev_target, "dev")]
     sounds = wave_augment(config)
     if sounds is not None:  # other ones would be drawn; where their folder is does not matter
-        contents.append(digest(sounds.names()))
-    seconds = (speaker_seconds_per_epoch if config.speakers else _seconds_per_epoch)(sources.train, config)
+        digests.append(digest(sounds.names()))
+    batches = SpeakerBatches if config.speakers else TrainingBatches
+    place = config.batches.features_on or ("device" if device.type == "cuda" else "workers")
+    first = batches(sources.train, config, 1)  # what makes no batches is told of now
     return TrainingData(
-        train=lambda epoch: _from_workers(batches(sources.train, config, epoch)),
+        train=lambda epoch: batches(sources.train, config, epoch, samples=place == "device"),
         dev=lambda: inference_batches(sources.dev, config.features, config.batches.max_seconds),
-        seconds_per_epoch=seconds,
-        digest=digest(contents),
+        seconds_per_epoch=first.seconds,
+        digest=digest(digests),
+        # One file may be bad in any corpus, at each of its speeds.
+        max_unreadable=max(int(config.batches.max_unreadable_fraction * first.utterances), len(config.augment.speeds)),
+        on_device=DeviceFeatures(config, device),
+        workers=workers_beside(device.type) if config.batches.workers is None else config.batches.workers,
     )
 
 
@@ -126,13 +157,21 @@ def _new_model(config: Config, task: TableTask) -> nn.Module:
     seed_everything(config.training.seed)
     model = new_network(config, task.num_outputs)
     require_output_per(config.model, task.output_per)
+    if config.training.gradient_checkpointing:
+        if not hasattr(model, "gradient_checkpointing"):
+            raise UserError(
+                f"training.gradient_checkpointing: the network {config.model['name']} has none; set it to false"
+            )
+        setattr(model, "gradient_checkpointing", True)  # noqa: B010  # a plain attribute, which Module does not know
     return model
 
 
 def _refuse_changes(config: Config, exp: Path, sources: Sources, task: TableTask) -> None:
     """Make sure that a training that is to go on does so with the configuration and the table it began with."""
-    if not stored_epochs(exp) and not (exp / "model.safetensors").exists():
-        return
+    if not (exp / "model.safetensors").exists():
+        refuse_older(exp)
+        if not stored_steps(exp):
+            return
     began = load_config(existing(exp / "config.yaml", "configuration of this training"))
     for key, was, now in _differences(began.model_dump(mode="json"), config.model_dump(mode="json")):
         if key not in MAY_DIFFER:
@@ -166,48 +205,3 @@ def _differences(was: dict[str, Any], now: dict[str, Any], above: str = "") -> l
 def _folder_digest(folder: Path) -> str:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return digest(*(part for path in files for part in (str(path.relative_to(folder)), path)))
-
-
-def _from_workers(batches: Iterable[Batch]) -> Iterator[Batch]:
-    """Pass batches on; of an error that a worker process sends as a whole traceback, keep its sentence."""
-    try:
-        yield from batches
-    except UserError as error:
-        name = f"{UserError.__module__}.{UserError.__name__}: "
-        raise UserError(str(error).rpartition(name)[2].strip()) from error
-
-
-def _seconds_per_epoch(manifest: Path, config: Config) -> float:
-    """Audio seconds of one epoch of :func:`training_batches`."""
-    total = 0.0
-    stored: set[float] = set()  # the speeds at which features are stored
-    for _, cut in read_json_lines(manifest):
-        if cut.get("features") is not None:
-            stored.add(speed_of(cut))
-        # Stored features come at the speeds that they were stored with.
-        speeds = (1.0,) if stored else config.augment.speeds
-        seconds = [float(cut["duration"]) / speed for speed in speeds]
-        limits = config.batches
-        total += sum(s for s in seconds if limits.min_utterance_seconds <= s <= limits.max_utterance_seconds)
-    if stored and stored != set(config.augment.speeds):
-        raise UserError(
-            f"{manifest} holds features stored at the speeds {sorted(stored)}, augment.speeds is "
-            f"{list(config.augment.speeds)}; set it to those, or run pyspeech features again, with --perturb"
-        )
-    # All too short or too long: training_batches says so.
-    return total or 1.0
-
-
-def _content(manifest: Path, target_of: Callable[[Transcript], str]) -> str:
-    """Make sure that all of a manifest can be learnt, and return a digest of what."""
-    # A manifest that was made again holds the same utterances in other bytes: gzip writes the time.
-    state = ""
-    for t in read_transcripts(manifest):
-        try:
-            target = target_of(t)
-        except UserError as error:
-            raise UserError(f"{manifest}, cut '{t.id}': {error}") from error
-        state = digest(state, t.id, target, round(t.seconds, 4))
-    if not state:
-        raise UserError(f"{manifest} holds no utterances; run the stage that makes it again")
-    return state

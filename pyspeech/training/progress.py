@@ -1,10 +1,8 @@
-"""What a training shows while it runs and leaves behind: bar, TensorBoard, JSON lines by epoch."""
+"""What a training shows while it runs: a bar, and the curves of TensorBoard."""
 
 import contextlib
-import json
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -15,36 +13,11 @@ from tensorboardX.summary import scalar
 from tqdm import tqdm
 
 from pyspeech.errors import UserError
-from pyspeech.files import write_text, writing
+from pyspeech.files import writing
 
 SECONDS_PER_LINE = 300.0  # within an epoch, where stderr is no terminal and so shows no bar
 STEPS_PER_POINT = 10  # of TensorBoard's curves
 BAR = "{desc} {percentage:3.0f}%|{bar:20}| {rate_noinv_fmt} left {remaining}{postfix}"
-
-
-class EpochLines:
-    """A JSON-lines file whose lines carry their ``epoch``, so that a resumed training can drop what it does again."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def add(self, line: dict[str, Any]) -> None:
-        """Append one line."""
-        with writing(self.path), self.path.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(line, ensure_ascii=False) + "\n")
-
-    def replace(self, lines: Sequence[dict[str, Any]]) -> None:
-        """Write exactly these lines."""
-        write_text(self.path, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
-
-    def keep_until(self, epoch: int) -> int:
-        """Drop the lines after ``epoch``, and one that a kill cut short; return how many are left."""
-        if not self.path.exists():
-            return 0
-        lines = [line for text in self.path.read_text(encoding="utf-8").splitlines() if (line := _whole(text))]
-        kept = [line for line in lines if line["epoch"] <= epoch]
-        self.replace(kept)
-        return len(kept)
 
 
 class Curves:
@@ -126,11 +99,3 @@ class Display:
     def say(self, text: str) -> None:
         """Print a line above the bar."""
         self.bar.write(text, file=sys.stderr)
-
-
-def _whole(text: str) -> dict[str, Any] | None:
-    try:
-        line = json.loads(text)
-    except ValueError:
-        return None
-    return line if isinstance(line, dict) else None

@@ -26,6 +26,16 @@ def physical_cores() -> int:
         return len(allowed)
 
 
+def workers_beside(device_type: str) -> int:
+    """How many processes should make batches for each one that trains: the cores that a GPU leaves it, at least one.
+
+    Where cores train, one: it is seldom waited for.
+    """
+    if device_type != "cuda":
+        return 1
+    return max(physical_cores() // int(os.environ.get("LOCAL_WORLD_SIZE", "1")) - 1, 1)
+
+
 def _torch_major() -> int:
     try:
         return int(version("torch").split(".")[0])

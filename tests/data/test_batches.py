@@ -1,5 +1,4 @@
-import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +11,11 @@ from hypothesis import strategies as st
 from tones import RATE, tone_cuts, tone_manifest
 
 from pyspeech.config import Config, load_config
-from pyspeech.data.batches import Batch, inference_batches, training_batches
+from pyspeech.data.batch import Batch
+from pyspeech.data.batches import TrainingBatches, inference_batches
+from pyspeech.data.corpus import utterance
 from pyspeech.data.features import store_features
+from pyspeech.data.loading import load
 from pyspeech.data.manifests import read_manifest, write_manifest
 from pyspeech.errors import UserError
 
@@ -34,6 +36,11 @@ def config(tmp_path) -> Config:
     return load_config(tmp_path / "c.yaml")
 
 
+def training_batches(manifest: Path, config: Config, epoch: int) -> Iterator[Batch]:
+    batches = TrainingBatches(manifest, config, epoch)
+    return load(batches, range(len(batches)), config.batches.workers, pin=False)
+
+
 def same(first: Batch, second: Batch) -> bool:
     return first.ids == second.ids and torch.equal(first.features_BTF, second.features_BTF)
 
@@ -47,7 +54,15 @@ def test_an_epoch_holds_every_utterance_once_at_each_speed(manifest, config):
 def test_stored_features_are_used_at_the_speeds_they_were_stored_with(manifest, config, tmp_path):
     stored = tmp_path / "fbank" / "train.jsonl.gz"
     store_features(manifest, stored, config.features, speeds=(0.9, 1.0))
+    config = config.model_copy(update={"augment": config.augment.model_copy(update={"speeds": (0.9, 1.0)})})
     assert sum(len(batch.ids) for batch in training_batches(stored, config, epoch=1)) == 40
+    asked = config.model_copy(update={"augment": config.augment.model_copy(update={"speeds": (1.0,)})})
+    with pytest.raises(UserError, match=r"stored at the speeds \[0.9, 1.0\], augment.speeds is \[1.0\]"):
+        TrainingBatches(stored, asked, epoch=1)
+    cuts = list(read_manifest(stored))
+    write_manifest([*cuts[:39], cuts[39].drop_features()], stored)
+    with pytest.raises(UserError, match="holds stored features for 39 of its 40 cuts"):
+        TrainingBatches(stored, config, epoch=1)
 
 
 def test_an_epoch_is_the_same_whatever_ran_before_and_however_many_workers(manifest, config):
@@ -74,9 +89,96 @@ def test_noise_is_heard_in_training_where_a_folder_is_given(manifest, config, tm
     assert all(same(left, right) for left, right in zip(first, again, strict=True))
     assert [batch.ids for batch in clean] == [batch.ids for batch in first]
     assert not any(same(left, right) for left, right in zip(clean, first, strict=True))
-    store_features(manifest, tmp_path / "fbank" / "train.jsonl.gz", config.features)
+    store_features(manifest, tmp_path / "fbank" / "train.jsonl.gz", config.features, config.augment.speeds)
+    louder = config.model_copy(update={"augment": config.augment.model_copy(update={"volume_db": (-3, 3)})})
+    with pytest.raises(UserError, match="holds stored features, to which noise cannot be added, nor gain"):
+        TrainingBatches(tmp_path / "fbank" / "train.jsonl.gz", louder, epoch=1)
     with pytest.raises(UserError, match="holds stored features, to which noise cannot be added"):
-        training_batches(tmp_path / "fbank" / "train.jsonl.gz", noisy, epoch=1)
+        TrainingBatches(tmp_path / "fbank" / "train.jsonl.gz", noisy, epoch=1)
+
+
+def test_a_batch_needs_none_of_those_before_it(manifest, config):
+    batches = TrainingBatches(manifest, config, epoch=1)
+    last = list(training_batches(manifest, config, epoch=1))[-1]
+    assert same(batches[len(batches) - 1], last)
+    assert batches.utterances == 60
+    assert batches.seconds == pytest.approx(sum(batch.seconds for batch in batches), rel=1e-3)
+
+
+def damage(path: Path, how: str) -> None:
+    data = path.read_bytes()
+    if how == "missing":
+        path.unlink()
+    elif how == "flipped":
+        middle = len(data) // 2
+        path.write_bytes(data[:middle] + bytes(200) + data[middle + 200 :])
+    else:
+        path.write_bytes({"empty": b"", "text": b"no audio", "cut short": data[: len(data) // 2]}[how])
+
+
+@pytest.mark.parametrize(
+    ("ending", "how"),
+    [
+        *(("wav", how) for how in ("missing", "empty", "text", "cut short")),
+        *(("flac", how) for how in ("missing", "empty", "cut short", "flipped")),
+        ("ogg", "cut short"),
+    ],
+)
+@pytest.mark.parametrize("samples", [False, True])
+def test_audio_that_cannot_be_read_is_left_out_and_named(tmp_path, config, ending, how, samples):
+    cuts = []
+    for cut in tone_cuts(tmp_path, 4):
+        path = tmp_path / f"{cut.id}.{ending}"
+        soundfile.write(path, *soundfile.read(tmp_path / f"{cut.id}.wav"))
+        cuts.append(utterance(path, cut.supervisions[0].text, ""))
+    write_manifest(cuts, tmp_path / "m.jsonl.gz")
+    damage(tmp_path / f"utt002.{ending}", how)
+    batches = list(TrainingBatches(tmp_path / "m.jsonl.gz", config, epoch=1, samples=samples))
+    assert len({id_ for batch in batches for id_ in batch.ids}) == 9
+    unreadable = [each for batch in batches for each in batch.unreadable]
+    assert sorted(each.id for each in unreadable) == ["utt002", "utt002_sp0.9", "utt002_sp1.1"]
+    for each in unreadable:
+        assert f"cannot read the audio of cut '{each.id}' from {tmp_path}/utt002.{ending}: " in each.reason
+        assert "\n" not in each.reason
+
+
+def test_samples_that_are_no_numbers_are_left_out(tmp_path, config):
+    cuts = tone_cuts(tmp_path, 3)
+    samples, rate = soundfile.read(tmp_path / "utt001.wav", dtype="float32")
+    samples[100] = np.nan
+    soundfile.write(tmp_path / "utt001.wav", samples, rate, subtype="FLOAT")
+    write_manifest(cuts, tmp_path / "m.jsonl.gz")
+    batches = list(TrainingBatches(tmp_path / "m.jsonl.gz", config, epoch=1))
+    assert all("not finite" in each.reason for batch in batches for each in batch.unreadable)
+    assert sum(len(batch.unreadable) for batch in batches) == 3
+    assert all(torch.isfinite(batch.features_BTF).all() for batch in batches)
+
+
+def test_stored_features_that_cannot_be_read_are_left_out(manifest, config, tmp_path):
+    config = config.model_copy(update={"augment": config.augment.model_copy(update={"speeds": (1.0,)})})
+    store_features(manifest, tmp_path / "m.jsonl.gz", config.features)
+    archive = tmp_path / "m.lca"
+    archive.write_bytes(archive.read_bytes()[: archive.stat().st_size * 9 // 10])
+    batches = list(TrainingBatches(tmp_path / "m.jsonl.gz", config, epoch=1))
+    unreadable = [each for batch in batches for each in batch.unreadable]
+    assert 1 <= len(unreadable) <= 6
+    assert sum(len(batch.ids) for batch in batches) == 20 - len(unreadable)
+    assert all(f"from {archive}" in each.reason for each in unreadable)
+    other = config.model_copy(update={"features": config.features.model_copy(update={"num_mel_bins": 21})})
+    with pytest.raises(UserError, match="has features made with other settings"):  # all have: that is no damage
+        TrainingBatches(tmp_path / "m.jsonl.gz", other, epoch=1)[0]
+
+
+def test_a_batch_of_which_nothing_can_be_read_is_empty(tmp_path, config):
+    write_manifest(tone_cuts(tmp_path, 1), tmp_path / "m.jsonl.gz")
+    (tmp_path / "utt000.wav").unlink()
+    for samples in (False, True):
+        for batch in TrainingBatches(tmp_path / "m.jsonl.gz", config, epoch=1, samples=samples):
+            assert batch.ids == batch.texts == batch.speakers == ()
+            assert batch.features_BTF.shape == (0, 0, 20)
+            assert batch.lengths_B.shape == (0,)
+            assert batch.seconds == 0
+            assert batch.unreadable
 
 
 def test_epochs_differ(manifest, config):
@@ -97,7 +199,7 @@ def test_a_corpus_of_one_utterance_trains(tmp_path, config):
 def test_no_utterance_within_the_length_limits_is_an_error(manifest, config):
     limits = config.batches.model_copy(update={"min_utterance_seconds": 20.0})
     with pytest.raises(UserError, match=r"no utterance of 20\.0 to 30\.0 seconds"):
-        training_batches(manifest, config.model_copy(update={"batches": limits}), epoch=1)
+        TrainingBatches(manifest, config.model_copy(update={"batches": limits}), epoch=1)
 
 
 @given(max_seconds=st.floats(0.1, 20))
@@ -122,29 +224,3 @@ def test_a_cut_with_two_supervisions_is_refused_by_name(tmp_path, config):
     write_manifest([cut], tmp_path / "m.jsonl.gz")
     with pytest.raises(UserError, match="cut 'utt000' has 2 supervisions"):
         next(inference_batches(tmp_path / "m.jsonl.gz", config.features, 10))
-
-
-MEMORY = """
-import resource, sys
-from pathlib import Path
-from pyspeech.config import load_config
-from pyspeech.data.batches import _bucketing_sampler, _training_cuts
-config = load_config(Path(sys.argv[1]), ["batches.shuffle_buffer=500"])
-sampler = _bucketing_sampler(_training_cuts(Path(sys.argv[2]), config), config)
-print(sum(len(cuts) for cuts in sampler), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-"""
-
-
-def test_memory_does_not_grow_with_the_manifest(manifest, config, tmp_path):
-    cuts = tone_cuts(tmp_path / "audio", 20)
-    peaks = []
-    for copies in (100, 600):
-        path = tmp_path / f"{copies}.jsonl.gz"
-        repeated = (cut.with_id(f"{cut.id}-{copy}") for copy in range(copies) for cut in cuts)
-        write_manifest(repeated, path)
-        command = [sys.executable, "-c", MEMORY, str(tmp_path / "c.yaml"), str(path)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        count, peak = map(int, done.stdout.split())
-        assert count == copies * 20 * 3
-        peaks.append(peak)
-    assert peaks[1] < 1.1 * peaks[0]

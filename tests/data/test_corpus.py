@@ -8,7 +8,7 @@ import pytest
 import soundfile
 from tones import write_tones
 
-from pyspeech.data.corpus import download_archive, git_clone, utterance
+from pyspeech.data.corpus import download_archive, git_clone, stand_ins, utterance
 from pyspeech.data.manifests import read_manifest
 from pyspeech.errors import UserError
 
@@ -27,9 +27,9 @@ corpus_cli(cuts, splits=("train", "test"), download=download)
 """
 
 
-def prepare(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def prepare(tmp_path: Path, *arguments: str, program: str = PREPARE) -> subprocess.CompletedProcess[str]:
     script = tmp_path / "prepare.py"
-    script.write_text(PREPARE)
+    script.write_text(program)
     command = [sys.executable, str(script), *arguments]
     return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
 
@@ -115,6 +115,73 @@ def test_the_splits_may_be_what_is_found_in_the_corpus_and_there_need_be_nothing
     command = [*script, "manifests", "nowhere", "out"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.stderr.strip() == "error: no corpus at nowhere; give its folder with --corpus-dir"
+
+
+class TestAudioThatCannotBeRead:
+    @pytest.fixture
+    def corpus(self, tmp_path):
+        """Three utterances of train, one of test."""
+        for number in range(3):
+            write_tones(tmp_path / "corpus/train" / f"{number}.wav", ["LOW"])
+        write_tones(tmp_path / "corpus/test/a.wav", ["LOW"])
+        return tmp_path / "corpus"
+
+    def cut_short(self, *paths):
+        for path in paths:
+            path.write_bytes(path.read_bytes()[:500])
+
+    def ids(self, tmp_path):
+        return [cut.id for cut in read_manifest(tmp_path / "out/train.jsonl.gz")]
+
+    def test_of_train_is_named_left_out_and_counted(self, tmp_path, corpus):
+        self.cut_short(corpus / "train/1.wav")
+        done = prepare(tmp_path, "manifests", "corpus", "out")
+        assert done.returncode == 0, done.stderr
+        assert self.ids(tmp_path) == ["0", "2"]
+        told = done.stderr.splitlines()
+        assert told[0].startswith(f"left out: {corpus}/train/1.wav is cut short: ")
+        assert told[1] == "train: left out 1 of 3 utterances, which cannot be used"
+        assert told[2].startswith("out/train.jsonl.gz: 2 utterances")
+
+    @pytest.mark.parametrize("content", [b"", b"no audio", b"RIFF"])
+    def test_it_may_be_damaged_in_any_way(self, tmp_path, corpus, content):
+        (corpus / "train/1.wav").write_bytes(content)
+        assert prepare(tmp_path, "manifests", "corpus", "out").returncode == 0
+        assert self.ids(tmp_path) == ["0", "2"]
+
+    def test_of_more_than_a_few_is_an_error(self, tmp_path, corpus):
+        self.cut_short(corpus / "train/0.wav", corpus / "train/1.wav")
+        done = prepare(tmp_path, "manifests", "corpus", "out")
+        assert done.returncode == 1
+        assert "error: train: 2 of 3 utterances cannot be used: " in done.stderr
+        assert not (tmp_path / "out/train.jsonl.gz").exists()
+
+    def test_of_test_is_an_error(self, tmp_path, corpus):
+        self.cut_short(corpus / "test/a.wav")
+        done = prepare(tmp_path, "manifests", "corpus", "out")
+        assert done.returncode == 1
+        assert f"error: {corpus}/test/a.wav is cut short" in done.stderr
+        assert not (tmp_path / "out/test.jsonl.gz").exists()
+
+    def test_of_a_recording_of_several_utterances_too(self, tmp_path, corpus):
+        program = PREPARE.replace(
+            'utterance(path, text="LOW", speaker="a")', 'utterance(path, "LOW", "a", f"{path.stem}-1", 0.0, 0.1)'
+        )
+        self.cut_short(corpus / "train/1.wav")
+        done = prepare(tmp_path, "manifests", "corpus", "out", program=program)
+        assert done.returncode == 0, done.stderr
+        assert self.ids(tmp_path) == ["0-1", "2-1"]
+
+
+def test_stand_ins_are_given_where_they_are_allowed_alone(tmp_path):
+    (tmp_path / "a.wav").write_bytes(b"RIFF")
+    with stand_ins(True):
+        assert utterance(tmp_path / "a.wav", "A", "a").duration == 0
+        with stand_ins(False), pytest.raises(UserError, match="cut short"):
+            utterance(tmp_path / "a.wav", "A", "a")
+        assert utterance(tmp_path / "a.wav", "A", "a").duration == 0
+    with pytest.raises(UserError, match="cut short"):
+        utterance(tmp_path / "a.wav", "A", "a")
 
 
 def test_a_manifest_of_a_split_that_the_corpus_has_no_more_is_removed(tmp_path):

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 import torchaudio.compliance.kaldi
 from hypothesis import given
@@ -11,7 +12,7 @@ from tones import RATE, tone_cuts, write_tones
 
 from pyspeech.config import FeatureConfig, load_feature_config
 from pyspeech.data.corpus import utterance
-from pyspeech.data.features import FeatureExtractor, at_speed, normalise, store_features
+from pyspeech.data.features import FeatureExtractor, at_speed, load_audio, normalise, store_features
 from pyspeech.data.manifests import read_manifest, write_manifest
 from pyspeech.errors import UserError
 
@@ -145,3 +146,18 @@ def test_normalised_features_have_mean_zero_and_at_most_deviation_one(matrix):
     assert normal.std(axis=0).max() < 1.01
     assert np.abs(normalise(matrix, "mean").mean(axis=0)).max() < 1e-3
     assert normalise(matrix, "none") is matrix
+
+
+def test_want_of_memory_is_no_fault_of_the_audio(tmp_path):
+    resource = pytest.importorskip("resource")
+    samples = 60_000_000
+    soundfile.write(tmp_path / "long.flac", np.zeros(samples, np.int16), 8000)
+    cut = utterance(tmp_path / "long.flac", "", "")
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + 2 * samples, before[1]))
+    try:
+        with pytest.raises(MemoryError):
+            load_audio(cut, 8000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)

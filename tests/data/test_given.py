@@ -14,12 +14,14 @@ from kaldiio.matio import write_array
 from lhotse.dataset import DynamicBucketingSampler
 from tones import tone_cuts
 
-from pyspeech.config import FeatureConfig, check_config, load_config, load_feature_config
-from pyspeech.data.batches import inference_batches, training_batches
+from pyspeech.config import FeatureConfig, load_config, load_feature_config
+from pyspeech.data.batches import TrainingBatches, inference_batches
 from pyspeech.data.features import FeatureExtractor, store_features
 from pyspeech.data.given import MatrixFile, given_features, given_utterance, read_matrix
+from pyspeech.data.loading import load
 from pyspeech.data.manifests import read_manifest, write_manifest
 from pyspeech.errors import UserError
+from pyspeech.settings import check_config
 
 CONF = Path(__file__).parents[2] / "conf"
 GIVEN = load_feature_config(CONF / "given.yaml")
@@ -223,8 +225,9 @@ def test_batches_hold_given_features_normalised(tmp_path, workers):
     write_manifest(cuts, tmp_path / "m.jsonl.gz")
     (tmp_path / "conf.yaml").write_text(YAML.replace("WORKERS", str(workers)))
     settings = load_config(tmp_path / "conf.yaml")
+    dataset = TrainingBatches(tmp_path / "m.jsonl.gz", settings, epoch=1, samples=True)
     batches = [
-        *training_batches(tmp_path / "m.jsonl.gz", settings, epoch=0),
+        *load(dataset, range(len(dataset)), workers, pin=False),
         *inference_batches(tmp_path / "m.jsonl.gz", settings.features, max_seconds=2),
     ]
     found = [each for b in batches for each in zip(b.ids, b.features_BTF, b.lengths_B, strict=True)]

@@ -1,5 +1,7 @@
 import math
+import re
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,10 +15,11 @@ from hypothesis import strategies as st
 from tones import RATE
 
 from pyspeech.config import Config, load_config
-from pyspeech.data.batches import Batch
+from pyspeech.data.batch import Batch
 from pyspeech.data.corpus import utterance
+from pyspeech.data.loading import load
 from pyspeech.data.manifests import write_manifest
-from pyspeech.data.speaker_batches import expected_crop_seconds, seconds_per_epoch, speaker_batches
+from pyspeech.data.speaker_batches import SpeakerBatches, expected_crop_seconds
 from pyspeech.errors import UserError
 
 UTTERANCES = {"ann": 5, "bob": 1, "cem": 3, "dag": 2, "eva": 4}  # 3 each on average
@@ -60,18 +63,23 @@ def changed(config: Config, section: str, **values: object) -> Config:
     return Config.model_validate(changes)
 
 
+def epoch_of(manifest: Path, config: Config, epoch: int) -> Iterator[Batch]:
+    batches = SpeakerBatches(manifest, config, epoch)
+    return load(batches, range(len(batches)), config.batches.workers, pin=False)
+
+
 def same(first: Batch, second: Batch) -> bool:
     rest = replace(first, features_BTF=second.features_BTF, lengths_B=second.lengths_B)
     return rest == second and torch.equal(first.features_BTF, second.features_BTF)
 
 
 def test_an_epoch_holds_every_speaker_at_every_speed_equally_often(manifest, config):
-    batches = list(speaker_batches(manifest, config, epoch=1))
+    batches = list(epoch_of(manifest, config, epoch=1))
     crops = Counter(speaker for batch in batches for speaker in batch.speakers)
     voices = {name for speaker in UTTERANCES for name in (speaker, f"{speaker} x0.9")}
     assert crops == dict.fromkeys(voices, 4)  # the mean number of utterances is 3, in whole rounds of 2
     more = changed(config, "speakers", crops_each=10)
-    crops = Counter(speaker for batch in speaker_batches(manifest, more, epoch=1) for speaker in batch.speakers)
+    crops = Counter(speaker for batch in epoch_of(manifest, more, epoch=1) for speaker in batch.speakers)
     assert crops == dict.fromkeys(voices, 10)
 
 
@@ -83,7 +91,7 @@ def test_the_speakers_of_a_batch_differ_and_its_utterances_are_dealt_evenly(
     config = changed(config, "speakers", per_batch=per_batch, utterances_each=each, crops_each=rounds * each)
     met: dict[str, list[str]] = {}
     sizes = []
-    for batch in speaker_batches(manifest, config, epoch):
+    for batch in epoch_of(manifest, config, epoch):
         blocks = [batch.speakers[n : n + each] for n in range(0, len(batch.speakers), each)]
         assert all(len(set(block)) == 1 for block in blocks)
         assert len({block[0] for block in blocks}) == len(blocks)
@@ -102,7 +110,7 @@ def test_the_speakers_of_a_batch_differ_and_its_utterances_are_dealt_evenly(
 
 def test_all_crops_of_a_batch_have_one_length_which_batches_draw(manifest, config):
     lengths = []
-    for batch in speaker_batches(manifest, changed(config, "speakers", crops_each=20), epoch=1):
+    for batch in epoch_of(manifest, changed(config, "speakers", crops_each=20), epoch=1):
         # Utterances last 0.3 seconds or more: in a batch of crops that are no longer, none is whole.
         if batch.features_BTF.shape[1] <= 30:
             assert len(set(batch.lengths_B.tolist())) == 1
@@ -116,7 +124,7 @@ def test_all_crops_of_a_batch_have_one_length_which_batches_draw(manifest, confi
 
 def test_utterances_that_are_shorter_than_a_crop_are_whole(manifest, config):
     config = changed(config, "speakers", crop_seconds=(9, 9))
-    (first, *_) = speaker_batches(manifest, config, epoch=1)
+    (first, *_) = epoch_of(manifest, config, epoch=1)
     for id_, speaker, length in zip(first.ids, first.speakers, first.lengths_B.tolist(), strict=True):
         info = soundfile.info(manifest.parent / "audio" / f"{id_.removesuffix('_sp0.9')}.wav")
         speed = 0.9 if speaker.endswith("x0.9") else 1.0
@@ -125,18 +133,18 @@ def test_utterances_that_are_shorter_than_a_crop_are_whole(manifest, config):
 
 def test_an_epoch_is_the_same_whatever_ran_before_and_however_many_workers(manifest, config):
     config = changed(config, "noise", noise_dir=str(manifest.parent / "audio"), rir_dir=str(manifest.parent / "audio"))
-    two = list(speaker_batches(manifest, config, epoch=2))
-    list(speaker_batches(manifest, config, epoch=1))
-    again = list(speaker_batches(manifest, changed(config, "batches", workers=2), epoch=2))
+    two = list(epoch_of(manifest, config, epoch=2))
+    list(epoch_of(manifest, config, epoch=1))
+    again = list(epoch_of(manifest, changed(config, "batches", workers=2), epoch=2))
     assert all(same(first, second) for first, second in zip(two, again, strict=True))
-    other = list(speaker_batches(manifest, config, epoch=3))
+    other = list(epoch_of(manifest, config, epoch=3))
     assert not any(same(first, second) for first, second in zip(two, other, strict=True))
 
 
 def test_crops_are_normalised_and_begin_anywhere(manifest, config):
     plain = changed(config, "augment", time_masks=0, frequency_masks=0)
     crops: dict[str, set[float]] = {}
-    for batch in speaker_batches(manifest, changed(plain, "speakers", crops_each=24), epoch=1):
+    for batch in epoch_of(manifest, changed(plain, "speakers", crops_each=24), epoch=1):
         for id_, features_TF, length in zip(batch.ids, batch.features_BTF, batch.lengths_B, strict=True):
             assert features_TF[:length].mean(dim=0).abs().max() < 1e-3
             crops.setdefault(id_, set()).add(round(float(features_TF[0, 0]), 4))
@@ -146,7 +154,7 @@ def test_crops_are_normalised_and_begin_anywhere(manifest, config):
 def test_noise_is_heard(manifest, config, tmp_path):
     soundfile.write(tmp_path / "n.wav", np.sin(np.arange(4 * RATE)), RATE)
     noisy = changed(config, "noise", noise_dir=str(tmp_path), noise_probability=1.0)
-    first, second = (next(iter(speaker_batches(manifest, each, epoch=1))) for each in (config, noisy))
+    first, second = (next(iter(epoch_of(manifest, each, epoch=1))) for each in (config, noisy))
     assert first.ids == second.ids
     assert not torch.equal(first.features_BTF, second.features_BTF)
 
@@ -156,8 +164,8 @@ def test_the_seconds_of_an_epoch_are_foretold(manifest, config):
     # Of 60 crops each utterance has as many as any other of its speaker.
     for crop_seconds, tolerance in (((0.5, 0.5), 1e-3), ((0.2, 0.9), 0.02)):
         many = changed(config, "speakers", crop_seconds=crop_seconds, crops_each=60)
-        found = sum(batch.seconds for batch in speaker_batches(manifest, many, epoch=1))
-        assert seconds_per_epoch(manifest, many) == pytest.approx(found, rel=tolerance)
+        found = sum(batch.seconds for batch in epoch_of(manifest, many, epoch=1))
+        assert SpeakerBatches(manifest, many, 1).seconds == pytest.approx(found, rel=tolerance)
 
 
 @given(st.floats(0.01, 9), st.floats(0.1, 5), st.floats(0, 5))
@@ -170,15 +178,29 @@ def test_the_expected_crop_is_the_mean_over_all_lengths(seconds, low, width):
 def test_utterances_that_the_highest_speed_makes_too_short_are_left_out(manifest, config):
     config = changed(config, "batches", min_utterance_seconds=0.8)
     config = changed(config, "augment", speeds=(1.0, 1.25))
-    for batch in speaker_batches(manifest, config, epoch=1):
+    for batch in epoch_of(manifest, config, epoch=1):
         for id_ in batch.ids:
             assert soundfile.info(manifest.parent / "audio" / f"{id_.partition('_')[0]}.wav").duration >= 1.0
     with pytest.raises(UserError, match=r"holds 0 speakers with utterances of 12\.5 seconds or more"):
-        speaker_batches(manifest, changed(config, "batches", min_utterance_seconds=10), epoch=1)
+        SpeakerBatches(manifest, changed(config, "batches", min_utterance_seconds=10), epoch=1)
 
 
-def test_audio_that_cannot_be_read_is_named(tmp_path, config):
+def test_audio_that_cannot_be_read_is_left_out_and_named(tmp_path, config):
     manifest = speaker_manifest(tmp_path / "train.jsonl.gz", {"ann": 1, "bob": 1})
     (tmp_path / "audio" / "bob-0.wav").write_bytes(b"no audio")
-    with pytest.raises(UserError, match=r"cannot read the audio of cut 'bob-0(_sp0.9)?' from .*bob-0\.wav"):
-        list(speaker_batches(manifest, config, epoch=1))
+    batches = list(epoch_of(manifest, config, epoch=1))
+    for batch in batches:
+        assert all(id_.startswith("ann") for id_ in batch.ids)
+        assert len(batch.ids) == len(batch.lengths_B) == len(batch.speakers) == len(batch.features_BTF)
+        for each in batch.unreadable:
+            assert re.match(r"bob-0(_sp0.9)?$", each.id)
+            assert re.match(rf"cannot read the audio of cut '{each.id}' from .*bob-0\.wav", each.reason)
+    read = sum(len(batch.ids) for batch in batches)
+    assert read == sum(len(batch.unreadable) for batch in batches) == SpeakerBatches(manifest, config, 1).utterances / 2
+
+
+def test_crops_may_come_as_audio(manifest, config):
+    audio = SpeakerBatches(manifest, config, 1, samples=True)[0]
+    assert audio.samples_BS is not None
+    assert audio.features_BTF.shape == (len(audio.ids), 0, 20)
+    assert audio.ids == SpeakerBatches(manifest, config, 1)[0].ids

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from pyspeech.config import NoiseConfig, load_config, read_yaml
-from pyspeech.data.wave_augment import WaveAugment, fast_size, noise_gain, reverberate, wave_augment
+from pyspeech.config import NoiseConfig, load_config
+from pyspeech.data.wave_augment import NO_NOISE, WaveAugment, fast_size, noise_gain, reverberate, wave_augment
 from pyspeech.errors import UserError
+from pyspeech.settings import read_yaml
 
 RATE = 8000
 SHARED = read_yaml(Path(__file__).parents[2] / "conf" / "noise.yaml")["noise"]
@@ -199,3 +200,27 @@ def test_a_configuration_without_folders_asks_for_nothing(tmp_path):
     augment = wave_augment(load_config(tmp_path / "c.yaml", [f"noise.noise_dir={tmp_path}"]))
     assert augment is not None
     assert augment.sampling_rate == 16000
+
+
+@given(st.floats(-30, 10), st.floats(0, 10), st.integers(0, 9))
+def test_gain_is_uniform_in_decibels(low, width, seed):
+    augment = WaveAugment(NO_NOISE, RATE, (low, low + width))
+    samples = tone(400, 0.1)
+    gain_db = 20 * np.log10(np.abs(augment(samples, np.random.default_rng(seed))).max() / np.abs(samples).max())
+    assert gain_db == pytest.approx(np.random.default_rng(seed).uniform(low, low + width), abs=1e-3)
+
+
+def test_gain_alone_needs_no_folder_and_comes_after_the_noise(tmp_path):
+    (tmp_path / "c.yaml").write_text("include: [fbank, augment, train, noise, tdnn_lstm]")
+    augment = wave_augment(load_config(tmp_path / "c.yaml", ["augment.volume_db=[-6, -6]"]))
+    assert augment is not None
+    assert augment.names() == []
+    samples = tone(400, 0.1)
+    assert augment(samples, np.random.default_rng(1)) == pytest.approx(samples * 10**-0.3, abs=1e-6)
+    assert augment(samples, np.random.default_rng(1)).dtype == np.float32
+    write(tmp_path / "noise.wav", tone(900, 1))
+    noisy, softer = (
+        WaveAugment(settings(noise_dir=str(tmp_path)), RATE, volume)(samples, np.random.default_rng(2))
+        for volume in (None, (-6.0, -6.0))
+    )
+    assert softer == pytest.approx(noisy * 10**-0.3, abs=1e-6)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pyspeech.config import load_config
-from pyspeech.data.batches import Batch
+from pyspeech.data.batch import Batch
 from pyspeech.decoding import decoder as decoder_module
 from pyspeech.decoding.config import load_decode_config
 from pyspeech.decoding.decoder import Decoder, Setup

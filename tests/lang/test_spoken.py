@@ -20,11 +20,13 @@ from pyspeech.lang.spoken import TITLES, sentences, spoken_words
         ("Café naïve Æsop Œuvre Ørsted Straße ﬁne", "CAFE NAIVE AESOP OEUVRE ORSTED STRASSE FINE"),
         ("Henry VIII. the U.S. at 5 p.m. i.e.", "HENRY VIII THE U S AT FIVE P M I E"),
         ("A & B, 5%", "A AND B FIVE PERCENT"),
+        ("tea, &c., milk etc. ETC, A&C", "TEA ET CETERA MILK ET CETERA ET CETERA A AND C"),
         ("Слово 語", ""),
         ("", ""),
         # Titles
         ("Mr Bell, Mrs Bell and Dr. Bell", "MISTER BELL MISSUS BELL AND DOCTOR BELL"),
         ("MR. BELL, Col. Bell", "MISTER BELL COLONEL BELL"),
+        ("Bell, Inc., in inc", "BELL INCORPORATED IN INC"),
         ("the col. St Ives, 6 ft. co-op", "THE COL ST IVES SIX FT CO OP"),
         ("Coming, Stop. Genoa.", "COMING STOP GENOA"),
         ("I said no. No. 5, NO. 6, Nos. 7 and no 8", "I SAID NO NUMBER FIVE NUMBER SIX NUMBERS SEVEN AND NO EIGHT"),

@@ -1,7 +1,12 @@
 """What the stages that all recipes share call, with an echo in place of the programs."""
 
+import shlex
 import subprocess
 from pathlib import Path
+
+import pytest
+
+from pyspeech.config import load_config
 
 CORPUS = Path(__file__).resolve().parents[2] / "local" / "corpus.sh"
 
@@ -37,3 +42,30 @@ def test_the_features_of_every_manifest_are_stored_those_of_train_at_every_speed
     (line,) = called(tmp_path, "features")
     manifests = "data/manifests/test-other.jsonl.gz data/manifests/train.jsonl.gz"
     assert line == f"features {manifests} data/fbank --config conf/net.yaml --perturb train"
+
+
+class TestTrainFromAudio:
+    def test_all_recordings_are_resampled_to_what_the_features_need(self, tmp_path):
+        (tmp_path / "data/manifests").mkdir(parents=True)
+        for split in ("train", "test"):
+            (tmp_path / f"data/manifests/{split}.jsonl.gz").touch()
+        manifests = "data/manifests/test.jsonl.gz data/manifests/train.jsonl.gz"
+        assert called(tmp_path, "audio") == [f"audio {manifests} data/audio --config conf/net.yaml"]
+
+    @pytest.mark.parametrize("folder", ["audio", "manifests"])
+    def test_the_features_of_all_but_train_are_stored(self, tmp_path, folder):
+        (tmp_path / "data/manifests").mkdir(parents=True)
+        for split in ("train", "dev", "test-train"):
+            (tmp_path / f"data/manifests/{split}.jsonl.gz").touch()
+        (line,) = called(tmp_path, f"features_but_train {folder}")
+        manifests = f"data/{folder}/dev.jsonl.gz data/{folder}/test-train.jsonl.gz"
+        assert line == f"features {manifests} data/fbank --config conf/net.yaml"
+
+
+@pytest.mark.parametrize("name", ["a b", "it's: ", "#1", '"{x}"'])
+def test_a_folder_of_sounds_of_any_name_is_named_as_the_configuration_reads_it(tmp_path, name):
+    line = f"words=(); add_sounds noise ''; add_sounds rir {shlex.quote('/' + name)}; printf '%s\\n' \"${{words[@]}}\""
+    path = tmp_path / "net.yaml"
+    path.write_text("include: [fbank, augment, train, noise, speakers, aam_softmax, speaker_lstm]\n")
+    noise = load_config(path, called(tmp_path, line)).noise
+    assert (noise.noise_dir, noise.rir_dir) == (None, f"/{name}")

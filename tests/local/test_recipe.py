@@ -23,6 +23,7 @@ corpus_dir=          # the unpacked corpus
 model=bilstm_ctc     # tdnn_lstm or bilstm_ctc
 lm_order=2
 augment=true
+lm_text=()           # prose
 parse_options "$@"
 corpus=$(find_corpus toys "$corpus_dir")
 
@@ -35,7 +36,7 @@ if stage 4 "Train"; then
 fi
 
 if stage 7 "Score"; then
-  pyspeech score
+  pyspeech score "${lm_text[@]}"
 fi
 """
 
@@ -127,6 +128,23 @@ def test_every_declared_variable_is_an_option_in_two_forms(project):
     assert done.stdout == "python prepare.py download/toys two words 3 false\n"
 
 
+class TestAnArray:
+    def test_may_be_given_several_times_and_the_resume_command_says_it_again(self, project):
+        words = ("--lm-text", "my text.txt", "--lm-text=/b.txt", "--stage", "7")
+        done = run(project, *words)
+        assert done.stdout == f"python -m pyspeech score {project}/my text.txt /b.txt\n"
+        command = shlex.split(resume_command(run(project, *words, FAIL="score").stderr))
+        assert command[1:] == ["--lm-text", "my text.txt", "--lm-text", "/b.txt", "--stage", "7"]
+
+    def test_may_be_left_out_or_empty(self, project):
+        assert run(project, "--stage", "7").stdout == "python -m pyspeech score\n"
+        assert run(project, "--stage", "7", "--lm-text=").stdout == "python -m pyspeech score\n"
+
+    def test_says_so_in_the_help(self, project):
+        lines = [" ".join(line.split()) for line in run(project, "--help").stdout.splitlines()]
+        assert "--lm-text prose; may be given several times; default: none" in lines
+
+
 def test_an_option_keeps_signs_that_a_shell_would_expand(project):
     done = run(project, "--model", "$HOME * `ls` 'x'", "--stop-stage", "1")
     assert done.stdout == "python prepare.py download/toys $HOME * `ls` 'x' 2 true\n"
@@ -146,7 +164,10 @@ def test_help_prints_the_comment_block_and_the_options(project):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--lm-odrer", "3"], "unknown option --lm-odrer; options: --corpus-dir --model --lm-order --augment --stage"),
+        (
+            ["--lm-odrer", "3"],
+            "unknown option --lm-odrer; options: --corpus-dir --model --lm-order --augment --lm-text",
+        ),
         (["--corpus", "x"], "unknown option --corpus;"),
         (["--path=x"], "unknown option --path=x;"),
         (["--recipe-python", "x"], "unknown option --recipe-python;"),

@@ -34,6 +34,29 @@ def test_a_language_model_trains_on_train_and_further_texts_without_the_sentence
     assert line == f"lm train data/lm_big {train} more.txt --order 4 {' '.join(held_out)} --drop-held-out"
 
 
+class TestTrain:
+    LINE = "train conf/net.yaml exp/net {}--lang data/lang --train data/{}/train.jsonl.gz --dev data/fbank/dev.jsonl.gz"
+
+    def test_takes_stored_features_or_audio(self, tmp_path):
+        assert called(tmp_path, "train; train audio") == [self.LINE.format("", "fbank"), self.LINE.format("", "audio")]
+
+    def test_adds_sounds_that_are_given(self, tmp_path):
+        words = "noise.noise_dir='/noise' noise.rir_dir='/rooms' "
+        assert called(tmp_path, "noise_dir=/noise rir_dir=/rooms; train audio") == [self.LINE.format(words, "audio")]
+
+    def test_starts_as_many_processes_as_are_asked_for(self, tmp_path):
+        (line,) = called(tmp_path, 'python() { echo "$@"; }; processes=2; train audio')
+        assert line.startswith("-m torch.distributed.run ")
+        assert line.endswith(" --nproc_per_node 2 -m pyspeech " + self.LINE.format("", "audio"))
+
+    def test_takes_the_tokens_that_the_recipe_chose(self, tmp_path):
+        lines = called(tmp_path, "lang=pieces graph=pieces_graph; tokens pieces; graph; train; decode dev")
+        assert lines[0].startswith("lang data/pieces ")
+        assert lines[1] == "graph data/pieces data/lm data/pieces_graph"
+        assert "--lang data/pieces " in lines[2]
+        assert lines[3].endswith("--graph data/pieces_graph")
+
+
 def test_every_split_that_is_named_is_decoded(tmp_path):
     lines = called(tmp_path, "decode dev test")
     assert lines == [f"decode exp/net data/fbank/{split}.jsonl.gz --graph data/graph" for split in ("dev", "test")]

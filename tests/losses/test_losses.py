@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from pyspeech.config import SHARED_CONF, read_yaml
 from pyspeech.errors import UserError
 from pyspeech.losses import LOSSES, build_loss
+from pyspeech.settings import SHARED_CONF, read_yaml
 
 
 @pytest.mark.parametrize("name", list(LOSSES))

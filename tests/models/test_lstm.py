@@ -27,8 +27,8 @@ def test_both_routes_of_the_layer_agree(monkeypatch):
     torch.manual_seed(0)
     layer, x = Lstm(num_inputs=3, width=4), torch.randn(2, 5, 3)
     outputs = []
-    for old in (True, False):
-        monkeypatch.setattr("pyspeech.models.lstm.TORCH_IS_OLD", old)
+    for slow in (True, False):
+        monkeypatch.setattr("pyspeech.models.lstm.MKL_IS_SLOW", slow)
         outputs.append(layer(x))
     assert outputs[0].shape == (2, 5, 4)
     torch.testing.assert_close(outputs[0], outputs[1], atol=1e-6, rtol=1e-5)

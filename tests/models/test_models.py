@@ -5,9 +5,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyspeech.config import SHARED_CONF, read_yaml
 from pyspeech.errors import UserError
 from pyspeech.models import MODELS, build_model, require_output_per
+from pyspeech.settings import SHARED_CONF, read_yaml
 from tests.networks import padded, used
 
 SETTINGS = {
@@ -20,10 +20,20 @@ SETTINGS = {
         "dropout": 0.0,
     },
     "bilstm_ctc": {"name": "bilstm_ctc", "channels": 3, "lstm_width": 5, "lstm_layers": 2, "dropout": 0.0},
+    "conformer": {
+        "name": "conformer",
+        "width": 8,
+        "heads": 2,
+        "layers": 2,
+        "feed_forward": 10,
+        "kernel": 5,
+        "subsampling": 3,
+        "dropout": 0.0,
+    },
 }
 NUM_FEATURES, NUM_OUTPUTS = 9, 4
 LENGTHS = st.lists(st.integers(1, 25), min_size=1, max_size=4)
-both_models = pytest.mark.parametrize("name", list(SETTINGS))
+all_models = pytest.mark.parametrize("name", list(SETTINGS))
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +46,7 @@ def trained():
     return models
 
 
-@both_models
+@all_models
 @settings(max_examples=20)
 @given(lengths=LENGTHS, extra=st.integers(0, 7))
 def test_alone_equals_padded_in_a_batch(trained, name, lengths, extra):
@@ -50,22 +60,22 @@ def test_alone_equals_padded_in_a_batch(trained, name, lengths, extra):
             torch.testing.assert_close(outputs[b, : alone.shape[1]], alone[0], atol=1e-5, rtol=1e-5)
 
 
-@both_models
+@all_models
 @settings(max_examples=20)
 @given(lengths=LENGTHS, extra=st.integers(1, 7))
 def test_more_padding_changes_nothing_in_training_either(trained, name, lengths, extra):
     results = []
     for padding in (0, extra):
-        model = copy.deepcopy(trained[name]).train()
-        outputs, out_lengths = model(padded(lengths, NUM_FEATURES, padding)[1], torch.tensor(lengths))
+        model = copy.deepcopy(trained[name]).double().train()
+        outputs, out_lengths = model(padded(lengths, NUM_FEATURES, padding)[1].double(), torch.tensor(lengths))
         real = torch.cat([outputs[b, :length] for b, length in enumerate(out_lengths.tolist())])
         (real * torch.arange(real.numel()).view_as(real) / real.numel()).sum().backward()
         results.append([real, *model.buffers(), *(p.grad for p in model.parameters())])
     for left, right in zip(*results, strict=True):
-        torch.testing.assert_close(left, right, atol=1e-4, rtol=1e-3)
+        torch.testing.assert_close(left, right, atol=1e-6, rtol=1e-5)
 
 
-@both_models
+@all_models
 def test_outputs_are_log_probabilities_at_a_third_of_the_frames(trained, name):
     model = trained[name].eval()
     outputs, lengths = model(torch.randn(2, 20, NUM_FEATURES), torch.tensor([20, 18]))
@@ -88,7 +98,7 @@ def test_tdnn_lstm_looks_ahead_a_few_frames_only(trained):
     assert not torch.allclose(before[unaware:], after[unaware:])
 
 
-@both_models
+@all_models
 def test_a_few_steps_learn_a_pattern(name):
     torch.manual_seed(0)
     model = build_model(SETTINGS[name], NUM_FEATURES, NUM_OUTPUTS)
@@ -133,7 +143,9 @@ def test_a_wrong_setting_is_named(change, message):
 def test_a_missing_setting_is_named():
     with pytest.raises(UserError, match=r"key 'model.dropout' is missing; tdnn_lstm needs it"):
         build_model({k: v for k, v in SETTINGS["tdnn_lstm"].items() if k != "dropout"}, NUM_FEATURES, NUM_OUTPUTS)
-    with pytest.raises(UserError, match=r"model.name = None is not a model; allowed: bilstm_ctc, ecapa_tdnn, speaker"):
+    with pytest.raises(
+        UserError, match=r"model.name = None is not a model; allowed: bilstm_ctc, conformer, ecapa_tdnn"
+    ):
         build_model({}, NUM_FEATURES, NUM_OUTPUTS)
 
 
@@ -145,7 +157,11 @@ def test_a_missing_setting_is_named():
             "utterance",
             "'tdnn_lstm' has no output for each utterance.* choose speaker_lstm or xvector or ecapa_tdnn",
         ),
-        ("speaker_lstm", "frame", "'speaker_lstm' has no output for each frame.* choose tdnn_lstm or bilstm_ctc"),
+        (
+            "speaker_lstm",
+            "frame",
+            "'speaker_lstm' has no output for each frame.* choose tdnn_lstm or bilstm_ctc or conformer",
+        ),
     ],
 )
 def test_a_network_of_another_kind_is_refused(name, unit, message):

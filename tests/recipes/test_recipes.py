@@ -13,7 +13,8 @@ import yaml
 from layouts import LAYOUTS
 from recipe_runs import PROJECT, RECIPES, stages
 
-from pyspeech.config import load_config, read_yaml
+from pyspeech.config import load_config
+from pyspeech.settings import read_yaml
 
 MAX_CODE_LINES = 90  # of run.sh and prepare.py; what a recipe shares with others belongs into local/ or pyspeech
 MAX_SHARED_SETTINGS = 9  # lines of configuration that any two recipes may have in common

@@ -15,12 +15,13 @@ import pytest
 from lhotse import CutSet
 from recipe_runs import SMALL, SMALL_MODELS, run_recipe, score_of
 
-from pyspeech.config import load_config, save_config
+from pyspeech.config import load_config
 from pyspeech.data.sources.kaldi import KaldiData
 from pyspeech.errors import UserError
 from pyspeech.scaffold.columns import Asked
 from pyspeech.scaffold.find import Wanted
 from pyspeech.scaffold.recipe import new_recipe
+from pyspeech.settings import save_config
 
 PROJECT = Path(__file__).resolve().parents[2]
 RULES = importlib.util.spec_from_file_location("rules", PROJECT / "tests/recipes/test_recipes.py")

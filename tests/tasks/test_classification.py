@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from pyspeech.data.batches import Batch
+from pyspeech.data.batch import Batch
 from pyspeech.data.transcripts import Transcript
 from pyspeech.errors import UserError
 from pyspeech.lang.labels import LabelTable

@@ -4,12 +4,13 @@ import json
 import pytest
 import torch
 
-from pyspeech.config import load_config, save_config
-from pyspeech.data.batches import Batch
+from pyspeech.config import load_config
+from pyspeech.data.batch import Batch
 from pyspeech.errors import UserError
 from pyspeech.lang.tokens import CharacterTokens
 from pyspeech.losses.ctc import torch_ctc_loss
 from pyspeech.models import build_model
+from pyspeech.settings import save_config
 from pyspeech.tasks.recognition import RecognitionTask, count_words, greedy_tokens, load_recogniser
 from pyspeech.training.checkpoint import write_tensors
 

@@ -3,8 +3,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyspeech.config import SHARED_CONF, TrainingConfig, read_yaml
-from pyspeech.training.averaging import average_weights, chosen_epochs
+from pyspeech.config import TrainingConfig
+from pyspeech.settings import SHARED_CONF, read_yaml
+from pyspeech.training.averaging import average_weights, chosen_steps
 from pyspeech.training.checkpoint import Progress, save_checkpoint
 
 DEFAULTS = read_yaml(SHARED_CONF / "train.yaml")["training"]
@@ -15,29 +16,29 @@ def config(average, count):
 
 
 def lines(errors):
-    return [{"epoch": n, "dev_error": error, "dev_loss": 1.0} for n, error in enumerate(errors, 1)]
+    return [{"step": n, "dev_error": error, "dev_loss": 1.0} for n, error in enumerate(errors, 1)]
 
 
 def test_the_last_and_the_best_are_chosen():
     metrics = lines([0.5, 0.1, 0.3, 0.2])
-    assert chosen_epochs(metrics, config("last", 2), "error") == [3, 4]
-    assert chosen_epochs(metrics, config("best", 2), "error") == [2, 4]
-    assert chosen_epochs(metrics, config("best", 9), "error") == [1, 2, 3, 4]
+    assert chosen_steps(metrics, config("last", 2), "error") == [3, 4]
+    assert chosen_steps(metrics, config("best", 2), "error") == [2, 4]
+    assert chosen_steps(metrics, config("best", 9), "error") == [1, 2, 3, 4]
 
 
 def test_among_equal_errors_the_lower_loss_wins():
     metrics = lines([0.1, 0.1])
     metrics[1]["dev_loss"] = 0.5
-    assert chosen_epochs(metrics, config("best", 1), "error") == [2]
+    assert chosen_steps(metrics, config("best", 1), "error") == [2]
 
 
 @given(errors=st.lists(st.integers(0, 4), min_size=1, max_size=8), count=st.integers(1, 3))
 def test_the_best_of_all_were_always_among_the_best_so_far(errors, count):
     metrics = lines(errors)
-    best = set(chosen_epochs(metrics, config("best", count), "error"))
+    best = set(chosen_steps(metrics, config("best", count), "error"))
     for done in range(1, len(errors) + 1):
-        so_far = set(chosen_epochs(metrics[:done], config("best", count), "error"))
-        assert {epoch for epoch in best if epoch <= done} <= so_far
+        so_far = set(chosen_steps(metrics[:done], config("best", count), "error"))
+        assert {step for step in best if step <= done} <= so_far
 
 
 def test_batch_statistics_are_averaged_and_counters_are_taken_from_the_last(tmp_path):
@@ -47,7 +48,7 @@ def test_batch_statistics_are_averaged_and_counters_are_taken_from_the_last(tmp_
         for tensor in norm.state_dict().values():
             tensor.fill_(number)
         paths.append(tmp_path / f"{number}.safetensors")
-        save_checkpoint(paths[-1], norm, torch.optim.AdamW(norm.parameters()), Progress(1, 1, "", []))
+        save_checkpoint(paths[-1], norm, torch.optim.AdamW(norm.parameters()), Progress())
     average = average_weights(paths)
     assert average["weight"].tolist() == average["running_mean"].tolist() == pytest.approx([3.0, 3.0])
     assert average["weight"].dtype == torch.float32
@@ -57,5 +58,5 @@ def test_batch_statistics_are_averaged_and_counters_are_taken_from_the_last(tmp_
 def test_the_average_of_equal_weights_is_exact(tmp_path):
     torch.manual_seed(0)
     layer = torch.nn.Linear(5, 5)
-    save_checkpoint(tmp_path / "c.safetensors", layer, torch.optim.AdamW(layer.parameters()), Progress(1, 1, "", []))
+    save_checkpoint(tmp_path / "c.safetensors", layer, torch.optim.AdamW(layer.parameters()), Progress())
     assert torch.equal(average_weights([tmp_path / "c.safetensors"] * 3)["weight"], layer.weight)

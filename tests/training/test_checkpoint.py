@@ -12,11 +12,22 @@ from pyspeech.training.checkpoint import (
     load_weights,
     read_tensors,
     save_checkpoint,
-    stored_epochs,
+    stored_steps,
     write_tensors,
 )
+from pyspeech.training.sums import Sums
 
-PROGRESS = Progress(epoch=2, step=7, data_digest="abc", metrics=[{"epoch": 1, "train_loss": 0.1 + 0.2}])
+PROGRESS = Progress(
+    epoch=2,
+    batches=3,
+    step=7,
+    done=0.1 + 0.2,
+    data_digest="abc",
+    metrics=[{"epoch": 1, "train_loss": 0.1 + 0.2}],
+    validated=(2, 1),
+    since=Sums(loss=1 / 3, weight=5.0, overflows=2),
+    loss_scale=(512.0, 3),
+)
 
 
 class Net(torch.nn.Module):
@@ -64,13 +75,13 @@ def test_the_weights_are_read_without_the_optimiser(tmp_path):
     assert weights["count"].dtype == torch.int64
 
 
-def test_stored_epochs_are_numbers_in_order_and_partial_files_do_not_count(tmp_path):
-    for name in ("epoch-10.safetensors", "epoch-9.safetensors", "partial.epoch-11.safetensors", "notes.txt"):
+def test_stored_steps_are_numbers_in_order_and_partial_files_do_not_count(tmp_path):
+    for name in ("step-10.safetensors", "step-9.safetensors", "partial.step-11.safetensors", "notes.txt"):
         path = checkpoint_path(tmp_path, 1).with_name(name)
         path.parent.mkdir(exist_ok=True)
         path.touch()
-    assert stored_epochs(tmp_path) == [9, 10]
-    assert stored_epochs(tmp_path / "nowhere") == []
+    assert stored_steps(tmp_path) == [9, 10]
+    assert stored_steps(tmp_path / "nowhere") == []
 
 
 def test_a_checkpoint_of_another_model_is_refused(tmp_path):

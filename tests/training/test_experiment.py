@@ -4,20 +4,24 @@ import re
 from collections import Counter
 
 import pytest
+import torch
 
 from pyspeech.config import load_config
-from pyspeech.data.batches import training_batches
 from pyspeech.data.features import store_features
 from pyspeech.data.transcripts import read_transcripts
 from pyspeech.errors import UserError
+from pyspeech.lang.labels import LabelTable
 from pyspeech.lang.tokens import CharacterTokens
 from pyspeech.tasks.recognition import RecognitionTask, load_recogniser
 from pyspeech.training.checkpoint import read_tensors
 from pyspeech.training.experiment import Sources, run, training_data
+from tests.classifiers import YAML as LABELS_YAML
+from tests.classifiers import labelled_manifest
 from tests.experiments import YAML
 from tests.tones import PITCHES, tone_manifest
 
 TASK = RecognitionTask(CharacterTokens.from_words(PITCHES), "torch")
+CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +46,11 @@ def trained(folder, sources):
     return folder / "exp"
 
 
+def seconds_of(data):
+    batches = data.train(1)
+    return sum(batches[number].seconds for number in range(len(batches)))
+
+
 def metrics(exp):
     return [json.loads(line) for line in (exp / "metrics.jsonl").read_text().splitlines()]
 
@@ -50,7 +59,7 @@ def test_tone_words_are_learnt_from_audio(trained, sources):
     assert metrics(trained)[-1]["dev_token_error_rate"] < 0.05
     recogniser = load_recogniser(trained, "cpu")
     task = RecognitionTask(recogniser.tokens, "torch")
-    data = training_data(recogniser.config, sources, task)
+    data = training_data(recogniser.config, sources, task, CPU)
     for batch in data.dev():
         found = [" ".join(recogniser.tokens.decode(ids)) for ids in task.predict(recogniser.model, batch)]
         assert sum(left == right for left, right in zip(found, batch.texts, strict=True)) >= 0.8 * len(found)
@@ -100,8 +109,65 @@ def test_a_changed_configuration_is_refused_by_its_key(trained, folder, sources,
         run(load_config(folder / "conf.yaml", [override]), trained, sources, "cpu")
 
 
-def test_what_does_not_change_the_result_may_change(trained, folder, sources):
-    assert not run(load_config(folder / "conf.yaml", ["batches.workers=1"]), trained, sources, "cpu")
+@pytest.mark.parametrize(
+    "override",
+    [
+        "batches.workers=1",
+        "batches.features_on=device",
+        "batches.max_unreadable_fraction=0.5",
+        "training.checkpoint_minutes=1",
+        "training.validate_minutes=9",
+    ],
+)
+def test_what_does_not_change_the_result_may_change(trained, folder, sources, override):
+    assert not run(load_config(folder / "conf.yaml", [override]), trained, sources, "cpu")
+
+
+def test_features_on_the_device_train_as_those_of_the_workers(folder, sources, tmp_path):
+    overrides = ["training.epochs=1", "training.average_epochs=1", "augment.time_masks=2"]
+    for place in ("workers", "device"):
+        config = load_config(folder / "conf.yaml", [*overrides, f"batches.features_on={place}"])
+        run(config, tmp_path / place, sources, "cpu")
+    workers, device = (metrics(tmp_path / place)[0] for place in ("workers", "device"))
+    assert device["train_loss"] == pytest.approx(workers["train_loss"], rel=1e-3)
+
+
+def test_a_network_without_gradient_checkpointing_is_named(folder, tmp_path):
+    labelled = labelled_manifest(tmp_path / "train.jsonl.gz", 4)
+    LabelTable("text", tuple(sorted(PITCHES))).save(tmp_path / "labels")
+    (tmp_path / "conf.yaml").write_text(LABELS_YAML)
+    config = load_config(tmp_path / "conf.yaml", ["training.gradient_checkpointing=true"])
+    with pytest.raises(UserError, match="gradient_checkpointing: the network speaker_lstm has none; set it to false"):
+        run(config, tmp_path / "exp", Sources(labelled, labelled, tmp_path / "labels", "labels"), "cpu")
+
+
+def test_gradient_checkpointing_learns_the_same(folder, sources, tmp_path):
+    overrides = ["training.epochs=1", "training.average_epochs=1"]
+    for name in ("false", "true"):
+        config = load_config(folder / "conf.yaml", [*overrides, f"training.gradient_checkpointing={name}"])
+        run(config, tmp_path / name, sources, "cpu")
+    plain, less = (metrics(tmp_path / name)[0] for name in ("false", "true"))
+    assert less["train_loss"] == pytest.approx(plain["train_loss"], rel=1e-5)
+    assert less["dev_loss"] == pytest.approx(plain["dev_loss"], rel=1e-5)
+
+
+def test_what_was_read_when_resumed_is_remembered_too(folder, sources, tmp_path):
+    config = load_config(folder / "conf.yaml", ["training.epochs=1", "training.average_epochs=1"])
+    again = tmp_path / "train.jsonl.gz"
+    again.write_bytes(sources.train.read_bytes())
+    for manifest in (sources.train, again):
+        assert run(config, tmp_path / "exp", Sources(manifest, sources.dev, sources.table), "cpu")
+        (tmp_path / "exp" / "model.safetensors").unlink()
+    known = json.loads((tmp_path / "exp" / "contents.json").read_text())
+    assert {key.split(" ")[1] for key in known} == {str(path) for path in (sources.train, again, sources.dev)}
+
+
+def test_a_training_of_an_earlier_version_is_named(folder, sources, tmp_path):
+    config = load_config(folder / "conf.yaml")
+    (tmp_path / "exp" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "exp" / "checkpoints" / "epoch-3.safetensors").write_bytes(b"")
+    with pytest.raises(UserError, match=r"exp was begun by an earlier version, .*; train into a new folder, or remove"):
+        run(config, tmp_path / "exp", sources, "cpu")
 
 
 def test_another_token_set_is_refused(trained, folder, sources):
@@ -130,9 +196,8 @@ def test_an_empty_manifest_is_named(folder, sources, tmp_path, which):
 @pytest.mark.parametrize("speeds", ["[1.0]", "[0.9, 1.0, 1.1]"])
 def test_the_seconds_of_an_epoch_are_those_of_its_batches(folder, sources, speeds):
     config = load_config(folder / "conf.yaml", [f"augment.speeds={speeds}", "batches.max_utterance_seconds=0.7"])
-    data = training_data(config, sources, TASK)
-    batches = training_batches(sources.train, config, 1)
-    assert data.seconds_per_epoch == pytest.approx(sum(batch.seconds for batch in batches), rel=1e-3)
+    data = training_data(config, sources, TASK, CPU)
+    assert data.seconds_per_epoch == pytest.approx(seconds_of(data), rel=1e-3)
 
 
 @pytest.mark.parametrize(("stored", "asked"), [((1.0,), "[0.9, 1.0]"), ((0.9, 1.0), "[1.0]")])
@@ -144,9 +209,8 @@ def test_features_stored_at_other_speeds_than_asked_for_are_refused(folder, sour
         run(config, tmp_path / "exp", changed, "cpu")
     assert not (tmp_path / "exp").exists()
     same = load_config(folder / "conf.yaml", [f"augment.speeds={list(stored)}"])
-    data = training_data(same, changed, TASK)
-    batches = training_batches(changed.train, same, 1)
-    assert data.seconds_per_epoch == pytest.approx(sum(batch.seconds for batch in batches), rel=1e-3)
+    data = training_data(same, changed, TASK, CPU)
+    assert data.seconds_per_epoch == pytest.approx(seconds_of(data), rel=1e-3)
 
 
 def test_a_manifest_made_again_is_the_same_data(folder, sources, tmp_path):
@@ -154,7 +218,9 @@ def test_a_manifest_made_again_is_the_same_data(folder, sources, tmp_path):
     lines = gzip.decompress(sources.train.read_bytes())
     again = tmp_path / "train.jsonl.gz"
     again.write_bytes(gzip.compress(lines, mtime=7))
-    left, right = (training_data(config, Sources(p, sources.dev, sources.table), TASK) for p in (sources.train, again))
+    left, right = (
+        training_data(config, Sources(p, sources.dev, sources.table), TASK, CPU) for p in (sources.train, again)
+    )
     assert left.digest == right.digest
     again.write_bytes(gzip.compress(b"".join(lines.splitlines(keepends=True)[1:])))
-    assert training_data(config, Sources(again, sources.dev, sources.table), TASK).digest != left.digest
+    assert training_data(config, Sources(again, sources.dev, sources.table), TASK, CPU).digest != left.digest

@@ -1,10 +1,9 @@
 import io
 import struct
 
-import pytest
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 
-from pyspeech.training.progress import Curves, Display, EpochLines
+from pyspeech.training.progress import Curves, Display
 
 
 def events(path):
@@ -20,29 +19,6 @@ def events(path):
 class Terminal(io.StringIO):
     def isatty(self):
         return True
-
-
-@pytest.fixture
-def lines(tmp_path):
-    return EpochLines(tmp_path / "lines.jsonl")
-
-
-def test_lines_after_the_epoch_and_a_line_cut_short_are_dropped(lines):
-    for epoch in (1, 2, 2, 3):
-        lines.add({"epoch": epoch, "ids": ["ä"]})
-    with lines.path.open("a", encoding="utf-8") as stream:
-        stream.write('{"epoch": 2, "ids": ["cut sh')
-    assert lines.keep_until(2) == 3
-    assert lines.path.read_text(encoding="utf-8").splitlines() == [
-        '{"epoch": 1, "ids": ["ä"]}',
-        '{"epoch": 2, "ids": ["ä"]}',
-        '{"epoch": 2, "ids": ["ä"]}',
-    ]
-
-
-def test_no_file_is_no_lines(lines):
-    assert lines.keep_until(5) == 0
-    assert not lines.path.exists()
 
 
 def test_the_bar_shows_loss_speed_and_time_left(tmp_path, monkeypatch):

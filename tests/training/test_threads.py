@@ -2,7 +2,7 @@ import os
 import subprocess
 import sys
 
-from pyspeech.training.threads import physical_cores
+from pyspeech.training.threads import physical_cores, workers_beside
 
 PROGRAM = """
 from pyspeech.training.threads import set_threads
@@ -33,3 +33,13 @@ def test_the_users_variable_has_the_last_word():
 
 def test_physical_cores_are_at_most_the_logical_ones():
     assert 1 <= physical_cores() <= (os.cpu_count() or 1)
+
+
+def test_the_processes_of_this_machine_share_its_cores(monkeypatch):
+    monkeypatch.setattr("pyspeech.training.threads.physical_cores", lambda: 16)
+    monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
+    assert (workers_beside("cpu"), workers_beside("cuda")) == (1, 15)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
+    assert (workers_beside("cpu"), workers_beside("cuda")) == (1, 3)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "16")
+    assert workers_beside("cuda") == 1

@@ -48,7 +48,7 @@ class Folder:
 
     def cuts(self, corpus: Path, split: str) -> Iterator[MonoCut]:
         """Yield the utterances of one split in the order of their paths."""
-        return read([entry for entry in self._entries(corpus) if entry.split == split], cut_of_file)
+        return read([entry for entry in self._entries(corpus) if entry.split == split], split, cut_of_file)
 
     def _entries(self, corpus: Path) -> list[Entry]:
         root = existing(corpus.absolute() / self.root, "folder of audio")

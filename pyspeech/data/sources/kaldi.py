@@ -12,7 +12,7 @@ import click
 import soundfile
 from lhotse import AudioSource, MonoCut, Recording
 
-from pyspeech.data.corpus import utterance
+from pyspeech.data.corpus import recording_of, utterance
 from pyspeech.data.given import FRAME_SHIFT_SECONDS, WITH_OFFSET, given_utterance
 from pyspeech.data.sources.dividing import Task
 from pyspeech.data.sources.layout import all_splits, cut_of, locate, members, named_splits
@@ -57,7 +57,7 @@ class KaldiData:
             _tell_silent(folder, entries)
         if folder == folders["train"]:
             entries = members(entries, split, folders, self.task)
-        yield from read(entries, _Cuts(folder))
+        yield from read(entries, split, _Cuts(folder))
 
 
 @dataclass(frozen=True)
@@ -212,7 +212,7 @@ class _Cuts:
     def _recording(self, entry: _Entry) -> Recording:
         if entry.source.value.endswith("|"):
             return _run(entry)
-        return utterance(_audio_file(entry.source, self._folder), "", "").recording
+        return recording_of(_audio_file(entry.source, self._folder))
 
 
 def _audio_file(row: _Row, folder: Path) -> Path:

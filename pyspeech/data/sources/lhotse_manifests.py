@@ -55,7 +55,7 @@ class LhotseManifests:
             spoken = members(spoken, split, found, self.task)
         files = _Files(corpus)
         yield from read(
-            spoken, lambda each: cut_of(files.of(each.recording), each, each.channel, each.start, each.seconds)
+            spoken, split, lambda each: cut_of(files.of(each.recording), each, each.channel, each.start, each.seconds)
         )
 
 

@@ -33,7 +33,7 @@ class LibriSpeech:
 
     def cuts(self, corpus: Path, split: str) -> Iterator[MonoCut]:
         """Yield the utterances of one split in the order of their parts, speakers and chapters."""
-        return read([entry for entry in self._entries(corpus) if entry.split == split], cut_of_file)
+        return read([entry for entry in self._entries(corpus) if entry.split == split], split, cut_of_file)
 
     def _entries(self, corpus: Path) -> list[Entry]:
         if missing := [part for part in self.train if not (corpus / part).is_dir()]:

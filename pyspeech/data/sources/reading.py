@@ -1,21 +1,19 @@
-"""The utterances that a source describes, and their cuts: single files that cannot be read do not end the work."""
+"""The utterances that a source describes, and their cuts."""
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-import click
 from lhotse import MonoCut
 
-from pyspeech.data.corpus import utterance
+from pyspeech.data.audio_files import CannotRead
+from pyspeech.data.corpus import stand_ins, utterance
 from pyspeech.data.given import FEATURE_FILES, given_utterance
+from pyspeech.data.left_out import leave_out
 from pyspeech.errors import MissingPackage, UserError
-
-FAULTS_IN = 10  # one fault in so many utterances is still borne
-SHOWN = 3
 
 AnyEntry = TypeVar("AnyEntry")
 
@@ -59,26 +57,23 @@ def with_ids(entries: Sequence[Entry]) -> list[Entry]:
     return named
 
 
-def read(entries: Sequence[AnyEntry], cut: Callable[[AnyEntry], MonoCut]) -> Iterator[MonoCut]:
-    """Yield what ``cut`` makes of every entry whose audio can be read, and tell of the others on stderr in the end.
+def read(entries: Iterable[AnyEntry], split: str, cut: Callable[[AnyEntry], MonoCut]) -> Iterator[MonoCut]:
+    """Yield what ``cut`` makes of every entry; of train, a few that are at fault are left out (:mod:`..left_out`).
 
     Raises:
-        UserError: more than one in ten cannot be read.
+        UserError: more are at fault, or one of another split.
     """
-    faults: list[str] = []
-    for entry in entries:
+
+    def made(entry: AnyEntry) -> MonoCut:
         try:
-            made = cut(entry)
-        except MissingPackage:  # no fault of the file
+            with stand_ins(False):
+                return cut(entry)
+        except MissingPackage:  # no fault of the entry
             raise
         except UserError as error:
-            faults.append(str(error))
-        else:
-            yield made
-        if len(faults) * FAULTS_IN > len(entries):
-            raise UserError(f"more than a tenth of {len(entries)} utterances cannot be used: {_examples(faults)}")
-    if faults:
-        click.echo(f"left out {len(faults)} of {len(entries)} utterances: {_examples(faults)}", err=True)
+            raise CannotRead(str(error)) from error
+
+    return leave_out(entries, split, made)
 
 
 def cut_of_file(entry: Entry) -> MonoCut:
@@ -105,10 +100,6 @@ def lines_of(path: Path) -> list[str]:
 def from_home(path: str) -> Path:
     """A path whose beginning ``~/`` is the user's folder; any other ``~`` is part of a name."""
     return Path(path).expanduser() if path.startswith("~/") else Path(path)
-
-
-def _examples(faults: Sequence[str]) -> str:
-    return " | ".join(faults[:SHOWN]) + (" | ..." if len(faults) > SHOWN else "")
 
 
 def _plain(name: str) -> str:

@@ -54,7 +54,7 @@ class Table:
 
     def cuts(self, corpus: Path, split: str) -> Iterator[MonoCut]:
         """Yield the utterances of one split in the order of the table."""
-        return read([entry for entry in self._entries(corpus) if entry.split == split], cut_of_file)
+        return read([entry for entry in self._entries(corpus) if entry.split == split], split, cut_of_file)
 
     def _entries(self, corpus: Path) -> Sequence[Entry]:
         if self.split and SPLIT in self.file:

@@ -75,7 +75,7 @@ class VoxCeleb:
         wanted = [(root, name) for root, name in files if splits[_speaker(name)] == split]
         if self.voxceleb2 and split == TRAIN:
             wanted += _more_files(Path(self.voxceleb2), splits.keys())
-        return read(wanted, lambda file: _cut(*file))
+        return read(wanted, split, lambda file: _cut(*file))
 
 
 _File = tuple[Path, str]  # a folder of speakers, and the path below it: a million of them take little memory

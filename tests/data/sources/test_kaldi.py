@@ -7,6 +7,7 @@ import soundfile
 from tones import RATE, write_tones
 
 from pyspeech.config import load_feature_config
+from pyspeech.data.corpus import stand_ins
 from pyspeech.data.features import load_audio
 from pyspeech.data.given import given_features
 from pyspeech.data.manifests import read_manifest, write_manifest
@@ -232,3 +233,15 @@ def test_features_are_taken_where_there_is_no_audio(tmp_path):
     with pytest.raises(UserError, match="is a command, which is not run"):
         list(KaldiData(allow_pipes=True).cuts(folder, "train"))
     assert not made.exists()
+
+
+def test_a_recording_of_segments_that_cannot_be_read_is_told_of_as_what_it_is(tmp_path, capsys):
+    folder = write_data(tmp_path / "data" / "train", ["a", "b"])
+    write_data(tmp_path / "data" / "dev", ["d"])
+    write_data(tmp_path / "data" / "test", ["t"])
+    write_lines(folder / "segments", {"u1": "a 0.05 0.25", "u2": "b 0.05 0.25"})
+    path = tmp_path / "audio" / "a.wav"
+    path.write_bytes(path.read_bytes()[:500])
+    with stand_ins(True):  # as within corpus_cli
+        assert [cut.id for cut in KaldiData().cuts(tmp_path, "train")] == ["u2"]
+    assert f"left out: {path} is cut short" in capsys.readouterr().err

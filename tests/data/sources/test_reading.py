@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from tones import write_tones
 
+from pyspeech.data.corpus import stand_ins
 from pyspeech.data.sources.reading import Entry, cut_of_file, from_home, read, with_ids
 from pyspeech.errors import MissingPackage, UserError
 
@@ -40,35 +41,40 @@ def test_a_file_that_is_named_twice_is_refused(second):
 
 
 def test_every_file_that_can_be_read_is_a_cut(tmp_path, capsys):
-    cuts = list(read(entries(tmp_path, 3), cut_of_file))
+    cuts = list(read(entries(tmp_path, 3), "train", cut_of_file))
     assert [cut.id for cut in cuts] == ["00", "01", "02"]
     assert (cuts[0].supervisions[0].text, cuts[0].supervisions[0].speaker) == ("LOW", "ann")
     assert capsys.readouterr().err == ""
 
 
-def test_single_files_that_cannot_be_read_are_left_out_and_told_of_once(tmp_path, capsys):
-    corpus = entries(tmp_path, 40, missing=(3, 30))
-    write_tones(tmp_path / "07.wav", [])
+@pytest.mark.parametrize("allowed", [False, True])
+def test_one_file_of_train_that_cannot_be_read_is_left_out_and_named(tmp_path, capsys, allowed):
+    corpus = entries(tmp_path, 40)
     (tmp_path / "07.wav").write_bytes((tmp_path / "07.wav").read_bytes()[:100])  # cut short
-    write_tones(tmp_path / "08.wav", []).write_text("this is no audio")
-    assert len(list(read(corpus, cut_of_file))) == 36
-    told = capsys.readouterr().err
-    assert told.count("\n") == 1
-    assert told.startswith("left out 4 of 40 utterances: ")
-    assert all(name in told for name in ("03.wav", "07.wav", "08.wav"))
-    assert told.endswith(" | ...\n")
-    assert "30.wav" not in told
+    with stand_ins(allowed):  # as within corpus_cli
+        cuts = list(read(corpus, "train-clean", cut_of_file))
+    assert len(cuts) == 39
+    assert all(cut.supervisions for cut in cuts)
+    told = capsys.readouterr().err.splitlines()
+    assert told[0].startswith(f"left out: {tmp_path}/07.wav is cut short")
+    assert told[1:] == ["train-clean: left out 1 of 40 utterances, which cannot be used"]
 
 
-def test_more_than_a_tenth_is_an_error_that_names_the_first_three(tmp_path):
-    corpus = entries(tmp_path, 39, missing=(1, 3, 5, 7))
-    with pytest.raises(UserError, match=r"more than a tenth of 39 .*01\.wav.*03\.wav.*05\.wav[^|]* \| \.\.\."):
-        list(read(corpus, cut_of_file))
+@pytest.mark.parametrize("split", ["dev", "test-other"])
+def test_of_another_split_it_is_an_error(tmp_path, split):
+    with pytest.raises(UserError, match=r"cannot read .*07\.wav: No such file"):
+        list(read(entries(tmp_path, 40, missing=[7]), split, cut_of_file))
+
+
+def test_several_of_few_are_an_error_that_names_them(tmp_path):
+    corpus = entries(tmp_path, 39, missing=(1, 3))
+    with pytest.raises(UserError, match=r"train: 2 of 39 utterances cannot be used: .*01\.wav.*03\.wav"):
+        list(read(corpus, "train", cut_of_file))
 
 
 def test_a_fault_that_the_source_found_counts_as_one(tmp_path):
-    with pytest.raises(UserError, match=r"more than a tenth of 1 utterances cannot be used: .*a\.wav has no text"):
-        list(read([Entry(tmp_path / "a.wav", fault="has no text")], cut_of_file))
+    with pytest.raises(UserError, match=r"train: 1 of 1 utterances cannot be used: .*a\.wav has no text"):
+        list(read([Entry(tmp_path / "a.wav", fault="has no text")], "train", cut_of_file))
 
 
 def test_a_missing_package_is_no_fault_of_a_file(tmp_path):
@@ -76,7 +82,7 @@ def test_a_missing_package_is_no_fault_of_a_file(tmp_path):
         raise MissingPackage("kaldiio", entry.id, "pip install kaldiio")
 
     with pytest.raises(MissingPackage, match="00 needs the package kaldiio"):
-        list(read(entries(tmp_path, 1), cut))
+        list(read(entries(tmp_path, 1), "train", cut))
 
 
 def test_only_the_user_s_own_folder_is_looked_up(monkeypatch):
@@ -88,5 +94,5 @@ def test_only_the_user_s_own_folder_is_looked_up(monkeypatch):
 
 def test_features_that_others_computed_are_taken_where_the_file_is_one(tmp_path):
     np.save(tmp_path / "a.npy", np.ones((50, 13), np.float32))
-    (cut,) = read(with_ids([Entry(tmp_path / "a.npy", "LOW", "ann")]), cut_of_file)
+    (cut,) = read(with_ids([Entry(tmp_path / "a.npy", "LOW", "ann")]), "train", cut_of_file)
     assert (cut.id, cut.duration, cut.supervisions[0].text, cut.has_recording) == ("a", 0.5, "LOW", False)

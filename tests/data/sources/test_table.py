@@ -148,8 +148,8 @@ def test_a_table_without_rows_is_no_split(tmp_path):
 
 
 def test_missing_audio_is_named(tmp_path):
-    corpus(tmp_path, {"a.tsv": rows(9)}, [f"{number:02d}.wav" for number in range(8)])
-    with pytest.raises(UserError, match=r"more than a tenth of \d utterances cannot be used: .*08\.wav"):
+    corpus(tmp_path, {"a.tsv": rows(9)}, [f"{number:02d}.wav" for number in range(1, 9, 2)])
+    with pytest.raises(UserError, match=r"train: \d of \d utterances cannot be used: .*\.wav: No such file .* \| "):
         ids(TABLE, tmp_path)
 
 

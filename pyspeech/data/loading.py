@@ -1,0 +1,82 @@
+"""Batches from worker processes, in the order in which their numbers are given."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from pyspeech.data.batch import Batch
+from pyspeech.errors import UserError
+
+
+def load(dataset: Dataset[Batch], numbers: Sequence[int], workers: int, pin: bool) -> Iterator[Batch]:
+    """Yield the batches of these numbers; ``workers`` processes make them ahead, with 0 this one makes them.
+
+    ``pin`` puts them into memory that a GPU reads by itself; without a GPU it does nothing. The workers end with this
+    iterator, and when this process ends, however it does (torch's workers look for it every few seconds).
+
+    Raises:
+        UserError: what a batch raised, or a worker was killed.
+    """
+    loader: DataLoader[Batch | _Fault] = DataLoader(
+        _Guarded(dataset),
+        sampler=numbers,
+        batch_size=None,
+        num_workers=workers,
+        worker_init_fn=_one_thread if workers else None,
+        pin_memory=pin and torch.cuda.is_available(),
+        generator=torch.Generator(),  # or it would draw from the one that dropout draws from
+    )
+    with lost_workers():
+        for batch in loader:
+            if isinstance(batch, _Fault):
+                raise UserError(batch.sentence)
+            yield batch
+
+
+@contextmanager
+def lost_workers() -> Iterator[None]:
+    """Tell of a worker process of :func:`load` that was killed.
+
+    For all that goes on while there are workers: torch raises this from a signal handler, wherever the main thread is.
+
+    Raises:
+        UserError: one was killed.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise UserError(
+            f"a worker process that makes batches ended ({' '.join(str(error).split())}); was it killed for want of "
+            "memory, or of shared memory, /dev/shm? lower batches.workers or batches.max_seconds, or give a container "
+            "more (docker run --shm-size=4g)"
+        ) from error
+
+
+@dataclass(frozen=True)
+class _Fault:
+    """A ``UserError`` on its way out of a worker: an exception itself would come as text with a whole traceback."""
+
+    sentence: str
+
+
+class _Guarded(Dataset["Batch | _Fault"]):
+    """A dataset whose ``UserError`` is an item."""
+
+    def __init__(self, dataset: Dataset[Batch]) -> None:
+        self.dataset = dataset
+
+    def __getitem__(self, number: int) -> Batch | _Fault:
+        try:
+            return self.dataset[number]
+        except UserError as error:
+            return _Fault(str(error))
+
+
+def _one_thread(worker: int) -> None:  # noqa: ARG001
+    """Keep a worker process from computing with as many threads as there are cores."""
+    torch.set_num_threads(1)

@@ -1,0 +1,147 @@
+"""Single utterances as a trained network sees them and what it says of them."""
+
+import difflib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import torch
+from lhotse.cut import Cut
+from lhotse.serialization import deserialize_item
+
+from pyspeech.config import FeatureConfig, load_feature_config
+from pyspeech.data.features import FeatureExtractor, load_audio
+from pyspeech.data.given import has_matrix
+from pyspeech.data.transcripts import read_json_lines
+from pyspeech.decoding.alignment import align_words
+from pyspeech.decoding.decoder import frame_seconds
+from pyspeech.decoding.greedy import best_tokens
+from pyspeech.decoding.hypothesis import Clock
+from pyspeech.decoding.inspection import (
+    Features,
+    Inspection,
+    Posteriors,
+    TimedWords,
+    Waveform,
+    decoded_words,
+    stored_posteriors,
+)
+from pyspeech.decoding.stored import StoredDecode
+from pyspeech.decoding.times import token_runs
+from pyspeech.errors import UserError
+from pyspeech.files import existing
+from pyspeech.lang.tokens import TokenSet
+from pyspeech.rescoring.vocabulary import Spelling, make_vocabulary
+from pyspeech.settings import SHARED_CONF
+from pyspeech.tasks.network import trained_config
+from pyspeech.tasks.recognition import TABLE, Recogniser, load_recogniser
+
+UNITS = {"fbank": "mel bin", "mfcc": "coefficient", "given": "feature"}
+
+
+def inspect(cuts: Path, ids: Sequence[str], exp: Path | None, decode: Path | None) -> Iterator[Inspection]:
+    """Look at utterances of a manifest, in the order of ``ids``.
+
+    Args:
+        cuts: A manifest of lhotse cuts.
+        ids: Of its utterances.
+        exp: Folder of a training, whose features and tokens are shown; without it log mel energies, and the tokens
+            that ``decode`` stored. Of a network that does not give tokens, the features alone.
+        decode: Folder of a decode, whose words are shown; without it those of the reference, aligned by ``exp``.
+
+    Raises:
+        UserError: an id that the manifest lacks (naming the nearest), or something is missing or damaged.
+    """
+    found = _find(cuts, ids)
+    config = None if exp is None else trained_config(exp).features
+    recogniser = load_recogniser(exp, "cpu") if exp is not None and (exp / TABLE).exists() else None
+    stored = None if decode is None else StoredDecode(decode)
+    for id_ in ids:
+        yield _inspected(found[id_], config, recogniser, stored)
+
+
+def _find(cuts: Path, ids: Sequence[str]) -> dict[str, Cut]:
+    """Return the cuts of ``ids``; entries before the last of them are read, no more of each than its line."""
+    found: dict[str, Cut] = {}
+    seen: list[str] = []
+    for _, entry in read_json_lines(existing(cuts, "manifest")):
+        seen.append(str(entry.get("id")))
+        if seen[-1] in ids:
+            found[seen[-1]] = deserialize_item(entry)
+            if len(found) == len(set(ids)):
+                return found
+    missing = next(id_ for id_ in ids if id_ not in found)
+    near = "".join(difflib.get_close_matches(missing, seen, n=1, cutoff=0.0))
+    raise UserError(f"{cuts} has no utterance '{missing}'; of its {len(seen):,} the nearest is '{near}'")
+
+
+def _inspected(
+    cut: Cut, config: FeatureConfig | None, recogniser: Recogniser | None, decode: StoredDecode | None
+) -> Inspection:
+    reference = " ".join(supervision.text or "" for supervision in cut.supervisions)
+    waveform, features = _seen(cut, config)
+    hypothesis, posteriors, words = None, None, None
+    if recogniser is not None:
+        posteriors, hypothesis, words = _said(cut, features, reference.split(), recogniser)
+    if decode is not None:
+        words = decoded_words(decode, cut.id)
+        hypothesis = " ".join(word.symbol for word in words.words)
+        posteriors = posteriors or stored_posteriors(decode, cut.id)
+    return Inspection(cut.id, float(cut.duration), reference, hypothesis, waveform, features, posteriors, words)
+
+
+def _seen(cut: Cut, config: FeatureConfig | None) -> tuple[Waveform | None, Features]:
+    """Audio, where there is some, and features; without a configuration log mel energies at the rate of the audio."""
+    if config is None and has_matrix(cut):
+        raise UserError(f"cut '{cut.id}' has features in place of audio; give the training that uses them: --exp EXP")
+    extractor = FeatureExtractor(config or _log_mel(cut))
+    settings = extractor.config
+    waveform = None
+    if not has_matrix(cut):
+        waveform = Waveform(load_audio(cut, settings.sampling_rate)[0], settings.sampling_rate)
+    if config is None and waveform is not None:  # whatever features are stored
+        matrix_TF = extractor.normalised(waveform.samples_S, cut.id)
+    else:
+        matrix_TF = extractor(cut)
+    return waveform, Features(matrix_TF, settings.frame_shift_seconds, UNITS[settings.type])
+
+
+def _log_mel(cut: Cut) -> FeatureConfig:
+    if not cut.has_recording:
+        raise UserError(f"cut '{cut.id}' has no recording; give the manifest with audio, or --exp EXP")
+    return load_feature_config(SHARED_CONF / "fbank.yaml").model_copy(update={"sampling_rate": cut.sampling_rate})
+
+
+def _said(
+    cut: Cut, features: Features, reference: Sequence[str], recogniser: Recogniser
+) -> tuple[Posteriors, str, TimedWords]:
+    """Return what the network says of each frame, its words, and when those of the reference were said."""
+    matrix_TF = torch.from_numpy(features.matrix_TF)
+    with torch.no_grad():
+        log_probs_BTV, lengths_B = recogniser.model(matrix_TF.unsqueeze(0), torch.tensor([len(matrix_TF)]))
+    seconds = frame_seconds(recogniser)
+    [best] = best_tokens(log_probs_BTV, lengths_B.tolist())
+    hypothesis = " ".join(recogniser.tokens.decode([run.token for run in token_runs(best.tokens)]))
+    log_probs_TV = log_probs_BTV[0, : int(lengths_B[0])].float().numpy()
+    try:
+        spellings = _spellings(reference, recogniser.tokens)
+        aligned = align_words(log_probs_TV, reference, spellings, Clock(seconds, float(cut.duration)))
+        words = TimedWords("reference", aligned)
+    except UserError as error:
+        words = TimedWords("reference", (), str(error))
+    return Posteriors(log_probs_TV, recogniser.tokens.symbols, seconds), hypothesis, words
+
+
+def _spellings(words: Sequence[str], tokens: TokenSet) -> list[Spelling]:
+    """Spell words, each in the first way there is, which is the one that training learns.
+
+    Raises:
+        UserError: no tokens spell one of them.
+    """
+    if not words:
+        return []
+    vocabulary = make_vocabulary(words, {}, tokens, tokens.espeak)
+    first = {vocabulary.words[number]: spelling for number, spelling in reversed(vocabulary.spellings)}
+    for word in words:
+        if word not in first:
+            raise UserError(f"'{word}' cannot be aligned: {vocabulary.dropped.get(word, 'it is no word')}")
+    return [first[word] for word in words]

@@ -1,0 +1,99 @@
+"""What a training left out, and why: a file for each kind, so that nothing is missing in silence."""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from pyspeech.errors import UserError
+from pyspeech.training.gradient import BAD_BATCHES, LEFT_OUT, NOTES, OUT_OF_MEMORY, UNREADABLE, Note
+from pyspeech.training.lines import Line, Lines, Position, position_of
+
+SHOWN_IDS = 20  # in a message; the .jsonl files have all
+
+
+class Journal:
+    """The notes of a training in ``exp``, kept by its first process.
+
+    Args:
+        max_bad_batches: Of the whole training.
+        max_unreadable: Utterances in an epoch.
+        say: Shows a line.
+    """
+
+    def __init__(self, exp: Path, max_bad_batches: int, max_unreadable: int) -> None:
+        self.files = {name: Lines(exp / f"{name}.jsonl") for name in NOTES}
+        self.lines: dict[str, list[Line]] = {name: [] for name in NOTES}
+        self.reasons: dict[int, dict[str, str]] = defaultdict(dict)  # by epoch and id, of what cannot be read
+        self.told: set[str] = set()
+        self.max_bad_batches = max_bad_batches
+        self.max_unreadable = max_unreadable
+
+    def resume(self, position: Position) -> None:
+        """Drop what is noted of batches from ``position`` on."""
+        self.lines = {name: file.keep_until(position) for name, file in self.files.items()}
+        for line in self.lines[UNREADABLE]:
+            self._remember(line)
+
+    def add(self, notes: Sequence[Note], say: Callable[[str], None]) -> None:
+        """Write notes, and say what is new.
+
+        Raises:
+            UserError: too many batches were bad, or too many utterances of this epoch unreadable.
+        """
+        for note in notes:
+            self._tell(note, say)
+            self.files[note.file].add(note.line)
+            self.lines[note.file].append(note.line)
+            if note.file == BAD_BATCHES:
+                self._limit_bad_batches(note.line)
+            if note.file == UNREADABLE:
+                self._remember(note.line)
+                self._limit_unreadable(note.line["epoch"])
+
+    def since(self, position: Position) -> dict[str, list[Line]]:
+        """Return the lines of each file about batches from ``position`` on."""
+        return {name: [line for line in lines if position_of(line) >= position] for name, lines in self.lines.items()}
+
+    def _tell(self, note: Note, say: Callable[[str], None]) -> None:
+        """Say what is new: an utterance comes in every epoch, and many batches may be too large."""
+        if note.file == UNREADABLE and note.line["id"] not in self.told:
+            say(f"left out '{note.line['id']}': {note.line['reason']}")
+        if note.file == OUT_OF_MEMORY and not self.lines[OUT_OF_MEMORY]:
+            say(
+                f"out of memory: batch {note.line['batch']} of epoch {note.line['epoch']}, which is computed in halves;"
+                " out_of_memory.jsonl lists all; batches.max_seconds makes smaller ones"
+            )
+
+    def _remember(self, line: Line) -> None:
+        # A file that is cropped again and again counts once.
+        self.reasons[line["epoch"]][line["id"]] = line["reason"]
+        self.told.add(line["id"])
+
+    def _limit_bad_batches(self, last: Line) -> None:
+        count = len(self.lines[BAD_BATCHES])
+        if count > self.max_bad_batches:
+            raise UserError(
+                f"{count} batches had a non-finite loss or gradient, training.max_bad_batches allows "
+                f"{self.max_bad_batches}; the last held the cuts {shown(last['ids'])}; "
+                f"{self.files[BAD_BATCHES].path} lists all: look at their audio, or lower training.learning_rate"
+            )
+
+    def _limit_unreadable(self, epoch: int) -> None:
+        found = self.reasons[epoch]
+        if len(found) > self.max_unreadable:
+            raise UserError(
+                f"{len(found)} utterances of epoch {epoch} cannot be read, batches.max_unreadable_fraction allows "
+                f"{self.max_unreadable}: {shown(list(found))} ({list(found.values())[-1]}); mend their audio, or "
+                f"take them out by pyspeech validate --fix; {self.files[UNREADABLE].path} lists all"
+            )
+
+
+def counts(lines: dict[str, list[Line]]) -> dict[str, int]:
+    """Return how many batches were bad, utterances left out or unreadable, and pieces too large for the memory."""
+    left_out = sum(len(line["ids"]) for line in lines[LEFT_OUT])
+    return {name: left_out if name == LEFT_OUT else len(lines[name]) for name in NOTES}
+
+
+def shown(ids: Sequence[str]) -> str:
+    """Return the first of ``ids``, and how many there are more."""
+    return ", ".join(ids[:SHOWN_IDS]) + (f" and {len(ids) - SHOWN_IDS} more" if len(ids) > SHOWN_IDS else "")

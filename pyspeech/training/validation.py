@@ -1,0 +1,70 @@
+"""Measuring on dev while training: the figures of a validation, and when they say that it is enough."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+
+from pyspeech.data.batch import Batch
+from pyspeech.training.checkpoint import Progress
+
+Metrics = Sequence[Mapping[str, Any]]
+
+
+class DevFigures(Protocol):
+    """What a network reaches on dev."""
+
+    @property
+    def mean_loss(self) -> float: ...
+    @property
+    def error_rate(self) -> float: ...
+
+
+class Measure(Protocol):
+    """How a task measures. ``error_name`` names the dev figure; less is better."""
+
+    error_name: str
+
+    def evaluate(self, model: nn.Module, batches: Iterable[Batch]) -> DevFigures:
+        """Loss and error rate on dev, without gradients."""
+
+
+def validate(
+    task: Measure, model: nn.Module, batches: Iterable[Batch], on_device: Callable[[Batch], Batch], progress: Progress
+) -> dict[str, Any]:
+    """Measure ``model`` on dev; return the line of the validation: train and dev figures, and the speed.
+
+    Dev is measured in float32, as the network is used. ``epoch`` is left to the caller.
+    """
+    began = time.perf_counter()
+    model.eval()
+    with torch.no_grad():
+        dev = task.evaluate(model, map(on_device, batches))
+    model.train()
+    since = progress.since
+    return {
+        "step": progress.step,
+        "train_loss": since.mean_loss,
+        "dev_loss": dev.mean_loss,
+        f"dev_{task.error_name}": dev.error_rate,
+        "audio_seconds_per_second": round(since.seconds / max(since.wall, 1e-9), 1),
+        "data_wait": round(since.data_wait / max(since.wall, 1e-9), 4),
+        "seconds": round(since.wall + time.perf_counter() - began, 2),
+    }
+
+
+def peak_memory(device: torch.device) -> dict[str, int]:
+    """Return the most bytes that tensors took on a GPU since this was asked last; of the CPU nothing is known."""
+    if device.type != "cuda":
+        return {}
+    peak = torch.cuda.max_memory_allocated(device)
+    torch.cuda.reset_peak_memory_stats(device)
+    return {"peak_memory_bytes": peak}
+
+
+def validations_without_progress(metrics: Metrics, error_name: str) -> int:
+    """How many validations at the end were no better than the best before them."""
+    errors = [line[f"dev_{error_name}"] for line in metrics]
+    return len(errors) - 1 - errors.index(min(errors)) if errors else 0

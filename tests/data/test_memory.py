@@ -1,0 +1,70 @@
+"""What the data of a training keeps in memory, from an hour of utterances to a hundred."""
+
+import gzip
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from tones import RATE, write_tones
+
+from pyspeech.data.corpus import utterance
+
+# Peak of a process that plans two epochs and loads batches, plus that of its worker.
+PROGRAM = """
+import sys
+from pathlib import Path
+from pyspeech.config import load_config
+from pyspeech.data.batches import TrainingBatches
+from pyspeech.data.loading import load
+
+def peak():
+    return int(next(l for l in open("/proc/self/status") if l.startswith("VmHWM")).split()[1])
+
+class WithPeak:
+    def __init__(self, dataset):
+        self.dataset = dataset
+    def __getitem__(self, number):
+        batch = self.dataset[number]
+        object.__setattr__(batch, "texts", (peak(),))
+        return batch
+
+config = load_config(Path(sys.argv[1]))
+worker = 0
+for epoch in (1, 2):
+    batches = TrainingBatches(Path(sys.argv[2]), config, epoch)
+    for batch in load(WithPeak(batches), range(0, len(batches), len(batches) // 10), 1, pin=False):
+        worker = max(worker, *batch.texts)
+print(batches.utterances, peak(), worker)
+"""
+
+
+def repeated(folder: Path, count: int) -> Path:
+    """A manifest of ``count`` utterances of three seconds, all of one file."""
+    cut = utterance(write_tones(folder / "u.wav", ["LOW"] * 11 + ["MID"]), "LOW", "s").to_dict()
+    path = folder / f"{count}.jsonl.gz"
+    with gzip.open(path, "wt", compresslevel=1) as stream:
+        for number in range(count):
+            cut["id"] = f"utterance-{number:07d}"
+            stream.write(json.dumps(cut) + "\n")
+    return path
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
+def test_memory_hardly_grows_from_one_hour_to_a_hundred(tmp_path):
+    settings = {
+        "include": ["fbank", "augment", "train", "tdnn_lstm"],
+        "features": {"sampling_rate": RATE, "num_mel_bins": 20},
+        "batches": {"max_seconds": 60},
+    }
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump(settings))
+    totals = []
+    for count in (1200, 120_000):
+        command = [sys.executable, "-c", PROGRAM, str(tmp_path / "c.yaml"), str(repeated(tmp_path, count))]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        utterances, main, worker = map(int, done.stdout.split())
+        assert utterances == 3 * count
+        totals.append(main + worker)
+    assert totals[1] < 1.1 * totals[0]

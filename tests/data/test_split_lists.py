@@ -1,0 +1,37 @@
+import pytest
+
+from pyspeech.data.split_lists import listed, read_split_lists
+from pyspeech.errors import UserError
+
+IDS = ["a", "b", "c", "d"]
+
+
+def test_a_list_is_read_from_the_file_of_its_name(tmp_path):
+    (tmp_path / "dev.txt").write_text("b\n")
+    (tmp_path / "test-clean.txt").write_text("d\na\n")
+    assert read_split_lists(tmp_path) == {"dev": ["b"], "test-clean": ["d", "a"]}
+    assert read_split_lists(tmp_path / "nowhere") == {}
+
+
+def test_ids_come_in_the_order_of_the_corpus_and_train_is_what_is_left():
+    lists = {"dev": ["b"], "test": ["d", "a"]}
+    assert listed("test", lists, IDS) == ["a", "d"]
+    assert listed("train", lists, IDS) == ["c"]
+    assert listed("train", {"train": ["d"], "dev": ["b"]}, IDS) == ["d"]
+
+
+def test_an_id_that_the_corpus_does_not_have_is_named():
+    with pytest.raises(UserError, match="name 2 utterances that the corpus does not have, such as 'x'"):
+        listed("train", {"dev": ["y", "b"], "test": ["x"]}, IDS)
+
+
+def test_an_id_in_two_lists_is_refused(tmp_path):
+    (tmp_path / "dev.txt").write_text("b\na\n")
+    (tmp_path / "test.txt").write_text("a\n")
+    with pytest.raises(UserError, match="'a' is listed for dev and for test"):
+        read_split_lists(tmp_path)
+
+
+def test_a_split_without_a_list_is_refused():
+    with pytest.raises(UserError, match=r"no list names the utterances of dev, only those of test; add dev\.txt"):
+        listed("dev", {"test": ["a"]}, IDS)

@@ -1,0 +1,175 @@
+"""Batches that do not fit into the memory: the allocator really refuses them."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from pyspeech.data.batch import Batch
+from pyspeech.training.gradient import Gradient, Numbered, Place
+from pyspeech.training.memory import Piece, is_out_of_memory
+from pyspeech.training.precision import Precision
+from tests.training.test_loop import BATCHES, Net, Regression, batch, changed, data_of, metrics, read, run
+
+CPU = torch.device("cpu")
+
+
+class Greedy(Regression):
+    """Needs more memory than there is for more than ``most`` utterances, after a part of the gradient is there."""
+
+    def __init__(self, most):
+        self.most = most
+
+    def loss(self, model, batch, progress=1.0):
+        loss, counts = super().loss(model, batch, progress)
+        if model.training and len(batch.ids) > self.most:
+            loss = loss + Refused.apply(model.layer.weight).sum()
+        return loss, counts
+
+
+class Refused(torch.autograd.Function):
+    @staticmethod
+    def forward(_, x):
+        return x * 0
+
+    @staticmethod
+    def backward(*_):
+        return torch.empty(1 << 50)
+
+
+def many(number, count):
+    generator = torch.Generator().manual_seed(number)
+    return Batch(
+        ids=tuple(f"utt{number}-{place}" for place in range(count)),
+        features_BTF=torch.randn(count, 5, 3, generator=generator),
+        lengths_B=torch.full((count,), 5),
+        texts=("0.5",) * count,
+        seconds=1.0,
+    )
+
+
+def gradient_of(task, batches, model):
+    gradient = Gradient(1, task, model, lambda batch: batch, Precision("float32", CPU))
+    found = gradient.compute([Numbered(n, each) for n, each in enumerate(batches)], Place(1, 0, 0.5), 1.0)
+    return found, [parameter.grad.clone() for parameter in model.parameters()]
+
+
+@pytest.mark.parametrize(("most", "pieces"), [(4, 1), (2, 3), (1, 6)])
+def test_in_pieces_the_gradient_is_the_same(most, pieces):
+    batches = [batch(1), many(2, 7), batch(3)] if most > 1 else [many(2, 7)]
+    torch.manual_seed(0)
+    model = Net(norm=False, dropout=0.0)
+    whole, expected = gradient_of(Regression(), batches, model)
+    found, gradients = gradient_of(Greedy(most), batches, model)
+    assert (found.weight, found.shares) == (whole.weight, whole.shares)
+    assert found.loss == pytest.approx(whole.loss)
+    for left, right in zip(gradients, expected, strict=True):
+        torch.testing.assert_close(left, right)
+    assert [note.file for note in found.notes] == ["out_of_memory"] * pieces
+    assert not any(note.line["left_out"] for note in found.notes)
+
+
+def test_buffers_stay_and_their_mean_is_over_batches_whatever_pieces_they_came_in():
+    model = Net(dropout=0.0)
+    before = model.norm.running_mean.clone()
+    found, _ = gradient_of(Greedy(2), [batch(1), many(2, 4)], model)
+    assert torch.equal(model.norm.running_mean, before)
+    means = [each.features_BTF.mean((0, 1)) for each in (batch(1), many(2, 4))]
+    expected = 0.1 * (means[0] + means[1]) / 2
+    torch.testing.assert_close(found.buffers_N[:3].div(found.shares).float(), expected)
+
+
+def test_one_utterance_that_does_not_fit_is_left_out_and_the_training_goes_on(tmp_path, capsys):
+    class TooLong(Regression):
+        def loss(self, model, batch, progress=1.0):
+            if "utt2b" in batch.ids and model.training:
+                torch.empty(1 << 50)
+            return super().loss(model, batch, progress)
+
+    run(tmp_path, data_of(), changed(epochs=2), task=TooLong())
+    assert [line["out_of_memory"] for line in metrics(tmp_path)] == [2, 2]
+    assert [line["step"] for line in metrics(tmp_path)] == [5, 10]
+    assert read(tmp_path / "out_of_memory.jsonl")[:2] == [
+        {"epoch": 1, "batch": 1, "left_out": False, "ids": ["utt2a", "utt2b"]},
+        {"epoch": 1, "batch": 1, "left_out": True, "ids": ["utt2b"]},
+    ]
+    assert capsys.readouterr().err.count("out of memory: batch 1 of epoch 1") == 1
+
+
+def test_random_numbers_of_a_batch_do_not_depend_on_the_others():
+    model = Net(norm=False, dropout=0.5)
+    single = gradient_of(Regression(), [batch(1), batch(2)], model)[0].loss
+    gradient = Gradient(1, Regression(), model, lambda batch: batch, Precision("float32", CPU))
+    parts = [
+        gradient.compute([Numbered(n, each)], Place(1, 0, 0.5), 1.0).loss for n, each in ((1, batch(2)), (0, batch(1)))
+    ]
+    assert single == pytest.approx(sum(parts), rel=1e-6)
+    assert gradient.compute([Numbered(0, batch(1))], Place(2, 0, 0.5), 1.0).loss != parts[1]
+
+
+def test_other_errors_stay_errors():
+    class Wrong(Regression):
+        def loss(self, model, batch, progress=1.0):
+            return torch.ones(2) @ torch.ones(3), None
+
+    with pytest.raises(RuntimeError):
+        gradient_of(Wrong(), BATCHES, Net())
+
+
+def test_what_says_that_memory_is_missing():
+    assert is_out_of_memory(torch.cuda.OutOfMemoryError("CUDA out of memory"))
+    assert is_out_of_memory(MemoryError())
+    for text in (
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+        "cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
+        "cuFFT error: CUFFT_ALLOC_FAILED",
+        "CUDA error: out of memory",
+    ):
+        assert is_out_of_memory(RuntimeError(text))
+    assert not is_out_of_memory(RuntimeError("shape mismatch"))
+    assert not is_out_of_memory(ValueError("out of memory"))
+
+
+def test_a_piece_of_one_has_no_halves():
+    whole = Piece((4,), many(1, 3))
+    halves = whole.split()
+    assert [(half.path, half.share, len(half.batch.ids)) for half in halves] == [((4, 0), 0.5, 1), ((4, 1), 0.5, 2)]
+    assert halves[0].split() == []
+
+
+PROGRAM = """
+import dataclasses, json, resource, sys
+from pathlib import Path
+import torch
+from tests.training.test_gradient import many
+from tests.training.test_loop import Net, Regression, changed, data_of, metrics, run
+torch.set_num_threads(1)
+
+class Wide(Net):
+    def forward(self, features_BTF, lengths_B):
+        # 10 MiB an utterance, kept for the backward pass
+        wide = self.layer(features_BTF).expand(-1, -1, 1 << 19).exp()
+        return wide.mean(2, keepdim=True).log(), lengths_B
+
+torch.optim.AdamW(Net().parameters()).step()  # torch 2 imports its compiler here, which needs memory too
+data = data_of([many(1, 2), many(2, 16), many(3, 1)])
+free = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize() + int(sys.argv[2])
+resource.setrlimit(resource.RLIMIT_AS, (free, free))
+run(Path(sys.argv[1]), data, changed(epochs=1, average_epochs=1), net=lambda: Wide(norm=False, dropout=0.0))
+print(json.dumps(metrics(Path(sys.argv[1]))[0]))
+"""
+
+
+def test_a_process_with_little_memory_trains_on_all_utterances(tmp_path):
+    losses = []
+    for megabytes in (8000, 300):
+        command = [sys.executable, "-c", PROGRAM, str(tmp_path / str(megabytes)), str(megabytes << 20)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        line = json.loads(done.stdout)
+        losses.append(line["train_loss"])
+        assert (line["out_of_memory"] > 0) == (megabytes == 300), line
+        assert line["step"] == 3
+    assert losses[1] == pytest.approx(losses[0], rel=1e-4)

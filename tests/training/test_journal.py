@@ -1,0 +1,49 @@
+import pytest
+
+from pyspeech.errors import UserError
+from pyspeech.training.gradient import BAD_BATCHES, LEFT_OUT, OUT_OF_MEMORY, UNREADABLE, Note
+from pyspeech.training.journal import SHOWN_IDS, Journal, counts, shown
+
+
+def unreadable(epoch, batch, id_):
+    return Note(UNREADABLE, {"epoch": epoch, "batch": batch, "id": id_, "reason": f"{id_} is broken"})
+
+
+def bad(epoch, batch):
+    return Note(BAD_BATCHES, {"epoch": epoch, "batch": batch, "ids": ["a", "b"]})
+
+
+def test_counts_are_of_what_came_since_a_position(tmp_path):
+    journal = Journal(tmp_path, 9, 9)
+    out = Note(LEFT_OUT, {"epoch": 1, "batch": 3, "ids": ["a", "b"]})
+    large = Note(OUT_OF_MEMORY, {"epoch": 2, "batch": 0, "ids": ["a"], "left_out": True})
+    journal.add([bad(1, 0), out, large, unreadable(2, 1, "c")], lambda _: None)
+    assert counts(journal.since((0, 0))) == {"bad_batches": 1, "left_out": 2, "unreadable": 1, "out_of_memory": 1}
+    assert counts(journal.since((0, 3))) == {"bad_batches": 0, "left_out": 2, "unreadable": 1, "out_of_memory": 1}
+    assert counts(journal.since((1, 1))) == {"bad_batches": 0, "left_out": 0, "unreadable": 1, "out_of_memory": 0}
+
+
+def test_a_resumed_journal_tells_nothing_twice_and_goes_on_counting(tmp_path):
+    said = []
+    Journal(tmp_path, 1, 9).add([bad(1, 0), unreadable(1, 0, "a"), unreadable(1, 5, "b")], said.append)
+    assert said == ["left out 'a': a is broken", "left out 'b': b is broken"]
+    resumed = Journal(tmp_path, 1, 9)
+    resumed.resume((0, 5))
+    resumed.add([unreadable(1, 5, "b"), unreadable(2, 1, "a")], said.append)
+    assert said[2:] == ["left out 'b': b is broken"]
+    with pytest.raises(UserError, match=r"2 batches had a non-finite loss or gradient, .* allows 1; .* the cuts a, b;"):
+        resumed.add([bad(2, 2)], said.append)
+
+
+def test_an_utterance_counts_once_in_an_epoch_and_again_in_the_next(tmp_path):
+    journal = Journal(tmp_path, 0, 1)
+    for epoch in (1, 2):
+        journal.add([unreadable(epoch, 0, "a"), unreadable(epoch, 7, "a")], lambda _: None)
+    with pytest.raises(UserError, match=r"2 utterances of epoch 2 cannot be read, .*: a, b \(b is broken\); mend"):
+        journal.add([unreadable(2, 9, "b")], lambda _: None)
+
+
+def test_many_ids_are_shown_in_part():
+    ids = [str(number) for number in range(SHOWN_IDS + 3)]
+    assert shown(ids).endswith(f"{SHOWN_IDS - 1} and 3 more")
+    assert shown(ids[:2]) == "0, 1"
