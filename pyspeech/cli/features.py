@@ -17,9 +17,10 @@ def features(manifests: tuple[Path, ...], out: Path, config_path: Path, perturb:
 
     Optional: training and decoding compute features on the fly, from the same configuration, for cuts without.
     """
-    from pyspeech.config import AugmentConfig, check_config, load_feature_config, read_yaml
+    from pyspeech.config import AugmentConfig, load_feature_config
     from pyspeech.data.features import store_features
     from pyspeech.errors import UserError, nearest
+    from pyspeech.settings import check_config, read_yaml
 
     names = {path.name.partition(".")[0]: path for path in manifests}
     for name in perturb:

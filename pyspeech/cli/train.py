@@ -1,5 +1,6 @@
 """``pyspeech train``: train a model, or continue a training that was interrupted."""
 
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 import click
 
 PATH = click.Path(path_type=Path)
+# torchrun's own port would be taken by another training on this machine, and so would --standalone's in torch 1.13.
+FREE_PORT = ("--rdzv_backend", "c10d", "--rdzv_endpoint", "localhost:0")
 
 
 @click.command()
@@ -30,7 +33,8 @@ def train(
 ) -> None:
     """Train the model of CONFIG and leave it in EXP; KEY=VALUE words override CONFIG.
 
-    The same command again continues after the last whole epoch, and does nothing once the training is finished.
+    The same command again continues at the last checkpoint, and does nothing once the training is finished. On several
+    GPUs: torchrun --nproc_per_node N -m pyspeech train ...
     """
     given = {task: table for task, table in {"lang": lang, "labels": labels}.items() if table is not None}
     if len(given) != 1:
@@ -44,11 +48,18 @@ def train(
     again = ["train", str(config_path), str(exp), *overrides]
     again += ["--train", str(train_manifest), "--dev", str(dev), f"--{task}", str(table)]
     again += ["--device", device] if device else []
-    command = shlex.join([sys.executable, "-m", "pyspeech", *again])
+    command = shlex.join([sys.executable, "-m", *_launcher(), "pyspeech", *again])
 
     def begin() -> None:
         # Before, because nothing can be printed after kill -9.
         click.echo(f"if this is interrupted, it continues by: {command}", err=True)
 
     trained = run(config, exp, Sources(train_manifest, dev, table, task), device, begin)
-    click.echo(f"{exp / 'model.safetensors'}" + ("" if trained else ": finished before, nothing to do"))
+    if os.environ.get("RANK", "0") == "0":
+        click.echo(f"{exp / 'model.safetensors'}" + ("" if trained else ": finished before, nothing to do"))
+
+
+def _launcher() -> list[str]:
+    """What starts as many processes as there are now, on this machine; nothing for one."""
+    count = os.environ.get("LOCAL_WORLD_SIZE", "1")
+    return [] if count == "1" else ["torch.distributed.run", *FREE_PORT, "--nproc_per_node", count, "-m"]

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from pyspeech.config import SHARED_CONF, Section, load_section
+from pyspeech.settings import SHARED_CONF, Section, load_section
 
 Method = Literal["greedy", "one-best", "nbest"]
 DEFAULT = SHARED_CONF / "decode.yaml"

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pyspeech.data.batches import Batch
+from pyspeech.data.batch import Batch
 from pyspeech.decoding.config import DecodeConfig, Method
 from pyspeech.decoding.frames import FrameScores, likely_tokens
 from pyspeech.decoding.greedy import BestTokens, best_tokens

@@ -1,0 +1,41 @@
+"""``pyspeech audio``: resample the recordings of manifests once, on disk."""
+
+from pathlib import Path
+
+import click
+
+PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("manifests", nargs=-1, required=True, type=PATH)
+@click.argument("out", type=PATH)
+@click.option("--config", "config_path", type=PATH, help="YAML with a section 'features', whose rate is taken.")
+@click.option("--rate", type=click.IntRange(min=1), help="The rate in Hz.")
+@click.option("--jobs", type=click.IntRange(min=1), help="Recordings at a time; without it one per core.")
+def audio(manifests: tuple[Path, ...], out: Path, config_path: Path | None, rate: int | None, jobs: int | None) -> None:
+    """Copy the recordings of MANIFESTS at one sampling rate to OUT/flac, and write OUT/<name>.jsonl.gz, which point to
+    them.
+
+    For training on audio, which else would be resampled in every epoch. Copies are FLAC of 16 bits, all channels,
+    quieter than their sources where they would be clipped. A recording that is at the rate is not copied; a copy that
+    is there is not made again. A few recordings of train that cannot be read are left out and named.
+    """
+    from pyspeech.config import load_feature_config
+    from pyspeech.data.resampled import Resampler
+    from pyspeech.training.threads import physical_cores
+
+    if config_path is not None and rate is None:
+        rate = load_feature_config(config_path).sampling_rate
+    elif config_path is not None or rate is None:
+        raise click.UsageError("give --config or --rate, one of them")
+    resampler = Resampler(out, rate, jobs or physical_cores())
+    for path in manifests:
+        counts = resampler.manifest(path)
+        click.echo(f"{out / path.name}: {counts.utterances} utterances, {counts.seconds / 3600:.2f} hours", err=True)
+    found = resampler.outcomes
+    click.echo(
+        f"{out}: {found['made'] + found['quieter']} recordings copied at {rate} Hz, {found['quieter']} of them quieter "
+        f"lest they clip; {found['there']} were there",
+        err=True,
+    )

@@ -1,0 +1,29 @@
+"""``pyspeech plot``: the course of a training, or of several, as a picture."""
+
+from pathlib import Path
+
+import click
+
+PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("exps", metavar="EXP...", type=PATH, nargs=-1, required=True)
+@click.option("--out", type=PATH, help="PNG to write; without it training.png in EXP, comparison.png for several.")
+def plot(exps: tuple[Path, ...], out: Path | None) -> None:
+    """Draw loss, error rate on dev, learning rate and speed of the training in EXP, which may still run.
+
+    Several are drawn over one another. Without --out, TensorBoard of the first one shows the picture, too. This needs
+    matplotlib.
+    """
+    from pyspeech.training.curves_picture import draw
+    from pyspeech.training.history import read_history
+    from pyspeech.training.tensorboard_pictures import add_pictures
+
+    name = "training" if len(exps) == 1 else "comparison"
+    histories = [read_history(exp) for exp in exps]
+    path = out or exps[0] / f"{name}.png"
+    draw(histories, path)
+    if out is None:
+        add_pictures(exps[0], {name: path}, histories[0].last_step)
+    click.echo(path)
