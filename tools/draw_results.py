@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 RECIPES = Path(__file__).resolve().parents[1] / "recipes"
 RUNS = {  # experiment -> what is shown of it: the decode, and the best of its rescorings
     "demo/exp/tdnn_lstm": ("test", "test_contacts"),
-    "ljspeech/exp/bilstm_ctc": ("test", "test_all_words"),
+    "ljspeech/exp/small/conformer": ("test", "test_4gram"),
     "yesno/exp/tdnn_lstm": ("test",),
     "digits/exp/tdnn_lstm": ("test",),
     "digits/exp/bilstm_ctc": ("test",),
@@ -35,7 +35,8 @@ def main() -> None:
             left.text(x, high + 0.4, f"{score['wer_percent']:.2f}", ha="center", fontsize=9)
     left.bar(0, 0, color=BAR, label="decoded")
     left.bar(0, 0, color=LINE, label="rescored from the stored decode")
-    left.legend(frameon=False)
+    left.legend(frameon=False, loc="upper right")
+    left.set_ylim(top=1.35 * left.get_ylim()[1])
     left.set_xticks(range(len(RUNS)), [run.replace("/exp/", "\n") for run in RUNS], fontsize=9)
     left.set_ylabel("word error rate on test, %")
     left.set_title("Recipes, with 95% intervals", fontsize=11)
