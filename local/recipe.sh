@@ -7,6 +7,7 @@
 #
 #   corpus_dir=            # the unpacked corpus; else $PYSPEECH_CORPORA/NAME, else downloaded
 #   model=bilstm_ctc       # every NAME=VALUE line above parse_options is an option, its comment the help
+#   lm_text=()             # an array: the option may be given several times
 #   parse_options "$@"
 #   corpus=$(find_corpus NAME "$corpus_dir")
 #
@@ -16,6 +17,11 @@
 #
 # The recipe runs in its own folder. Names that start with recipe_ belong to this file.
 set -Eeuo pipefail
+
+((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 404)) || { # whose empty arrays are no unset variables
+  echo "error: recipes need bash 4.4 or later, this is $BASH_VERSION; install a newer one" >&2
+  exit 2
+}
 
 recipe_caller=$PWD
 recipe_folder=$(cd "$(dirname "$0")" && pwd)
@@ -109,12 +115,18 @@ _set_option() {
       [[ -z $2 ]] || recipe_new=$(_absolute "$2")
       ;;
   esac
-  if [[ ${!1} == true || ${!1} == false ]]; then
-    [[ $2 == true || $2 == false ]] || _usage_error "$recipe_option needs true or false, found '$2'"
+  if _is_array "$1"; then
+    local -n recipe_array=$1
+    [[ -z $2 ]] || recipe_array+=("$recipe_new")
+  else
+    [[ ${!1} != true && ${!1} != false || $2 == true || $2 == false ]] ||
+      _usage_error "$recipe_option needs true or false, found '$2'"
+    printf -v "$1" %s "$recipe_new"
   fi
-  printf -v "$1" %s "$recipe_new"
   [[ $1 == stage ]] || recipe_kept+=" $recipe_option $(printf %q "$2")"
 }
+
+_is_array() { [[ $(declare -p "$1") == "declare -a"* ]]; }
 
 _choose_python() {
   local recipe_active=${VIRTUAL_ENV:-${CONDA_PREFIX:-}}
@@ -153,6 +165,7 @@ _usage() {
   while read -r recipe_line; do
     recipe_name=${recipe_line%%=*} recipe_comment=''
     [[ $recipe_line == *" # "* ]] && recipe_comment="${recipe_line#* \# }; "
+    ! _is_array "$recipe_name" || recipe_comment+="may be given several times; "
     printf '  --%-18s %sdefault: %s\n' "${recipe_name//_/-}" "$recipe_comment" "${!recipe_name:-none}"
   done < <(_declared)
   printf '  --%-18s first stage to run; default: %s\n' stage "$stage"

@@ -1,15 +1,19 @@
 # shellcheck shell=bash
 # Sourced by the run.sh of a recognition recipe instead of recipe.sh: what its stages do, in the folders that every
-# recipe uses. A recipe gives what is particular: $corpus, $model, the tokens, the language model.
+# recipe uses. A recipe gives what is particular: $corpus, $model, the tokens, the language model; it may set $noise_dir,
+# $rir_dir and $processes, and where it has a choice of tokens the names $lang and $graph of what depends on them.
 # shellcheck disable=SC2154  # the recipe sets corpus and model
 . "$(dirname "${BASH_SOURCE[0]}")/corpus.sh"
+
+lang=lang graph=graph # folders in $data
+noise_dir='' rir_dir='' processes=1
 
 tokens() { # kind and options of pyspeech lang
   local manifests=(--manifest "$data/manifests/train.jsonl.gz")
   # A lexicon has to pronounce what dev measures training with. The graph's words are those of the language model still,
   # and characters and pieces are learnt from train alone.
   [[ $1 != phones ]] || manifests+=(--manifest "$data/manifests/dev.jsonl.gz")
-  pyspeech lang "$data/lang" "${manifests[@]}" --tokens "$@"
+  pyspeech lang "$data/$lang" "${manifests[@]}" --tokens "$@"
 }
 
 language_model() { # folder in $data, further texts and options of pyspeech lm train; sentences of other splits are left out
@@ -20,16 +24,23 @@ language_model() { # folder in $data, further texts and options of pyspeech lm t
   pyspeech lm train "$data/$1" "$data/manifests/train.jsonl.gz" "${@:2}" "${held_out[@]}" --drop-held-out
 }
 
-graph() { pyspeech graph "$data/lang" "$data/lm" "$data/graph"; }
+graph() { pyspeech graph "$data/$lang" "$data/lm" "$data/$graph"; }
 
-train() {
-  pyspeech train "conf/$model.yaml" "$exp/$model" --lang "$data/lang" \
-    --train "$data/fbank/train.jsonl.gz" --dev "$data/fbank/dev.jsonl.gz"
+train() { # folder of train's manifest in $data: audio, where its features are computed in training; else fbank
+  local words=() launcher=(pyspeech)
+  [[ $processes =~ ^[1-9][0-9]*$ ]] || _usage_error "--processes needs a number, found '$processes'"
+  # Any free port: a second training on this machine would find the usual one taken.
+  [[ $processes == 1 ]] || launcher=(python -m torch.distributed.run --rdzv_backend c10d --rdzv_endpoint localhost:0
+    --nproc_per_node "$processes" -m pyspeech)
+  add_sounds noise "$noise_dir"
+  add_sounds rir "$rir_dir"
+  "${launcher[@]}" train "conf/$model.yaml" "$exp/$model" "${words[@]}" --lang "$data/$lang" \
+    --train "$data/${1:-fbank}/train.jsonl.gz" --dev "$data/fbank/dev.jsonl.gz"
 }
 
 decode() { # splits
   local split
-  for split in "$@"; do pyspeech decode "$exp/$model" "$data/fbank/$split.jsonl.gz" --graph "$data/graph"; done
+  for split in "$@"; do pyspeech decode "$exp/$model" "$data/fbank/$split.jsonl.gz" --graph "$data/$graph"; done
 }
 
 # A result is named <split>_<what was done>, test_4gram: the split is what stands before the first underscore.

@@ -9,27 +9,21 @@ trials() { # split, options of pyspeech trials
   pyspeech trials "$data/manifests/$1.jsonl.gz" "$data/trials/$1.txt" "${@:2}"
 }
 
-features() { # of all but train, whose crops are new in every epoch
-  local manifest held_out=()
-  for manifest in "$data"/manifests/*.jsonl.gz; do
-    [[ $manifest == */train.jsonl.gz ]] || held_out+=("$manifest")
-  done
-  pyspeech features "${held_out[@]}" "$data/fbank" --config "conf/$model.yaml"
-}
+features() { features_but_train manifests; } # train's crops are new in every epoch
 
 train() {
   local words=()
-  add_sounds noise "${noise_dir:-}"
-  add_sounds rir "${rir_dir:-}"
+  add_sounds noise "$(find_sounds noise "${noise_dir:-}")"
+  add_sounds rir "$(find_sounds rir "${rir_dir:-}")"
   pyspeech train "conf/$model.yaml" "$exp/$model" "${words[@]}" --labels "$data/labels" \
     --train "$data/manifests/train.jsonl.gz" --dev "$data/fbank/dev.jsonl.gz"
 }
 
-add_sounds() { # noise or rir, the folder given, if any: adds the setting to words, if there is a folder of such sounds
+find_sounds() { # noise or rir, the folder given, if any: prints the folder to use, if there is one
   local folder=$2
   [[ -n $2 ]] || folder=$(_absolute "${PYSPEECH_CORPORA:-/nonexistent}")/noise_and_rir/$1
   if [[ -n $2 || -d $folder ]]; then
-    words+=("noise.$1_dir='${folder//\'/\'\'}'") # quoted as YAML has it
+    echo "$folder"
   else
     echo "trains without added $1: no --$1-dir is given, and there is no \$PYSPEECH_CORPORA/noise_and_rir/$1" >&2
   fi

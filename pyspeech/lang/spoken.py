@@ -26,7 +26,8 @@ TITLES = {
     "ltd": "limited",
     "col": "colonel",
     "ft": "fort",
-}  # the abbreviations that LJSpeech's README lists; "No." is with the numbers
+    "inc": "incorporated",
+}  # the abbreviations that LJSpeech's README lists ("No." is with the numbers), and "Inc." of its texts
 # With a capital; without a full stop, as British books print some, only what is no word or name of its own.
 TITLE = re.compile(rf"\b(?-i:(?=[A-Z]))(?:({'|'.join(TITLES)})\.|(mrs?|drs?)\b)", re.IGNORECASE)
 PLAIN = str.maketrans(
@@ -34,6 +35,7 @@ PLAIN = str.maketrans(
     | {"½": " a half ", "¼": " a quarter ", "¾": " three quarters ", "&": " and ", "%": " percent "}
     | {"’": "'", "‘": "'", "ʼ": "'", "`": "'", "“": '"', "”": '"', "\xad": None, "\ufeff": None, "\u200b": None}
 )
+ET_CETERA = re.compile(r"(?<!\w)&c\b", re.IGNORECASE)
 WORD = re.compile("[A-Z]+(?:'[A-Z]+)*")  # an apostrophe at either end may be a quotation mark
 SENTENCE_END = re.compile(r"(?<=[.!?])['\")\]]*\s+(?=['\"(\[]*[A-Z])")
 # A full stop after a title, or after an initial other than the word "I", ends no sentence; the last 10 characters tell.
@@ -63,6 +65,7 @@ def sentences(prose: str) -> Iterator[list[str]]:
 
 
 def _plain(text: str) -> str:
+    text = ET_CETERA.sub("etc", text)
     text = re.sub(r"(?<=\d)\s?(?=[½¼¾])", " and ", text).translate(PLAIN)
     return re.sub("[\u0300-\u036f]", "", unicodedata.normalize("NFKD", text))  # combining marks
 
@@ -72,7 +75,7 @@ def _words(text: str) -> list[str]:
     if re.search(r"\d", text):
         for pattern, say in NUMBERS:
             text = re.sub(pattern, partial(_spaced, say), text)
-    return WORD.findall(text.upper())
+    return WORD.findall(re.sub(r"\bETC\b", "ET CETERA", text.upper()))
 
 
 def _spaced(say: Callable[..., str], match: re.Match[str]) -> str:

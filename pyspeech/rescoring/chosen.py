@@ -7,7 +7,6 @@ from pathlib import Path
 
 from pydantic import Field, FiniteFloat
 
-from pyspeech.config import Section, check_config
 from pyspeech.data.transcripts import Transcript
 from pyspeech.errors import UserError
 from pyspeech.files import digest, existing_file, write_json
@@ -15,6 +14,7 @@ from pyspeech.rescoring.config import Ranges
 from pyspeech.rescoring.scorer import Weights
 from pyspeech.rescoring.tuning import Search
 from pyspeech.scoring.wer import ErrorCounts, shortened
+from pyspeech.settings import Section, check_config
 
 DISTINCTIVE_WORDS = 5  # two utterances of as many equal words and the same duration are one recording
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import Field, FiniteFloat, model_validator
 
-from pyspeech.config import SHARED_CONF, Section, load_section
+from pyspeech.settings import SHARED_CONF, Section, load_section
 
 DEFAULT = SHARED_CONF / "rescore.yaml"
 

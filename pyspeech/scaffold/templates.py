@@ -3,10 +3,10 @@
 import shlex
 from collections.abc import Mapping, Sequence
 
-from pyspeech.config import SHARED_CONF, read_yaml
 from pyspeech.scaffold.plan import Plan
 from pyspeech.scaffold.python_code import assignment
 from pyspeech.scaffold.sizes import size_for
+from pyspeech.settings import SHARED_CONF, read_yaml
 
 MODELS = {"tdnn_lstm": "TDNN-LSTM", "bilstm_ctc": "BiLSTM", "speaker_lstm": "LSTM embedding"}
 LEARNS = {"recognition": (), "classification": ("softmax",), "verification": ("noise", "speakers", "aam_softmax")}

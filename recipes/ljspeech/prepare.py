@@ -1,6 +1,7 @@
 """LJSpeech: 13,100 clips of one reader, 24 hours (https://keithito.com/LJ-Speech-Dataset, public domain).
 
-Where the corpus has ``splits/<split>.txt``, these list the ids; else the last 250 clips, or a tenth, test, as many dev.
+A corpus with ``splits/<split>.txt`` says itself which ids are whose. LJSpeech's own are in ``splits`` beside this file:
+the last 250 are test and the 250 before dev, as in ESPnet. Of any other clips, the last tenth is test, that before dev.
 """
 
 from collections.abc import Iterator
@@ -9,29 +10,28 @@ from pathlib import Path
 from lhotse import MonoCut
 
 from pyspeech.data.corpus import corpus_cli, download_archive, utterance
+from pyspeech.data.split_lists import listed, read_split_lists
 from pyspeech.files import existing
 from pyspeech.lang.spoken import spoken_words
 
 URL = "https://data.keithito.com/data/speech/LJSpeech-1.1.tar.bz2"
-HELD_OUT = 250
+PUBLISHED = read_split_lists(Path(__file__).parent / "splits")
 
 
 def download(corpus: Path) -> None:
     download_archive(URL, corpus)
 
 
-def split_ids(corpus: Path, ids: list[str], split: str) -> set[str]:
-    if (listed := corpus / "splits" / f"{split}.txt").exists():
-        return set(listed.read_text(encoding="utf-8").split())
-    count = min(HELD_OUT, len(ids) // 10)
-    train = len(ids) - 2 * count
-    return set({"train": ids[:train], "dev": ids[train : train + count], "test": ids[train + count :]}[split])
+def split_lists(corpus: Path, ids: list[str]) -> dict[str, list[str]]:
+    tenth, complete = max(1, len(ids) // 10), {*PUBLISHED["dev"], *PUBLISHED["test"]} <= {*ids}
+    tenths = {"dev": ids[-2 * tenth : -tenth], "test": ids[-tenth:]}
+    return read_split_lists(corpus / "splits") or (PUBLISHED if complete else tenths)
 
 
 def cuts(corpus: Path, split: str) -> Iterator[MonoCut]:
     lines = existing(corpus / "metadata.csv", "table of transcripts").read_text(encoding="utf-8").splitlines()
-    texts = {line.split("|")[0]: line.split("|")[-1] for line in lines}  # id|as written|as spoken
-    for id_ in sorted(split_ids(corpus, sorted(texts), split)):
+    texts = {line.split("|")[0]: line.split("|")[-1] for line in sorted(lines)}  # id|as written|as spoken
+    for id_ in listed(split, split_lists(corpus, [*texts]), texts):
         yield utterance(corpus / "wavs" / f"{id_}.wav", text=" ".join(spoken_words(texts[id_])), speaker="LJ")
 
 
