@@ -124,7 +124,8 @@ def test_what_does_not_change_the_result_may_change(trained, folder, sources, ov
 
 
 def test_features_on_the_device_train_as_those_of_the_workers(folder, sources, tmp_path):
-    overrides = ["training.epochs=1", "training.average_epochs=1", "augment.time_masks=2"]
+    overrides = [f"training.{change}" for change in ("epochs=1", "average_epochs=1", "precision=float32")]
+    overrides.append("augment.time_masks=2")
     for place in ("workers", "device"):
         config = load_config(folder / "conf.yaml", [*overrides, f"batches.features_on={place}"])
         run(config, tmp_path / place, sources, "cpu")

@@ -18,7 +18,8 @@ from pyspeech.training.inputs import TrainingData
 from pyspeech.training.loop import train
 
 DEFAULTS = read_yaml(SHARED_CONF / "train.yaml")["training"]
-CONFIG = TrainingConfig(**{**DEFAULTS, "epochs": 4, "average_epochs": 2, "learning_rate": 0.02, "max_bad_batches": 2})
+CHANGES = {"epochs": 4, "average_epochs": 2, "learning_rate": 0.02, "max_bad_batches": 2, "precision": "float32"}
+CONFIG = TrainingConfig(**{**DEFAULTS, **CHANGES})
 # In the lines of steps, seconds are of audio.
 TIMES = {
     "metrics.jsonl": ("seconds", "audio_seconds_per_second", "data_wait"),

@@ -3,17 +3,25 @@ import torch
 
 from pyspeech.errors import UserError
 from pyspeech.tasks.counts import Counts
+from pyspeech.training import precision
 from pyspeech.training.precision import FIRST_SCALE, GROWTH_STEPS, LEAST_SCALE, LossScale, Precision
 from tests.training.test_loop import BATCHES, Net, Regression, changed, data_of, metrics, run
 
 CPU = torch.device("cpu")
 
 
-def test_the_cpu_computes_in_float32_unless_asked():
-    with Precision("auto", CPU).autocast():
-        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
-    with Precision("bf16", CPU).autocast():
-        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.bfloat16
+@pytest.mark.parametrize(("name", "dtype"), [("float32", torch.float32), ("bf16", torch.bfloat16)])
+def test_products_on_the_cpu_are_of_the_named_numbers(name, dtype):
+    with Precision(name, CPU).autocast():
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == dtype
+
+
+@pytest.mark.parametrize(("units", "first"), [(False, "float32"), (True, "bf16")])
+def test_the_cpu_is_fast_in_bf16_where_it_has_units_and_torch_uses_them(monkeypatch, units, first):
+    monkeypatch.setattr(precision, "multiplies_bf16", lambda: units)
+    for release, expected in (("2.11.0+cpu", first), ("1.13.1+cpu", "float32")):
+        monkeypatch.setattr(torch, "__version__", release)
+        assert Precision("auto", CPU).name == expected
 
 
 def test_fp16_is_not_for_the_cpu():
