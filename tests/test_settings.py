@@ -14,6 +14,14 @@ def config_yaml(tmp_path):
     return path
 
 
+def refused(path, override, message):
+    """The override ends in one line that holds the message."""
+    with pytest.raises(UserError) as caught:
+        load_config(path, [override])
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
 def test_a_file_overrides_what_it_includes_and_words_override_the_file(config_yaml):
     config_yaml.write_text(INCLUDE + "training:\n  epochs: 3\n  seed: 7\nmodel:\n  dropout: 0.5\n")
     config = load_config(config_yaml, ["training.epochs=5", "augment.speeds=[1.0]"])
@@ -123,10 +131,7 @@ def test_a_network_or_loss_of_another_name_takes_nothing_from_the_one_before(tmp
     ],
 )
 def test_a_word_that_is_no_override_is_named(config_yaml, override, message):
-    with pytest.raises(UserError) as caught:
-        load_config(config_yaml, [override])
-    assert message in str(caught.value)
-    assert "\n" not in str(caught.value)
+    refused(config_yaml, override, message)
 
 
 class Search(Section):

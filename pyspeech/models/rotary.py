@@ -16,6 +16,8 @@ from pyspeech.models.precision import at_least_float32
 
 BASE = 10_000.0  # slowest turns, in frames: 2 pi of it
 FUSED: Any = getattr(functional, "scaled_dot_product_attention", None)  # torch 2 has it
+# Frames up to which the CPU is slower in the fused kernel than in products of matrices: three times in bf16 at 110.
+FEW_FRAMES = 500
 
 
 def rotations(num_frames: int, head_width: int, device: torch.device) -> Tensor:
@@ -57,7 +59,7 @@ def _turned(x: Tensor, turns_TD: Tensor) -> Tensor:
 def _attend(q_BHTD: Tensor, k_BHTD: Tensor, v_BHTD: Tensor, mask_BT: Tensor) -> Tensor:
     mask_B11T = mask_BT[:, None, None]
     heard_BHTD: Tensor
-    if FUSED is not None:
+    if FUSED is not None and (q_BHTD.is_cuda or q_BHTD.shape[2] > FEW_FRAMES):
         heard_BHTD = FUSED(q_BHTD, k_BHTD, v_BHTD, attn_mask=mask_B11T)
     else:
         scores_BHTT = (q_BHTD / math.sqrt(q_BHTD.shape[3])) @ k_BHTD.transpose(2, 3)

@@ -37,11 +37,20 @@ class Counts:
         Raises:
             UserError: nothing was counted.
         """
-        if self.weight == 0:
-            raise UserError("no utterance has a loss: all of them were left out or gave non-finite losses")
-        return self.loss / self.weight
+        return mean_loss(self.loss, self.weight)
 
     @property
     def error_rate(self) -> float:
         """Errors per reference label; against empty references every error counts as one."""
         return self.errors / max(self.labels, 1)
+
+
+def mean_loss(loss: float, weight: float) -> float:
+    """Return the loss per unit of weight.
+
+    Raises:
+        UserError: nothing was counted.
+    """
+    if weight == 0:
+        raise UserError("no utterance has a loss: all of them were left out or gave non-finite losses")
+    return loss / weight

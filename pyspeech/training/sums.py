@@ -2,7 +2,7 @@
 
 from dataclasses import astuple, dataclass
 
-from pyspeech.errors import UserError
+from pyspeech.tasks.counts import mean_loss
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,4 @@ class Sums:
         Raises:
             UserError: nothing was counted.
         """
-        if self.weight == 0:
-            raise UserError("no utterance has a loss: all of them were left out or gave non-finite losses")
-        return self.loss / self.weight
+        return mean_loss(self.loss, self.weight)

@@ -5,18 +5,10 @@ from torch.nn import functional
 from pyspeech.errors import UserError
 from pyspeech.models import build_model
 from pyspeech.models.rotary import rotations
+from tests.models.test_models import SETTINGS as FRAME_SETTINGS
 from tests.networks import used
 
-SETTINGS = {
-    "name": "conformer",
-    "width": 8,
-    "heads": 2,
-    "layers": 2,
-    "feed_forward": 10,
-    "kernel": 5,
-    "subsampling": 4,
-    "dropout": 0.0,
-}
+SETTINGS = FRAME_SETTINGS["conformer"] | {"subsampling": 4}
 
 
 def feed_forward(module, x):

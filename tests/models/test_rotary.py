@@ -5,6 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pyspeech.models import rotary
 from pyspeech.models.masking import frame_mask
 from pyspeech.models.rotary import BASE, FUSED, RotaryAttention, rotations
 from pyspeech.models.rotary import _turned as turned
@@ -62,6 +63,9 @@ def test_both_routes_agree(monkeypatch):
     torch.manual_seed(0)
     layer, x = RotaryAttention(width=8, heads=2), torch.randn(3, 7, 8)
     mask, turns = frame_mask(torch.tensor([7, 2, 5]), 7), rotations(7, 4, x.device)
-    fused = layer(x, mask, turns)
-    monkeypatch.setattr("pyspeech.models.rotary.FUSED", None)
-    torch.testing.assert_close(layer(x, mask, turns), fused, atol=1e-5, rtol=1e-5)
+    products = layer(x, mask, turns)
+    called = []
+    monkeypatch.setattr(rotary, "FEW_FRAMES", 6)
+    monkeypatch.setattr(rotary, "FUSED", lambda *given, **more: called.append(1) or FUSED(*given, **more))
+    torch.testing.assert_close(layer(x, mask, turns), products, atol=1e-5, rtol=1e-5)
+    assert called

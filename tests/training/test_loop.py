@@ -60,6 +60,16 @@ class Regression:
         return sum((each + Counts(errors=int(each.loss > 0.5), labels=1) for each in counts), Counts())
 
 
+class Steep(Regression):
+    """One batch has a gradient that is not finite."""
+
+    def loss(self, model, batch, progress=1.0):
+        loss, counts = super().loss(model, batch, progress)
+        if model.training and "utt2a" in batch.ids:
+            loss = loss + (model.layer.weight.sum() * 0).abs().sqrt()  # 0, with an infinite slope
+        return loss, counts
+
+
 def batch(number, texts=None, scale=1.0):
     generator = torch.Generator().manual_seed(number)
     features = torch.randn(2, 5, 3, generator=generator) * scale
@@ -399,13 +409,6 @@ def test_a_batch_with_a_non_finite_loss_leaves_no_trace_but_a_line(tmp_path):
 
 
 def test_a_batch_with_a_non_finite_gradient_is_skipped(tmp_path):
-    class Steep(Regression):
-        def loss(self, model, batch, progress=1.0):
-            loss, counts = super().loss(model, batch, progress)
-            if model.training and "utt2a" in batch.ids:
-                loss = loss + (model.layer.weight.sum() * 0).abs().sqrt()  # 0, with an infinite slope
-            return loss, counts
-
     model = run(tmp_path, task=Steep(), config=changed(max_bad_batches=4))
     assert all(parameter.isfinite().all() for parameter in model.parameters())
     lines = [json.loads(line) for line in (tmp_path / "bad_batches.jsonl").read_text().splitlines()]
