@@ -27,15 +27,11 @@ language_model() { # folder in $data, further texts and options of pyspeech lm t
 graph() { pyspeech graph "$data/$lang" "$data/lm" "$data/$graph"; }
 
 train() { # folder of train's manifest in $data: audio, where its features are computed in training; else fbank
-  local words=() launcher=(pyspeech)
-  [[ $processes =~ ^[1-9][0-9]*$ ]] || _usage_error "--processes needs a number, found '$processes'"
-  # Any free port: a second training on this machine would find the usual one taken.
-  [[ $processes == 1 ]] || launcher=(python -m torch.distributed.run --rdzv_backend c10d --rdzv_endpoint localhost:0
-    --nproc_per_node "$processes" -m pyspeech)
+  local words=()
   add_sounds noise "$noise_dir"
   add_sounds rir "$rir_dir"
-  "${launcher[@]}" train "conf/$model.yaml" "$exp/$model" "${words[@]}" --lang "$data/$lang" \
-    --train "$data/${1:-fbank}/train.jsonl.gz" --dev "$data/fbank/dev.jsonl.gz"
+  pyspeech train "conf/$model.yaml" "$exp/$model" "${words[@]}" --lang "$data/$lang" \
+    --train "$data/${1:-fbank}/train.jsonl.gz" --dev "$data/fbank/dev.jsonl.gz" --processes "$processes"
 }
 
 decode() { # splits

@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from typing import NoReturn
 
 import click
 
@@ -74,12 +75,19 @@ def main() -> None:
     try:
         cli(prog_name="pyspeech")
     except UserError as error:
-        sys.exit(f"error: {error}")
+        _end(str(error))
     except OSError as error:
         if error.filename is None:
             raise
-        sys.exit(f"error: {error.filename}: {error.strerror}; give another path, or mend this one")
+        _end(f"{error.filename}: {error.strerror}; give another path, or mend this one")
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("pyspeech"):
             raise
-        sys.exit(f"error: this needs the package {error.name}, which is not installed; see: pyspeech env")
+        _end(f"this needs the package {error.name}, which is not installed; see: pyspeech env")
+
+
+def _end(message: str) -> NoReturn:
+    """Say it once: of several processes of a training, what started them does."""
+    from pyspeech.training.launcher import told_to_launcher
+
+    sys.exit(1 if told_to_launcher(message) else f"error: {message}")

@@ -8,8 +8,6 @@ from pathlib import Path
 import click
 
 PATH = click.Path(path_type=Path)
-# torchrun's own port would be taken by another training on this machine, and so would --standalone's in torch 1.13.
-FREE_PORT = ("--rdzv_backend", "c10d", "--rdzv_endpoint", "localhost:0")
 
 
 @click.command()
@@ -21,7 +19,10 @@ FREE_PORT = ("--rdzv_backend", "c10d", "--rdzv_endpoint", "localhost:0")
 @click.option("--lang", type=PATH, help="To recognise words: the token set, as pyspeech lang makes it.")
 @click.option("--labels", type=PATH, help="To tell labels apart: the table, as pyspeech labels makes it.")
 @click.option("--device", help="cpu, cuda or cuda:<number>; without it a GPU that works, else the CPU.")
-def train(
+@click.option(
+    "--processes", type=click.IntRange(1), default=1, help="As many as this machine has GPUs.", show_default=True
+)
+def train(  # noqa: PLR0913, PLR0917 -- one for each option
     config_path: Path,
     exp: Path,
     overrides: tuple[str, ...],
@@ -30,25 +31,34 @@ def train(
     lang: Path | None,
     labels: Path | None,
     device: str | None,
+    processes: int,
 ) -> None:
     """Train the model of CONFIG and leave it in EXP; KEY=VALUE words override CONFIG.
 
-    The same command again continues at the last checkpoint, and does nothing once the training is finished. On several
-    GPUs: torchrun --nproc_per_node N -m pyspeech train ...
+    The same command again continues at the last checkpoint, and does nothing once the training is finished. It may
+    also be started by torchrun.
     """
     given = {task: table for task, table in {"lang": lang, "labels": labels}.items() if table is not None}
     if len(given) != 1:
         raise click.UsageError("give either --lang, to recognise words, or --labels, to tell labels apart")
     [(task, table)] = given.items()
+    started = os.environ.get("LOCAL_WORLD_SIZE")
+    if started is not None and processes > 1:
+        raise click.UsageError(f"torchrun has started {started} processes already; leave out --processes")
 
     from pyspeech.config import load_config
     from pyspeech.training.experiment import Sources, run
+    from pyspeech.training.launcher import launch
 
     config = load_config(config_path, overrides)
     again = ["train", str(config_path), str(exp), *overrides]
     again += ["--train", str(train_manifest), "--dev", str(dev), f"--{task}", str(table)]
     again += ["--device", device] if device else []
-    command = shlex.join([sys.executable, "-m", *_launcher(), "pyspeech", *again])
+    if processes > 1:
+        launch(processes, again)
+        return
+    again += ["--processes", started] if started is not None else []
+    command = shlex.join([sys.executable, "-m", "pyspeech", *again])
 
     def begin() -> None:
         # Before, because nothing can be printed after kill -9.
@@ -57,9 +67,3 @@ def train(
     trained = run(config, exp, Sources(train_manifest, dev, table, task), device, begin)
     if os.environ.get("RANK", "0") == "0":
         click.echo(f"{exp / 'model.safetensors'}" + ("" if trained else ": finished before, nothing to do"))
-
-
-def _launcher() -> list[str]:
-    """What starts as many processes as there are now, on this machine; nothing for one."""
-    count = os.environ.get("LOCAL_WORLD_SIZE", "1")
-    return [] if count == "1" else ["torch.distributed.run", *FREE_PORT, "--nproc_per_node", count, "-m"]

@@ -1,15 +1,18 @@
 import contextlib
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import torch
 from click.testing import CliRunner
 
-from pyspeech.cli.train import FREE_PORT, train
+from pyspeech.cli.train import train
 from pyspeech.lang.tokens import CharacterTokens
 from pyspeech.training.checkpoint import read_tensors, stored_steps
 from tests.tones import PITCHES, RATE, tone_manifest
@@ -130,17 +133,19 @@ def test_too_much_that_cannot_be_read_is_an_error_with_the_command_that_continue
     assert "training.seed=3 batches.workers=0" in result.stderr
 
 
+def two_processes(words):
+    program = [sys.executable, "-m", "pyspeech", "train", *words, "--processes", "2"]
+    return subprocess.run(program, capture_output=True, text=True, check=False, timeout=160)
+
+
 def test_two_processes_say_what_one_does_and_end_with_the_weights_of_one(folder):
     # The statistics of SpecAugment and dropout are drawn for each batch, whoever computes it.
-    launcher = ["-m", "torch.distributed.run", *FREE_PORT, "--nproc_per_node", "2"]
     words = [*arguments(folder, "two"), "training.epochs=1", "training.average_epochs=1"]
-    done = subprocess.run(
-        [sys.executable, *launcher, "-m", "pyspeech", "train", *words], capture_output=True, text=True, check=False
-    )
+    done = two_processes(words)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [str(folder / "two" / "model.safetensors")]
-    continues = f"continues by: {sys.executable} {' '.join(launcher)} -m pyspeech"
-    assert done.stderr.count(continues) == 1
+    (continues,) = [line for line in done.stderr.splitlines() if "continues by" in line]
+    assert continues.endswith(" --processes 2")
     words = [*arguments(folder, "one"), "training.epochs=1", "training.average_epochs=1", "training.accumulate=2"]
     assert CliRunner().invoke(train, words, catch_exceptions=False).exit_code == 0
     one, two = (read_tensors(folder / name / "model.safetensors") for name in ("one", "two"))
@@ -148,6 +153,34 @@ def test_two_processes_say_what_one_does_and_end_with_the_weights_of_one(folder)
         torch.testing.assert_close(one[name], two[name])
     for left, right in zip(metrics(folder / "one"), metrics(folder / "two"), strict=True):
         assert left == pytest.approx(right, rel=1e-5)
+
+
+def test_what_is_wrong_for_two_processes_is_told_once(folder):
+    done = two_processes([*arguments(folder, "never"), "--lang", str(folder / "no lang")])
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert "no lang" in line
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs /proc")
+def test_a_process_that_is_killed_ends_the_training_in_one_line(folder):
+    words = [*arguments(folder, "shot"), "training.epochs=1000", "--processes", "2"]
+    process = subprocess.Popen([sys.executable, "-m", "pyspeech", "train", *words], stderr=subprocess.PIPE, text=True)
+    try:
+        deadline = time.monotonic() + 120
+        while not (folder / "shot" / "steps.jsonl").exists():
+            assert process.poll() is None, process.stderr.read()
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        os.kill(int(children[-1]), signal.SIGKILL)
+        stderr = process.communicate(timeout=60)[1]
+    finally:
+        process.kill()
+    assert process.returncode == 1
+    assert re.search(r"^error: .*Signal 9 \(SIGKILL\)", stderr, re.MULTILINE)
+    assert "Traceback" not in stderr
 
 
 def test_an_unknown_key_is_one_clear_error(folder):

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from pyspeech.cli.train import FREE_PORT
 from pyspeech.data.batch import Unreadable
 from pyspeech.errors import UserError
 from pyspeech.training.checkpoint import read_tensors, stored_steps
@@ -19,6 +18,7 @@ from pyspeech.training.loop import train
 from tests.training.test_loop import BATCHES, Net, Regression, Steep, batch, changed, data_of, metrics, read, timeless
 
 PROJECT = Path(__file__).resolve().parents[2]
+FREE_PORT = ("--rdzv_backend", "c10d", "--rdzv_endpoint", "localhost:0")
 NOTES = ("bad_batches.jsonl", "left_out.jsonl", "unreadable.jsonl", "out_of_memory.jsonl")
 
 
