@@ -9,8 +9,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, model_validator
 
-from pyspeech.errors import UserError
-from pyspeech.settings import Section, apply_overrides, check_config, read_yaml
+from pyspeech.settings import Section, apply_overrides, check_config, load_section, read_yaml
 
 Number = TypeVar("Number", int, float)
 
@@ -90,14 +89,6 @@ class BatchConfig(Section):
     workers: int | None = Field(ge=0)  # processes; null: as many as cores are left where a GPU trains, else 1
     features_on: Literal["workers", "device"] | None = None  # null: the device where that is a GPU
     max_unreadable_fraction: float = Field(default=0.01, ge=0, le=1)  # of an epoch's utterances, before training stops
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_a_buffer(cls, values: Any) -> Any:  # noqa: ANN401 -- anything that YAML holds
-        # Trainings that are stored have it: their batches were drawn from a buffer of so many utterances.
-        if not isinstance(values, dict):
-            return values
-        return {key: value for key, value in values.items() if key != "shuffle_buffer"}
 
 
 class SnrConfig(Section):
@@ -197,9 +188,18 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     return check_config(Config, values, str(path))
 
 
+def load_stored_config(path: Path) -> Config:
+    """Read what a training has stored, of this version or an earlier one.
+
+    Raises:
+        UserError: see :func:`load_config`.
+    """
+    values = read_yaml(path)
+    if isinstance(values.get("batches"), dict):
+        values["batches"].pop("shuffle_buffer", None)  # batches were drawn from a buffer of so many utterances
+    return check_config(Config, values, str(path))
+
+
 def load_feature_config(path: Path) -> FeatureConfig:
     """Read only the ``features`` section of a YAML file; the file may hold more."""
-    values = read_yaml(path)
-    if "features" not in values:
-        raise UserError(f"{path}: no section 'features'; found {', '.join(values) or 'nothing'}")
-    return check_config(FeatureConfig, values["features"], f"{path}: features")
+    return load_section(path, "features", FeatureConfig, (), "")

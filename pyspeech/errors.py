@@ -18,6 +18,11 @@ class MissingPackage(UserError):
         super().__init__(f"{needed_for} needs the package {package}, which is not installed; run: {install}")
 
 
+def first_line(error: Exception) -> str:
+    """Return the first line of what an exception says, or its name if it says nothing."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
 def nearest(name: str, allowed: Iterable[str]) -> str:
     """Say which allowed name is closest: ``"; did you mean 'epochs'?"`` or the whole list."""
     names = sorted(allowed)

@@ -34,8 +34,10 @@ def load_section(path: Path, name: str, kind: type[AnySection], overrides: Seque
         UserError: unreadable YAML, an unknown key (with the nearest name) or a value out of range.
     """
     values = read_yaml(path)
-    if not isinstance(values.get(name), dict):
+    if name not in values:
         raise UserError(f"{path}: no section '{name}'; found {', '.join(values) or 'nothing'}")
+    if not isinstance(values[name], dict):
+        raise UserError(f"{path}: {name} = {values[name]!r}; expected keys with values below it")
     apply_overrides(values, overrides, f"{name}.key=value, e.g. {example}", prefix=f"{name}.")
     return check_config(kind, values[name], f"{path}: {name}")
 

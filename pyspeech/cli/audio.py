@@ -1,8 +1,11 @@
 """``pyspeech audio``: resample the recordings of manifests once, on disk."""
 
+from collections import Counter
 from pathlib import Path
 
 import click
+
+from pyspeech.errors import UserError
 
 PATH = click.Path(path_type=Path)
 
@@ -29,6 +32,10 @@ def audio(manifests: tuple[Path, ...], out: Path, config_path: Path | None, rate
         rate = load_feature_config(config_path).sampling_rate
     elif config_path is not None or rate is None:
         raise click.UsageError("give --config or --rate, one of them")
+    if twice := [name for name, count in Counter(path.name for path in manifests).items() if count > 1]:
+        raise UserError(
+            f"two manifests are called {twice[0]}, both would be {out / twice[0]}; give each a folder of its own"
+        )
     resampler = Resampler(out, rate, jobs or physical_cores())
     for path in manifests:
         counts = resampler.manifest(path)

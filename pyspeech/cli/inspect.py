@@ -16,7 +16,7 @@ PATH = click.Path(path_type=Path)
 def inspect(cuts: Path, ids: tuple[str, ...], exp: Path | None, decode_dir: Path | None, out: Path | None) -> None:
     """Draw waveform, features, likely tokens of each frame and words of utterances of the manifest CUTS.
 
-    TensorBoard of EXP shows the pictures, too. This needs matplotlib.
+    Without --out, TensorBoard of EXP shows the pictures, too. This needs matplotlib.
     """
     if out is None and exp is None:
         raise click.UsageError("without --exp, name what to write: --out")

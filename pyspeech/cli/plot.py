@@ -18,12 +18,13 @@ def plot(exps: tuple[Path, ...], out: Path | None) -> None:
     """
     from pyspeech.training.curves_picture import draw
     from pyspeech.training.history import read_history
-    from pyspeech.training.tensorboard_pictures import add_pictures
 
     name = "training" if len(exps) == 1 else "comparison"
     histories = [read_history(exp) for exp in exps]
     path = out or exps[0] / f"{name}.png"
     draw(histories, path)
     if out is None:
+        from pyspeech.training.tensorboard_pictures import add_pictures
+
         add_pictures(exps[0], {name: path}, histories[0].last_step)
     click.echo(path)

@@ -71,14 +71,10 @@ class Batch:
         return dataclasses.replace(self, **tensors)
 
     def halves(self) -> tuple["Batch", "Batch"]:
-        """Split two utterances or more in two batches, without the padding that each does not need.
-
-        What could not be read is told of by the first alone.
-        """
+        """Split two utterances or more in two batches, without the padding that each does not need."""
         assert len(self.ids) > 1, "one utterance has no halves"
         middle = len(self.ids) // 2
-        first, second = self._part(slice(0, middle)), self._part(slice(middle, None))
-        return first, dataclasses.replace(second, unreadable=())
+        return self._part(slice(0, middle)), self._part(slice(middle, None))
 
     def _part(self, part: slice) -> "Batch":
         tensors = {name: value[part] for name, value in vars(self).items() if isinstance(value, Tensor)}
@@ -87,7 +83,7 @@ class Batch:
             tensors["samples_BS"] = tensors["samples_BS"][:, : int(tensors["sample_lengths_B"].max())]
         share = float(tensors["lengths_B"].sum()) / float(self.lengths_B.sum())
         names = {"ids": self.ids[part], "texts": self.texts[part], "speakers": self.speakers[part]}
-        return dataclasses.replace(self, seconds=share * self.seconds, **names, **tensors)  # type: ignore[arg-type]
+        return dataclasses.replace(self, seconds=share * self.seconds, unreadable=(), **names, **tensors)  # type: ignore[arg-type]
 
 
 def batch_of(utterances: Sequence[Utterance], num_features: int, unreadable: Sequence[Unreadable] = ()) -> Batch:

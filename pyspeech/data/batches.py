@@ -1,10 +1,12 @@
 """Batches of utterances: by number, shuffled and augmented, for training; in manifest order for everything else."""
 
+import copy
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 from lhotse.cut import Cut
 from torch.utils.data import Dataset
 
@@ -12,13 +14,14 @@ from pyspeech.config import Config, FeatureConfig
 from pyspeech.data.batch import Batch, Utterance, batch_of
 from pyspeech.data.cut_index import CutIndex, read_cut_index
 from pyspeech.data.epoch_plan import plan_epoch
-from pyspeech.data.features import FeatureExtractor, Matrix, at_speed
+from pyspeech.data.features import FeatureExtractor, at_speed
 from pyspeech.data.manifests import read_manifest
 from pyspeech.data.preparation import Preparation, supervision
+from pyspeech.data.randomness import generator_of
 from pyspeech.errors import UserError
-from pyspeech.files import digest
 
 Item = TypeVar("Item")
+Seconds = npt.NDArray[np.float32]
 
 
 class TrainingBatches(Dataset[Batch]):
@@ -46,13 +49,11 @@ class TrainingBatches(Dataset[Batch]):
     """
 
     def __init__(self, cuts_path: Path, config: Config, epoch: int, samples: bool = False) -> None:
+        self.config = config
         self.index = read_cut_index(cuts_path)
         self.preparation = Preparation(config, samples)
         self.speeds = _speeds(self.index, config)
-        self.seed = (config.training.seed, epoch)
-        seconds = self.index.seconds.astype(np.float32)
-        seconds_N = np.concatenate([seconds / np.float32(speed) for speed in self.speeds])
-        self.plan = plan_epoch(seconds_N, config.batches, config.training.seed, epoch)
+        seconds_N = self._plan(epoch)
         self.utterances = len(self.plan.order)
         self.seconds = float(seconds_N[self.plan.order].sum(dtype=np.float64))
         limits = config.batches
@@ -66,6 +67,20 @@ class TrainingBatches(Dataset[Batch]):
                 f"{cuts_path} holds stored features, to which noise cannot be added, nor gain; give the manifest "
                 "without features, or set noise.noise_dir, noise.rir_dir and augment.volume_db to null"
             )
+
+    def of_epoch(self, epoch: int) -> "TrainingBatches":
+        """Return the batches of another epoch, of the manifest and the noise as they were opened for this one."""
+        other = copy.copy(self)
+        other._plan(epoch)
+        return other
+
+    def _plan(self, epoch: int) -> Seconds:
+        """Deal the utterances of an epoch; return their seconds at each speed."""
+        seconds = self.index.seconds.astype(np.float32)
+        seconds_N: Seconds = np.concatenate([seconds / np.float32(speed) for speed in self.speeds])
+        self.seed = (self.config.training.seed, epoch)
+        self.plan = plan_epoch(seconds_N, self.config.batches, self.config.training.seed, epoch)
+        return seconds_N
 
     def __len__(self) -> int:
         return len(self.plan)
@@ -82,15 +97,30 @@ class TrainingBatches(Dataset[Batch]):
         speed, number = divmod(pair, len(self.index))
         cut = at_speed(self.index.cut(number), self.speeds[speed])
         its = supervision(cut)
-        rng = np.random.default_rng(int(digest(*self.seed, cut.id), 16))
+        rng = generator_of(*self.seed, cut.id)
         return cut, its.text or "", its.speaker or "", rng
 
 
-def inference_batches(cuts_path: Path, config: FeatureConfig, max_seconds: float) -> Iterator[Batch]:
+class InferenceBatches(Dataset[Batch]):
     """Every utterance once, in manifest order, as many together as ``max_seconds`` of padded audio hold."""
+
+    def __init__(self, cuts_path: Path, config: FeatureConfig, max_seconds: float) -> None:
+        self.extractor = FeatureExtractor(config)
+        self.groups = list(grouped(read_manifest(cuts_path), duration, max_seconds))
+
+    def __len__(self) -> int:
+        return len(self.groups)
+
+    def __getitem__(self, number: int) -> Batch:
+        """Make a batch; a ``UserError`` where an utterance cannot be read."""
+        return collate(self.groups[number], self.extractor)
+
+
+def inference_batches(cuts_path: Path, config: FeatureConfig, max_seconds: float) -> Iterator[Batch]:
+    """Yield the batches of :class:`InferenceBatches`, of a manifest of any length."""
     extractor = FeatureExtractor(config)
     for group in grouped(read_manifest(cuts_path), duration, max_seconds):
-        yield collate(group, [extractor(cut) for cut in group])
+        yield collate(group, extractor)
 
 
 def grouped(items: Iterable[Item], length: Callable[[Item], float], most: float) -> Iterator[list[Item]]:
@@ -111,17 +141,17 @@ def duration(cut: Cut) -> float:
     return float(cut.duration)
 
 
-def collate(cuts: Iterable[Cut], matrices: list[Matrix]) -> Batch:
-    """Pad the feature matrices [T, F] of ``cuts`` into one batch.
+def collate(cuts: Iterable[Cut], extractor: FeatureExtractor) -> Batch:
+    """Pad the features of ``cuts`` into one batch.
 
     Raises:
-        UserError: a cut without exactly one supervision.
+        UserError: a cut without exactly one supervision, or that cannot be read.
     """
     utterances = []
-    for cut, matrix in zip(cuts, matrices, strict=True):
-        its = supervision(cut)
+    for cut in cuts:
+        matrix, its = extractor(cut), supervision(cut)
         utterances.append(Utterance(cut.id, its.text or "", its.speaker or "", cut.duration, len(matrix), matrix))
-    return batch_of(utterances, matrices[0].shape[1])
+    return batch_of(utterances, extractor.config.num_features)
 
 
 def _speeds(index: CutIndex, config: Config) -> tuple[float, ...]:

@@ -17,7 +17,7 @@ class DeviceFeatures:
     """Moves batches to a device, and computes the features of those that hold audio there: see :class:`Batch`.
 
     Equal to what :class:`pyspeech.data.batches.TrainingBatches` makes with ``samples=False``, within float error.
-    Lengths stay on the CPU, where the networks and losses want them.
+    Lengths stay on the CPU, where losses want them.
     """
 
     def __init__(self, config: Config, device: torch.device) -> None:

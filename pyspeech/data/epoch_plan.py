@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pyspeech.config import BatchConfig
-from pyspeech.files import digest
+from pyspeech.data.randomness import generator_of
 
 Reals = npt.NDArray[np.floating[Any]]
 Integers = npt.NDArray[np.integer[Any]]
@@ -48,7 +48,7 @@ def plan_epoch(seconds_N: Reals, config: BatchConfig, seed: int, epoch: int) -> 
     kept = np.flatnonzero(within).astype(np.int32)
     if not len(kept):
         return EpochPlan(kept, np.zeros(1, dtype=np.int64))
-    rng = np.random.default_rng(int(digest(seed, "batches", epoch), 16))
+    rng = generator_of(seed, "batches", epoch)
     kept = kept[_sorted(seconds_N[kept])]
     place = np.cumsum(seconds_N[kept], dtype=np.float64)
     place /= place[-1]

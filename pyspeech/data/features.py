@@ -20,7 +20,7 @@ from pyspeech.data.audio_files import CannotRead, refuse_want_of_memory  # this 
 from pyspeech.data.given import MATRIX_KEY, given_features, has_matrix
 from pyspeech.data.manifests import ManifestCounts, read_manifest, write_manifest
 from pyspeech.data.transcripts import read_transcripts
-from pyspeech.errors import UserError
+from pyspeech.errors import UserError, first_line
 from pyspeech.files import complete, digest
 
 Matrix = npt.NDArray[np.float32]
@@ -192,8 +192,7 @@ def _files(cut: Cut) -> str:
 
 
 def _reason(error: Exception) -> str:
-    first = next(iter(str(error).strip().splitlines()), type(error).__name__)
-    return first.removesuffix(". Details:")  # which are the lines below
+    return first_line(error).removesuffix(". Details:")  # which are the lines below
 
 
 def normalise(matrix_TF: Matrix, kind: Literal["none", "mean", "mean-variance"]) -> Matrix:

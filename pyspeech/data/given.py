@@ -16,7 +16,7 @@ from lhotse.cut import Cut
 
 from pyspeech.config import FeatureConfig
 from pyspeech.data.audio_files import CannotRead, refuse_want_of_memory
-from pyspeech.errors import MissingPackage, UserError
+from pyspeech.errors import MissingPackage, UserError, first_line
 
 Matrix = npt.NDArray[np.float32]
 MATRIX_KEY = "matrix"  # custom field of a cut without audio: its MatrixFile
@@ -132,8 +132,7 @@ def read_matrix(matrix_file: MatrixFile) -> Matrix:
         raise
     except Exception as error:  # what damaged bytes raise is of many kinds
         refuse_want_of_memory(error)
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise UserError(f"cannot read features from {path}: {reason}; make the file again") from error
+        raise UserError(f"cannot read features from {path}: {first_line(error)}; make the file again") from error
     if found.ndim != 2 or found.dtype.kind not in "fi" or not found.size:
         raise UserError(f"{path} holds {found.dtype} values of shape {found.shape}; expected [frames, features]")
     with np.errstate(over="ignore"):

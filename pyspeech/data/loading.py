@@ -14,7 +14,7 @@ from pyspeech.errors import UserError
 def load(dataset: Dataset[Batch], numbers: Sequence[int], workers: int, pin: bool) -> Iterator[Batch]:
     """Yield the batches of these numbers; ``workers`` processes make them ahead, with 0 this one makes them.
 
-    ``pin`` puts them into memory that a GPU reads by itself; without a GPU it does nothing. The workers end with this
+    ``pin`` puts them into memory that a GPU reads by itself. The workers end with this
     iterator, and when this process ends, however it does (torch's workers look for it every few seconds).
 
     Raises:
@@ -25,8 +25,7 @@ def load(dataset: Dataset[Batch], numbers: Sequence[int], workers: int, pin: boo
         sampler=numbers,
         batch_size=None,
         num_workers=workers,
-        worker_init_fn=_one_thread if workers else None,
-        pin_memory=pin and torch.cuda.is_available(),
+        pin_memory=pin,
         generator=torch.Generator(),  # or it would draw from the one that dropout draws from
     )
     with lost_workers():
@@ -48,13 +47,18 @@ def lost_workers() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        if "DataLoader worker" not in str(error):
+        if not is_lost_worker(error):
             raise
         raise UserError(
             f"a worker process that makes batches ended ({' '.join(str(error).split())}); was it killed for want of "
             "memory, or of shared memory, /dev/shm? lower batches.workers or batches.max_seconds, or give a container "
             "more (docker run --shm-size=4g)"
         ) from error
+
+
+def is_lost_worker(error: RuntimeError) -> bool:
+    """Whether torch says that a worker process was killed; what a worker itself raised it tells of in other words."""
+    return "DataLoader worker (pid" in str(error)
 
 
 @dataclass(frozen=True)
@@ -75,8 +79,3 @@ class _Guarded(Dataset["Batch | _Fault"]):
             return self.dataset[number]
         except UserError as error:
             return _Fault(str(error))
-
-
-def _one_thread(worker: int) -> None:  # noqa: ARG001
-    """Keep a worker process from computing with as many threads as there are cores."""
-    torch.set_num_threads(1)

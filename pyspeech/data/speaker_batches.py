@@ -4,6 +4,7 @@ An epoch has rounds. In a round every voice, which is a speaker at a speed, come
 utterances; the voices are shuffled and dealt to batches, so that those of a batch differ.
 """
 
+import copy
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,9 +19,9 @@ from pyspeech.data.batch import Batch
 from pyspeech.data.cut_index import Reals
 from pyspeech.data.features import at_speed
 from pyspeech.data.preparation import Preparation
+from pyspeech.data.randomness import generator_of
 from pyspeech.data.speaker_index import SpeakerIndex, read_speaker_index
 from pyspeech.data.speeds import speaker_at
-from pyspeech.files import digest
 
 
 def expected_crop_seconds(seconds: Reals, low: float, high: float) -> Reals:
@@ -104,7 +105,7 @@ class _Plan:
 
     def rng(self, *parts: object) -> np.random.Generator:
         """Numbers that depend on the seed of the training and on ``parts`` alone."""
-        return np.random.default_rng(int(digest(self.seed, *parts), 16))
+        return generator_of(self.seed, *parts)
 
 
 def _plan(cuts_path: Path, config: Config) -> _Plan:
@@ -141,6 +142,12 @@ class SpeakerBatches(Dataset[Batch]):
         self.preparation = Preparation(config, samples)
         self.utterances = self.plan.num_voices * self.plan.rounds * self.plan.settings.utterances_each
         self.seconds = _seconds(self.plan)
+
+    def of_epoch(self, epoch: int) -> "SpeakerBatches":
+        """Return the batches of another epoch, of the manifest and the noise as they were opened for this one."""
+        other = copy.copy(self)
+        other.epoch = epoch
+        return other
 
     def __len__(self) -> int:
         return self.plan.num_batches

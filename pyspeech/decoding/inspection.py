@@ -1,15 +1,9 @@
-"""All that is known of one utterance, to be drawn; and what a stored decode knows of it."""
+"""All that is known of one utterance, to be drawn."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from pyspeech.data.transcripts import read_json_lines
 from pyspeech.decoding.hypothesis import Timed
 from pyspeech.decoding.lattice import Floats
-from pyspeech.decoding.stored import FRAMES, HYPOTHESES, StoredDecode
-from pyspeech.errors import UserError
-from pyspeech.files import existing_file
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,31 +58,3 @@ class Inspection:
     features: Features
     posteriors: Posteriors | None
     words: TimedWords | None
-
-
-def decoded_words(decode: StoredDecode, id_: str) -> TimedWords:
-    """Read the words that ``decode`` found in an utterance.
-
-    Raises:
-        UserError: it holds none of this utterance, or its line is damaged.
-    """
-    path = existing_file(decode.folder / HYPOTHESES, "hypotheses")
-    for number, line in read_json_lines(path):
-        if line.get("id") == id_:
-            return TimedWords("decode", _timed(line, f"{path}, line {number}"))
-    raise UserError(f"{path} has no utterance '{id_}'; give the decode of these cuts, or leave out --decode")
-
-
-def stored_posteriors(decode: StoredDecode, id_: str) -> Posteriors | None:
-    """Read what the network of ``decode`` said, of its likely tokens; None where that was not stored."""
-    if not (decode.folder / FRAMES).exists():
-        return None
-    archive = decode.frames
-    return Posteriors(archive[id_].dense(len(archive.tokens)), archive.tokens, archive.frame_seconds)
-
-
-def _timed(line: Mapping[str, Any], where: str) -> tuple[Timed, ...]:
-    try:
-        return tuple(Timed(str(e["word"]), float(e["start"]), float(e["end"])) for e in line["word_times"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{where}: expected 'word_times' with word, start and end ({error!r}); decode again") from error

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pyspeech.decoding.hypothesis import Timed
 from pyspeech.decoding.inspection import Features, Inspection, Posteriors, TimedWords, Waveform
 from pyspeech.decoding.lattice import Floats
 from pyspeech.decoding.times import BLANK
@@ -102,7 +103,9 @@ def _panels(seen: Inspection) -> list[Panel]:
     panels = []
     if seen.waveform is not None:
         panels.append(Panel(0.8, partial(_draw_waveform, seen.waveform, seen.words)))
-    panels.append(Panel(1.5, partial(_draw_features, seen.features)))
+    values_TF = seen.features.matrix_TF
+    colour_limits = tuple(np.percentile(values_TF, (1, 99)).tolist()) if len(values_TF) else (0.0, 1.0)
+    panels.append(Panel(1.5, partial(_draw_features, seen.features, colour_limits)))
     if seen.posteriors is not None:
         panels.append(Panel(1.4, partial(_draw_posteriors, seen.posteriors, seen.words)))
     if seen.words is not None:
@@ -120,12 +123,11 @@ def _draw_waveform(waveform: Waveform, words: TimedWords | None, axes: "Axes", r
     highest = 1.05 * float(np.abs(waveform.samples_S).max(initial=0.0)) or 1.0
     axes.set_ylim(-highest, highest)
     axes.set_ylabel("amplitude")
-    _tint_words(axes, words)
+    _tint_words(axes, words, row)
 
 
-def _draw_features(features: Features, axes: "Axes", _row: Row) -> None:
+def _draw_features(features: Features, colour_limits: tuple[float, ...], axes: "Axes", _row: Row) -> None:
     num_frames, num_features = features.matrix_TF.shape
-    low, high = np.percentile(features.matrix_TF, (1, 99)) if num_frames else (0.0, 1.0)
     extent = (0.0, num_frames * features.frame_seconds, 0.0, float(num_features))
     axes.imshow(
         features.matrix_TF.T,
@@ -133,8 +135,8 @@ def _draw_features(features: Features, axes: "Axes", _row: Row) -> None:
         aspect="auto",
         extent=extent,
         cmap="magma",
-        vmin=low,
-        vmax=high,
+        vmin=colour_limits[0],
+        vmax=colour_limits[1],
         interpolation="nearest",
     )
     axes.set_ylabel(features.unit)
@@ -160,7 +162,7 @@ def _draw_posteriors(posteriors: Posteriors, words: TimedWords | None, axes: "Ax
     axes.set_ylim(0, 1.2 + 0.16 * (TOKEN_LANES - 1))
     axes.set_yticks([0, 0.5, 1])
     axes.set_ylabel("probability")
-    _tint_words(axes, words)
+    _tint_words(axes, words, row)
 
 
 def _draw_words(words: TimedWords, axes: "Axes", row: Row) -> None:
@@ -169,7 +171,7 @@ def _draw_words(words: TimedWords, axes: "Axes", row: Row) -> None:
     axes.set_ylabel(f"words\n({words.source})")
     if words.problem and row.start == 0:
         axes.text(0, 0.5, f" {words.problem}", va="center", fontsize=LABEL_POINTS)
-    for number, word in enumerate(words.words):
+    for number, word in _seen_in(row, words):
         axes.axvspan(word.start, word.end, 0.84, 1, color=WORD_TINTS[number % 2], linewidth=0)
     within = (word for word in words.words if row.start <= (word.start + word.end) / 2 < row.end)
     labels = [Label((word.start + word.end) / 2, word.symbol) for word in within]
@@ -177,8 +179,13 @@ def _draw_words(words: TimedWords, axes: "Axes", row: Row) -> None:
         _write(axes, middle, 0.66 - 0.26 * lane, label)
 
 
-def _tint_words(axes: "Axes", words: TimedWords | None) -> None:
-    for number, word in enumerate(() if words is None else words.words):
+def _seen_in(row: Row, words: TimedWords) -> Iterator[tuple[int, Timed]]:
+    """Words that are at least partly within the row, and their numbers."""
+    return ((number, word) for number, word in enumerate(words.words) if word.start < row.end and word.end > row.start)
+
+
+def _tint_words(axes: "Axes", words: TimedWords | None, row: Row) -> None:
+    for number, word in () if words is None else _seen_in(row, words):
         axes.axvspan(word.start, word.end, color=WORD_TINTS[number % 2], alpha=0.16, linewidth=0, zorder=0)
 
 

@@ -16,16 +16,9 @@ from pyspeech.decoding.alignment import align_words
 from pyspeech.decoding.decoder import frame_seconds
 from pyspeech.decoding.greedy import best_tokens
 from pyspeech.decoding.hypothesis import Clock
-from pyspeech.decoding.inspection import (
-    Features,
-    Inspection,
-    Posteriors,
-    TimedWords,
-    Waveform,
-    decoded_words,
-    stored_posteriors,
-)
-from pyspeech.decoding.stored import StoredDecode
+from pyspeech.decoding.inspection import Features, Inspection, Posteriors, TimedWords, Waveform
+from pyspeech.decoding.stored import FRAMES, StoredDecode
+from pyspeech.decoding.timed_transcripts import read_timed_transcripts
 from pyspeech.decoding.times import token_runs
 from pyspeech.errors import UserError
 from pyspeech.files import existing
@@ -54,9 +47,9 @@ def inspect(cuts: Path, ids: Sequence[str], exp: Path | None, decode: Path | Non
     found = _find(cuts, ids)
     config = None if exp is None else trained_config(exp).features
     recogniser = load_recogniser(exp, "cpu") if exp is not None and (exp / TABLE).exists() else None
-    stored = None if decode is None else StoredDecode(decode)
+    stored = {} if decode is None else _stored(decode, ids)
     for id_ in ids:
-        yield _inspected(found[id_], config, recogniser, stored)
+        yield _inspected(found[id_], config, recogniser, stored.get(id_))
 
 
 def _find(cuts: Path, ids: Sequence[str]) -> dict[str, Cut]:
@@ -70,22 +63,37 @@ def _find(cuts: Path, ids: Sequence[str]) -> dict[str, Cut]:
             if len(found) == len(set(ids)):
                 return found
     missing = next(id_ for id_ in ids if id_ not in found)
-    near = "".join(difflib.get_close_matches(missing, seen, n=1, cutoff=0.0))
-    raise UserError(f"{cuts} has no utterance '{missing}'; of its {len(seen):,} the nearest is '{near}'")
+    near = "".join(f", the nearest is '{id_}'" for id_ in difflib.get_close_matches(missing, seen, n=1))
+    raise UserError(f"{cuts} has no utterance '{missing}' among its {len(seen):,}{near}")
+
+
+def _stored(decode: Path, ids: Sequence[str]) -> dict[str, tuple[TimedWords, Posteriors | None]]:
+    """Read the words that a decode found in utterances, and what its network said of their frames if that is there."""
+    words = {each.id: TimedWords("decode", each.words) for each in read_timed_transcripts(decode) if each.id in ids}
+    if missing := [id_ for id_ in ids if id_ not in words]:
+        raise UserError(f"{decode} has no utterance '{missing[0]}'; give the decode of these cuts, or no --decode")
+    if not (decode / FRAMES).exists():
+        return {id_: (words[id_], None) for id_ in ids}
+    archive = StoredDecode(decode).frames
+    size, seconds = len(archive.tokens), archive.frame_seconds
+    return {id_: (words[id_], Posteriors(archive[id_].dense(size), archive.tokens, seconds)) for id_ in ids}
 
 
 def _inspected(
-    cut: Cut, config: FeatureConfig | None, recogniser: Recogniser | None, decode: StoredDecode | None
+    cut: Cut,
+    config: FeatureConfig | None,
+    recogniser: Recogniser | None,
+    stored: tuple[TimedWords, Posteriors | None] | None,
 ) -> Inspection:
     reference = " ".join(supervision.text or "" for supervision in cut.supervisions)
     waveform, features = _seen(cut, config)
     hypothesis, posteriors, words = None, None, None
     if recogniser is not None:
         posteriors, hypothesis, words = _said(cut, features, reference.split(), recogniser)
-    if decode is not None:
-        words = decoded_words(decode, cut.id)
+    if stored is not None:
+        words = stored[0]
         hypothesis = " ".join(word.symbol for word in words.words)
-        posteriors = posteriors or stored_posteriors(decode, cut.id)
+        posteriors = posteriors or stored[1]
     return Inspection(cut.id, float(cut.duration), reference, hypothesis, waveform, features, posteriors, words)
 
 

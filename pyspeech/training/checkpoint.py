@@ -97,7 +97,7 @@ def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimiz
         state = _part(tensors, f"{OPTIMIZER}{name}.")
         # AdamW keeps its step count on the CPU.
         optimizer.state[parameter] = {
-            key: tensor if tensor.dim() == 0 else tensor.to(parameter.device) for key, tensor in state.items()
+            key: tensor if key == "step" else tensor.to(parameter.device) for key, tensor in state.items()
         }
     return read_progress(path)
 
@@ -115,7 +115,7 @@ def read_progress(path: Path) -> Progress:
 
 def load_weights(path: Path) -> dict[str, Tensor]:
     """Read the network's tensors of a checkpoint."""
-    return _part(read_tensors(path), MODEL)
+    return _part(read_tensors(path, MODEL), MODEL)
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: object) -> None:
@@ -126,15 +126,16 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: object) -> 
         partial.write_bytes(content)
 
 
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Read all tensors of a safetensors file to the CPU.
+def read_tensors(path: Path, begin: str = "") -> dict[str, Tensor]:
+    """Read the tensors of a safetensors file whose names begin so to the CPU.
 
     Raises:
         UserError: the file is missing or damaged.
     """
     try:
         with safe_open(existing(path, "weights"), framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            names = [name for name in file.keys() if name.startswith(begin)]  # noqa: SIM118
+            return {name: file.get_tensor(name) for name in names}
     except SafetensorError as error:
         raise _damaged(path, error) from error
 

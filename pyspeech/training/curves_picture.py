@@ -108,7 +108,7 @@ def _draw_losses(axes: "Axes", courses: Sequence[Course]) -> None:
             axes.plot(course.places(validations), validations["train_loss"], color=course.colour)
         if "dev_loss" in validations:
             axes.plot(course.places(validations), validations["dev_loss"], "o--", color=course.colour, markersize=4)
-    shown = np.concatenate([np.asarray(line.get_ydata(), np.float64) for line in axes.lines])
+    shown = np.concatenate([np.zeros(0), *(np.asarray(line.get_ydata(), np.float64) for line in axes.lines)])
     shown = shown[np.isfinite(shown)]
     if len(shown) and shown.min() > 0 and shown.max() > LOGARITHMIC_FROM * shown.min():
         _make_logarithmic(axes)

@@ -2,7 +2,7 @@
 
 import torch
 
-from pyspeech.errors import UserError
+from pyspeech.errors import UserError, first_line
 
 
 def choose_device(name: str | None = None) -> torch.device:
@@ -27,5 +27,5 @@ def _fault(device: torch.device) -> str | None:
     try:
         torch.zeros(1, device=device).add(1).item()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        return str(error).strip().splitlines()[0]
+        return first_line(error)
     return None

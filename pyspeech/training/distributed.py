@@ -8,8 +8,11 @@ split because it does not fit into the memory, one that is skipped, or a last st
 its other processes wait for ever.
 """
 
+import ctypes
 import json
 import os
+import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,12 +22,14 @@ from typing import Any
 import torch
 from torch import Tensor, distributed
 
-from pyspeech.errors import UserError
+from pyspeech.data.loading import is_lost_worker
+from pyspeech.errors import UserError, first_line
 from pyspeech.training.device import choose_device
 from pyspeech.training.memory import is_out_of_memory
 
 _collectives: Any = distributed  # torch 1.13 gives their functions no types
 # The first process measures on dev while the others wait. If one fails, torchrun ends them all at once.
+PR_SET_PDEATHSIG = 1  # man 2 prctl
 LONGEST_WAIT = timedelta(hours=12)
 
 
@@ -90,10 +95,17 @@ def joined(device_name: str | None) -> Iterator[Processes]:
     device = choose_device(f"cuda:{local}" if kind == "cuda" else kind)
     if device.type == "cuda":
         torch.cuda.set_device(device)
+    _end_with_parent()
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=LONGEST_WAIT)
     yield Processes(rank, count, device)
     # Only where all went well: after an error the others may not come to an end together.
     distributed.destroy_process_group()
+
+
+def _end_with_parent() -> None:
+    """Let Linux end this process when what started it ends, be it by kill -9: another will continue the training."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 _VARIABLES = (("RANK", "0"), ("WORLD_SIZE", "1"), ("LOCAL_RANK", "0"))
@@ -104,10 +116,6 @@ def _lost_process() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        if is_out_of_memory(error):
+        if is_out_of_memory(error) or is_lost_worker(error):
             raise
-        raise UserError(f"another process of this training ended, see what it says ({_first_line(error)})") from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise UserError(f"another process of this training ended, see what it says ({first_line(error)})") from error

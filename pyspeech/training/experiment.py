@@ -9,18 +9,18 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from pyspeech.config import Config, load_config
-from pyspeech.data.batches import TrainingBatches, inference_batches
+from pyspeech.config import Config, load_stored_config
+from pyspeech.data.batches import InferenceBatches, TrainingBatches
 from pyspeech.data.device_features import DeviceFeatures
+from pyspeech.data.loading import load
 from pyspeech.data.speaker_batches import SpeakerBatches
 from pyspeech.data.transcripts import Transcript
-from pyspeech.data.wave_augment import wave_augment
 from pyspeech.errors import UserError
 from pyspeech.files import complete, digest, existing, write_text
 from pyspeech.models import OutputPer, require_output_per
 from pyspeech.settings import save_config
 from pyspeech.tasks import classification, recognition, verification
-from pyspeech.tasks.network import new_network
+from pyspeech.tasks.network import CONFIG, MODEL, new_network
 from pyspeech.training.checkpoint import refuse_older, stored_steps
 from pyspeech.training.contents import Contents
 from pyspeech.training.distributed import joined
@@ -99,7 +99,7 @@ def run(
         task = _load_task(config, sources)
         model = _new_model(config, task)
         _refuse_changes(config, exp, sources, task)
-        if (exp / "model.safetensors").exists():
+        if (exp / MODEL).exists():
             return False
         contents = Contents()
         resumes = bool(stored_steps(exp))
@@ -125,21 +125,22 @@ def training_data(
     """
     contents = contents or Contents()
     digests = [contents.of(sources.train, task.target, "train"), contents.of(sources.dev, task.dev_target, "dev")]
-    sounds = wave_augment(config)
-    if sounds is not None:  # other ones would be drawn; where their folder is does not matter
-        digests.append(digest(sounds.names()))
-    batches = SpeakerBatches if config.speakers else TrainingBatches
     place = config.batches.features_on or ("device" if device.type == "cuda" else "workers")
-    first = batches(sources.train, config, 1)  # what makes no batches is told of now
+    batches = SpeakerBatches if config.speakers else TrainingBatches
+    first = batches(sources.train, config, 1, samples=place == "device")
+    if first.preparation.waves is not None:  # other sounds would be drawn; where their folder is does not matter
+        digests.append(digest(first.preparation.waves.names()))
+    workers = workers_beside(device.type) if config.batches.workers is None else config.batches.workers
+    dev = InferenceBatches(sources.dev, config.features, config.batches.max_seconds)
     return TrainingData(
-        train=lambda epoch: batches(sources.train, config, epoch, samples=place == "device"),
-        dev=lambda: inference_batches(sources.dev, config.features, config.batches.max_seconds),
+        train=first.of_epoch,
+        dev=lambda: load(dev, range(len(dev)), workers, pin=device.type == "cuda"),
         seconds_per_epoch=first.seconds,
         digest=digest(digests),
         # One file may be bad in any corpus, at each of its speeds.
         max_unreadable=max(int(config.batches.max_unreadable_fraction * first.utterances), len(config.augment.speeds)),
         on_device=DeviceFeatures(config, device),
-        workers=workers_beside(device.type) if config.batches.workers is None else config.batches.workers,
+        workers=workers,
     )
 
 
@@ -168,11 +169,11 @@ def _new_model(config: Config, task: TableTask) -> nn.Module:
 
 def _refuse_changes(config: Config, exp: Path, sources: Sources, task: TableTask) -> None:
     """Make sure that a training that is to go on does so with the configuration and the table it began with."""
-    if not (exp / "model.safetensors").exists():
+    if not (exp / MODEL).exists():
         refuse_older(exp)
         if not stored_steps(exp):
             return
-    began = load_config(existing(exp / "config.yaml", "configuration of this training"))
+    began = load_stored_config(existing(exp / CONFIG, "configuration of this training"))
     for key, was, now in _differences(began.model_dump(mode="json"), config.model_dump(mode="json")):
         if key not in MAY_DIFFER:
             raise UserError(
@@ -184,7 +185,7 @@ def _refuse_changes(config: Config, exp: Path, sources: Sources, task: TableTask
 
 
 def _write_inputs(config: Config, exp: Path, sources: Sources, task: TableTask) -> None:
-    save_config(config, exp / "config.yaml")
+    save_config(config, exp / CONFIG)
     with complete(exp / sources.kind) as partial:
         shutil.copytree(sources.table, partial)
     for name, text in task.summaries(sources.train).items():

@@ -16,14 +16,13 @@ class Journal:
 
     Args:
         max_bad_batches: Of the whole training.
-        max_unreadable: Utterances in an epoch.
-        say: Shows a line.
+        max_unreadable: Utterances in an epoch; one that alone does not fit into the memory counts as such.
     """
 
     def __init__(self, exp: Path, max_bad_batches: int, max_unreadable: int) -> None:
         self.files = {name: Lines(exp / f"{name}.jsonl") for name in NOTES}
         self.lines: dict[str, list[Line]] = {name: [] for name in NOTES}
-        self.reasons: dict[int, dict[str, str]] = defaultdict(dict)  # by epoch and id, of what cannot be read
+        self.reasons: dict[int, dict[str, str]] = defaultdict(dict)  # by epoch and id, of what is lost
         self.told: set[str] = set()
         self.max_bad_batches = max_bad_batches
         self.max_unreadable = max_unreadable
@@ -31,14 +30,15 @@ class Journal:
     def resume(self, position: Position) -> None:
         """Drop what is noted of batches from ``position`` on."""
         self.lines = {name: file.keep_until(position) for name, file in self.files.items()}
-        for line in self.lines[UNREADABLE]:
-            self._remember(line)
+        for name, lines in self.lines.items():
+            for line in lines:
+                self._remember(Note(name, dict(line)))
 
     def add(self, notes: Sequence[Note], say: Callable[[str], None]) -> None:
         """Write notes, and say what is new.
 
         Raises:
-            UserError: too many batches were bad, or too many utterances of this epoch unreadable.
+            UserError: too many batches were bad, or too many utterances of this epoch lost.
         """
         for note in notes:
             self._tell(note, say)
@@ -46,9 +46,8 @@ class Journal:
             self.lines[note.file].append(note.line)
             if note.file == BAD_BATCHES:
                 self._limit_bad_batches(note.line)
-            if note.file == UNREADABLE:
-                self._remember(note.line)
-                self._limit_unreadable(note.line["epoch"])
+            if self._remember(note):
+                self._limit_lost(note.line["epoch"])
 
     def since(self, position: Position) -> dict[str, list[Line]]:
         """Return the lines of each file about batches from ``position`` on."""
@@ -56,18 +55,22 @@ class Journal:
 
     def _tell(self, note: Note, say: Callable[[str], None]) -> None:
         """Say what is new: an utterance comes in every epoch, and many batches may be too large."""
-        if note.file == UNREADABLE and note.line["id"] not in self.told:
-            say(f"left out '{note.line['id']}': {note.line['reason']}")
-        if note.file == OUT_OF_MEMORY and not self.lines[OUT_OF_MEMORY]:
+        for id_, reason in lost(note).items():
+            if id_ not in self.told:
+                say(f"left out '{id_}': {reason}")
+        if note.file == OUT_OF_MEMORY and not note.line["left_out"] and not self.lines[OUT_OF_MEMORY]:
             say(
                 f"out of memory: batch {note.line['batch']} of epoch {note.line['epoch']}, which is computed in halves;"
                 " out_of_memory.jsonl lists all; batches.max_seconds makes smaller ones"
             )
 
-    def _remember(self, line: Line) -> None:
+    def _remember(self, note: Note) -> bool:
+        """Keep what is lost by the note; return whether anything is."""
+        reasons = lost(note)
         # A file that is cropped again and again counts once.
-        self.reasons[line["epoch"]][line["id"]] = line["reason"]
-        self.told.add(line["id"])
+        self.reasons[note.line["epoch"]].update(reasons)
+        self.told.update(reasons)
+        return bool(reasons)
 
     def _limit_bad_batches(self, last: Line) -> None:
         count = len(self.lines[BAD_BATCHES])
@@ -78,14 +81,24 @@ class Journal:
                 f"{self.files[BAD_BATCHES].path} lists all: look at their audio, or lower training.learning_rate"
             )
 
-    def _limit_unreadable(self, epoch: int) -> None:
+    def _limit_lost(self, epoch: int) -> None:
         found = self.reasons[epoch]
         if len(found) > self.max_unreadable:
             raise UserError(
-                f"{len(found)} utterances of epoch {epoch} cannot be read, batches.max_unreadable_fraction allows "
+                f"{len(found)} utterances of epoch {epoch} are lost, batches.max_unreadable_fraction allows "
                 f"{self.max_unreadable}: {shown(list(found))} ({list(found.values())[-1]}); mend their audio, or "
-                f"take them out by pyspeech validate --fix; {self.files[UNREADABLE].path} lists all"
+                f"take them out by pyspeech validate --fix; {self.files[UNREADABLE].path} and "
+                f"{self.files[OUT_OF_MEMORY].path.name} list all"
             )
+
+
+def lost(note: Note) -> dict[str, str]:
+    """Return what the training does without because of a note, other than for want of a loss: reasons by id."""
+    if note.file == UNREADABLE:
+        return {note.line["id"]: note.line["reason"]}
+    if note.file == OUT_OF_MEMORY and note.line["left_out"]:
+        return dict.fromkeys(note.line["ids"], "it does not fit into the memory; lower batches.max_utterance_seconds")
+    return {}
 
 
 def counts(lines: dict[str, list[Line]]) -> dict[str, int]:

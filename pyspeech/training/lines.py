@@ -36,7 +36,7 @@ class Lines:
         """
         if not self.path.exists():
             return []
-        lines = [line for text in self.path.read_text(encoding="utf-8").splitlines() if (line := _whole(text))]
+        lines = [line for text in self.path.read_text(encoding="utf-8").split("\n") if (line := _whole(text))]
         kept = [line for line in lines if position_of(line) < position]
         self.replace(kept)
         return kept

@@ -3,7 +3,8 @@
 A training that is killed and started again goes on at the batch of its last checkpoint and ends with the same weights:
 the batches of an epoch are known by their numbers, all randomness of one comes from (seed, epoch, its number), and
 everything else that matters is in the checkpoint. On the CPU the same bit for bit; on a GPU within rounding, since some
-of its sums are added up in any order (in the backward pass of CTC, for one).
+of its sums are added up in any order (in the backward pass of CTC, for one). With ``validate_minutes`` the clock has
+a say in which checkpoints there are to be averaged, and in when patience ends.
 """
 
 import dataclasses
@@ -18,6 +19,7 @@ from pyspeech.config import TrainingConfig
 from pyspeech.data.batch import Batch
 from pyspeech.data.loading import load, lost_workers
 from pyspeech.errors import UserError
+from pyspeech.tasks.network import MODEL
 from pyspeech.training.averaging import average_weights, chosen_steps
 from pyspeech.training.checkpoint import (
     Progress,
@@ -118,7 +120,7 @@ class _Trainer:
         steps = chosen_steps(self.progress.metrics, self.config, self.task.error_name)
         weights = average_weights(checkpoint_path(self.exp, step) for step in steps)
         epochs = [line["epoch"] for line in self.progress.metrics if line["step"] in steps]
-        write_tensors(self.exp / "model.safetensors", weights, {"steps": steps, "epochs": epochs})
+        write_tensors(self.exp / MODEL, weights, {"steps": steps, "epochs": epochs})
 
     def _enough(self) -> bool:
         patience, metrics = self.config.patience, self.progress.metrics

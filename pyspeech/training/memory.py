@@ -13,6 +13,9 @@ TEXTS = (
     "ALLOC_FAILED",  # CUDNN_STATUS_, CUBLAS_STATUS_, CUFFT_
     "ALLOCATION_FAILED",  # of cuDNN 9
     "CUDA error: out of memory",
+    # Of convolutions: what cuDNN 7 and 8 make of it when they find no memory for any of their ways.
+    "Unable to find a valid cuDNN algorithm to run convolution",
+    "unable to find an engine to execute this computation",
 )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from pyspeech.training.checkpoint import Progress
 from pyspeech.training.gradient import LEFT_OUT, Place
+from pyspeech.training.history import METRICS, STEPS
 from pyspeech.training.journal import Journal, counts, shown
 from pyspeech.training.lines import Lines, Position
 from pyspeech.training.progress import Display
@@ -31,11 +32,11 @@ class Report:
         self.seconds = seconds
         self.left_out_reason = left_out_reason
         self.journal = journal
-        self.steps = Lines(exp / "steps.jsonl")
+        self.steps = Lines(exp / STEPS)
         position = progress.epoch, progress.batches
         journal.resume(position)
         self.steps.keep_until(position)
-        self.metrics = Lines(exp / "metrics.jsonl")
+        self.metrics = Lines(exp / METRICS)
         self.metrics.replace(progress.metrics)
         total = epochs * seconds
         self.display = Display(exp, total, progress.done * total, progress.step)

@@ -8,7 +8,9 @@ import torch
 from torch import nn
 
 from pyspeech.data.batch import Batch
+from pyspeech.errors import UserError, first_line
 from pyspeech.training.checkpoint import Progress
+from pyspeech.training.memory import is_out_of_memory
 
 Metrics = Sequence[Mapping[str, Any]]
 
@@ -37,11 +39,22 @@ def validate(
     """Measure ``model`` on dev; return the line of the validation: train and dev figures, and the speed.
 
     Dev is measured in float32, as the network is used. ``epoch`` is left to the caller.
+
+    Raises:
+        UserError: a batch of dev does not fit into the memory.
     """
     began = time.perf_counter()
     model.eval()
-    with torch.no_grad():
-        dev = task.evaluate(model, map(on_device, batches))
+    try:
+        with torch.no_grad():
+            dev = task.evaluate(model, map(on_device, batches))
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise UserError(
+            f"dev does not fit into the memory ({first_line(error)}); take its longest utterances out, lower "
+            "batches.max_seconds in a new training, or free memory"
+        ) from error
     model.train()
     since = progress.since
     return {

@@ -1,7 +1,8 @@
 """LJSpeech: 13,100 clips of one reader, 24 hours (https://keithito.com/LJ-Speech-Dataset, public domain).
 
 A corpus with ``splits/<split>.txt`` says itself which ids are whose. LJSpeech's own are in ``splits`` beside this file:
-the last 250 are test and the 250 before dev, as in ESPnet. Of any other clips, the last tenth is test, that before dev.
+the last 250 are test and the 250 before dev, as in ESPnet. Of a corpus with less than half of those, the last tenth is
+test, that before dev.
 """
 
 from collections.abc import Iterator
@@ -23,9 +24,13 @@ def download(corpus: Path) -> None:
 
 
 def split_lists(corpus: Path, ids: list[str]) -> dict[str, list[str]]:
-    tenth, complete = max(1, len(ids) // 10), {*PUBLISHED["dev"], *PUBLISHED["test"]} <= {*ids}
-    tenths = {"dev": ids[-2 * tenth : -tenth], "test": ids[-tenth:]}
-    return read_split_lists(corpus / "splits") or (PUBLISHED if complete else tenths)
+    if own := read_split_lists(corpus / "splits"):
+        return own
+    known, tenth = {*ids}, max(1, len(ids) // 10)
+    published = {split: [id_ for id_ in listed if id_ in known] for split, listed in PUBLISHED.items()}
+    if all(2 * len(published[split]) > len(listed) for split, listed in PUBLISHED.items()):
+        return published
+    return {"dev": ids[-2 * tenth : -tenth], "test": ids[-tenth:]}
 
 
 def cuts(corpus: Path, split: str) -> Iterator[MonoCut]:

@@ -1,9 +1,12 @@
+from pathlib import Path
+
 import pytest
 from click.testing import CliRunner
 from tones import tone_manifest
 
 from pyspeech.cli import cli
 from pyspeech.data.manifests import read_manifest
+from pyspeech.errors import UserError
 
 
 @pytest.fixture
@@ -25,6 +28,13 @@ def test_recordings_get_the_rate_of_the_features(folder):
     assert "out/train.jsonl.gz: 2 utterances" in done.output
     assert "out: 2 recordings copied at 16000 Hz, 0 of them quieter lest they clip; 0 were there" in done.output
     assert "out: 0 recordings copied" in invoke("train.jsonl.gz", "out", "--rate", "16000").output
+
+
+@pytest.mark.usefixtures("folder")
+def test_two_manifests_of_one_name_would_be_one_file():
+    with pytest.raises(UserError, match=r"two manifests are called train.jsonl.gz, both would be out/train.jsonl.gz;"):
+        invoke("train.jsonl.gz", "other/train.jsonl.gz", "out", "--rate", "16000")
+    assert not Path("out").exists()
 
 
 @pytest.mark.parametrize("words", [(), ("--config", "conf.yaml", "--rate", "8000")])

@@ -24,6 +24,7 @@ batches: {{max_seconds: 6, buckets: 2, workers: 1}}
 model: {{channels: 2, lstm_width: 8, lstm_layers: 1, dropout: 0.2}}
 training: {{epochs: 4, learning_rate: 0.01, average_epochs: 2}}
 """
+needs_proc = pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs /proc")
 TIMES = ("seconds", "audio_seconds_per_second", "data_wait", "wall")
 
 
@@ -128,7 +129,7 @@ def test_too_much_that_cannot_be_read_is_an_error_with_the_command_that_continue
         result = CliRunner().invoke(train, [*arguments(folder, "broken"), "batches.workers=0"])
     assert result.exit_code != 0
     assert type(result.exception).__name__ == "UserError"
-    assert "3 utterances of epoch 1 cannot be read, batches.max_unreadable_fraction allows 2" in str(result.exception)
+    assert "3 utterances of epoch 1 are lost, batches.max_unreadable_fraction allows 2" in str(result.exception)
     assert f"if this is interrupted, it continues by: {sys.executable} -m pyspeech train" in result.stderr
     assert "training.seed=3 batches.workers=0" in result.stderr
 
@@ -163,21 +164,45 @@ def test_what_is_wrong_for_two_processes_is_told_once(folder):
     assert "no lang" in line
 
 
-@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs /proc")
-def test_a_process_that_is_killed_ends_the_training_in_one_line(folder):
-    words = [*arguments(folder, "shot"), "training.epochs=1000", "--processes", "2"]
+@contextlib.contextmanager
+def two_that_train(exp):
+    """A training by two processes that has begun, and these."""
+    words = [*arguments(exp.parent, exp.name), "training.epochs=1000", "--processes", "2"]
     process = subprocess.Popen([sys.executable, "-m", "pyspeech", "train", *words], stderr=subprocess.PIPE, text=True)
     try:
         deadline = time.monotonic() + 120
-        while not (folder / "shot" / "steps.jsonl").exists():
+        while not (exp / "steps.jsonl").exists():
             assert process.poll() is None, process.stderr.read()
             assert time.monotonic() < deadline
             time.sleep(0.1)
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        os.kill(int(children[-1]), signal.SIGKILL)
-        stderr = process.communicate(timeout=60)[1]
+        yield process, Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     finally:
         process.kill()
+
+
+@needs_proc
+def test_no_process_goes_on_when_what_started_it_is_killed(folder):
+    with two_that_train(folder / "left") as (process, children):
+        process.kill()
+        process.communicate(timeout=60)
+        deadline = time.monotonic() + 30
+        while any(is_alive(child) for child in children):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+
+def is_alive(process):
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{process}/status").read_text()
+    except FileNotFoundError:
+        return False
+
+
+@needs_proc
+def test_a_process_that_is_killed_ends_the_training_in_one_line(folder):
+    with two_that_train(folder / "shot") as (process, children):
+        os.kill(int(children[-1]), signal.SIGKILL)
+        stderr = process.communicate(timeout=60)[1]
     assert process.returncode == 1
     assert re.search(r"^error: .*Signal 9 \(SIGKILL\)", stderr, re.MULTILINE)
     assert "Traceback" not in stderr

@@ -45,6 +45,15 @@ def same(first: Batch, second: Batch) -> bool:
     return first.ids == second.ids and torch.equal(first.features_BTF, second.features_BTF)
 
 
+def test_another_epoch_of_opened_batches_is_that_epoch(manifest, config):
+    first = TrainingBatches(manifest, config, epoch=1)
+    third, again = first.of_epoch(3), TrainingBatches(manifest, config, epoch=3)
+    assert len(third) == len(again)
+    assert all(same(third[number], again[number]) for number in range(len(again)))
+    assert first[0].ids != third[0].ids
+    assert same(first[0], TrainingBatches(manifest, config, epoch=1)[0])
+
+
 def test_an_epoch_holds_every_utterance_once_at_each_speed(manifest, config):
     ids = [id_ for batch in training_batches(manifest, config, epoch=1) for id_ in batch.ids]
     assert len(ids) == len(set(ids)) == 60

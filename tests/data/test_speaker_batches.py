@@ -73,6 +73,12 @@ def same(first: Batch, second: Batch) -> bool:
     return rest == second and torch.equal(first.features_BTF, second.features_BTF)
 
 
+def test_another_epoch_of_opened_batches_is_that_epoch(manifest, config):
+    third, again = SpeakerBatches(manifest, config, 1).of_epoch(3), SpeakerBatches(manifest, config, 3)
+    assert len(third) == len(again)
+    assert all(same(third[number], again[number]) for number in range(len(again)))
+
+
 def test_an_epoch_holds_every_speaker_at_every_speed_equally_often(manifest, config):
     batches = list(epoch_of(manifest, config, epoch=1))
     crops = Counter(speaker for batch in batches for speaker in batch.speakers)

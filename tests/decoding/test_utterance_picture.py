@@ -13,6 +13,8 @@ from pyspeech.decoding.utterance_picture import (
     ROW_SECONDS,
     Label,
     Row,
+    _draw_posteriors,
+    _draw_words,
     draw,
 )
 
@@ -52,6 +54,19 @@ def test_a_picture_is_drawn_of_whatever_is_known(tmp_path, seen, rows):
     height, width, _ = image.imread(tmp_path / "a.png").shape
     assert width == 1300
     assert 150 * rows < height < 600 * rows
+
+
+def test_a_row_shows_its_words_and_its_likely_tokens_where_they_were_said():
+    figure = pytest.importorskip("matplotlib.figure", reason="needs matplotlib, which this lane does not have")
+    words = TimedWords("decode", (Timed("ONE", 0.0, 0.5), Timed("TWO", 1.2, 1.4), Timed("LATE", 2.5, 2.9)))
+    log_probs = np.log(np.full((100, 3), 0.02, np.float32))
+    log_probs[43, 1] = np.log(0.9)  # at 1.29 s
+    said, tokens = figure.Figure().subplots(2)
+    _draw_words(words, said, Row(1.0, 2.0))
+    assert [(text.get_text(), text.get_position()[0]) for text in said.texts] == [("TWO", pytest.approx(1.3))]
+    assert [(patch.get_x(), patch.get_width()) for patch in said.patches] == [(1.2, pytest.approx(0.2))]
+    _draw_posteriors(Posteriors(log_probs, ("<blk>", "T", "W"), 0.03), words, tokens, Row(1.0, 2.0))
+    assert [(text.get_text(), text.get_position()[0]) for text in tokens.texts] == [("T", pytest.approx(1.305))]
 
 
 @given(LABELS, st.integers(1, 3))

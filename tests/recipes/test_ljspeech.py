@@ -59,6 +59,12 @@ def test_a_corpus_with_all_of_these_clips_is_split_by_them(splits):
     }
 
 
+def test_clips_that_were_taken_out_do_not_move_the_others(splits):
+    others = [f"LJ001-{number:04d}" for number in range(10)]
+    found = splits([*ids_of("test")[1:], *others, *ids_of("dev")[:-2]])
+    assert found == {"train": others, "dev": ids_of("dev")[:-2], "test": ids_of("test")[1:]}
+
+
 def test_of_any_other_clips_a_tenth_is_test_and_a_tenth_dev(splits):
     ids = [*(f"LJ001-{number:04d}" for number in range(32)), *ids_of("test")[:8]]
     assert splits(ids) == {"train": ids[:-8], "dev": ids[-8:-4], "test": ids[-4:]}

@@ -57,6 +57,11 @@ def test_a_decode_gives_its_words_and_what_the_network_said_then(folder):
     [seen] = look(folder, "utt001", decode=decode)
     assert (seen.hypothesis, seen.words.source) == ("CAT SAT", "decode")
     assert seen.posteriors.symbols == TOKENS.symbols
+    with pytest.raises(UserError, match="has no utterance 'utt002'; give the decode of these cuts"):
+        look(folder, "utt001", "utt002", decode=decode)
+    (decode / "frames").rename(folder / "frames")
+    assert look(folder, "utt001", decode=decode)[0].posteriors is None
+    (folder / "frames").rename(decode / "frames")
     [seen] = look(folder, "utt001", exp=folder / "exp", decode=decode)
     assert (seen.hypothesis, seen.words.source) == ("CAT SAT", "decode")
     assert seen.posteriors.symbols == CharacterTokens.from_words(PITCHES).symbols
@@ -89,9 +94,9 @@ def test_features_in_place_of_audio_need_the_training_that_uses_them(tmp_path):
 
 
 def test_the_nearest_utterance_is_named(folder):
-    with pytest.raises(UserError, match=r"no utterance 'ut003'; of its 5 the nearest is 'utt003'"):
+    with pytest.raises(UserError, match=r"no utterance 'ut003' among its 5, the nearest is 'utt003'"):
         look(folder, "utt001", "ut003")
-    with pytest.raises(UserError, match=r"no utterance '!'; of its 5 the nearest is 'utt00.'"):
+    with pytest.raises(UserError, match=r"no utterance '!' among its 5$"):
         look(folder, "!")
     with pytest.raises(UserError, match="no manifest at"):
         list(inspect(folder / "none.jsonl", ["a"], None, None))

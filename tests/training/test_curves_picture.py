@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyspeech.errors import MissingPackage
-from pyspeech.training.curves_picture import SMOOTHED_SHARE, draw, names, smoothed
+from pyspeech.training.curves_picture import ERROR, LOSS, PANELS, RATE, SMOOTHED_SHARE, Course, draw, names, smoothed
 from pyspeech.training.history import History
 
 NUMBERS = st.one_of(st.floats(-100, 100), st.just(float("nan")), st.just(float("inf")))
@@ -32,6 +32,10 @@ def steps(count):
     return {"step": numbers, "epoch": np.ceil(numbers / 20), **columns}
 
 
+def without(columns, name):
+    return {key: values for key, values in columns.items() if key != name}
+
+
 @pytest.mark.parametrize(
     ("left", "right", "height"),
     [
@@ -40,6 +44,7 @@ def steps(count):
         pytest.param((steps(1), {}), None, 800, id="just begun"),
         pytest.param((steps(1000), validations(50)), ({}, validations(1, "equal_error_rate")), 822, id="two"),
         pytest.param((steps(5), {}), ({}, validations(2)), 822, id="one just begun"),
+        pytest.param((without(steps(3), "loss"), {}), None, 800, id="no loss yet"),
     ],
 )
 def test_a_picture_is_drawn_of_all_that_a_training_may_have_left(tmp_path, left, right, height):
@@ -47,6 +52,23 @@ def test_a_picture_is_drawn_of_all_that_a_training_may_have_left(tmp_path, left,
     histories = [History(tmp_path / f"$exp_{n}", *each) for n, each in enumerate((left, right)) if each]
     draw(histories, tmp_path / "a.png")
     assert image.imread(tmp_path / "a.png").shape[:2] == (height, 1300)
+
+
+def test_what_is_drawn_is_what_was_measured(tmp_path):
+    figure = pytest.importorskip("matplotlib.figure", reason="needs matplotlib, which this lane does not have")
+    loss, error, rate = figure.Figure().subplots(3)
+    course = Course(History(tmp_path, steps(60), validations(3)), "a", "red", by_epoch=True)
+    PANELS[LOSS](loss, [course])
+    single, smooth, dev = loss.lines
+    np.testing.assert_array_equal(single.get_ydata(), steps(60)["loss"])
+    np.testing.assert_array_equal(smooth.get_ydata(), smoothed(steps(60)["loss"]))
+    np.testing.assert_array_equal(dev.get_xydata(), [[1, 4], [2, 2], [3, 4 / 3]])
+    PANELS[ERROR](error, [course])
+    np.testing.assert_allclose(error.lines[0].get_xydata(), [[1, 90], [2, 45], [3, 30]])
+    assert [text.get_text() for text in error.get_legend().get_texts()] == ["best 30.00% at epoch 3"]
+    assert error.get_ylabel() == "dev token error rate, %"
+    PANELS[RATE](rate, [course])
+    np.testing.assert_array_equal(rate.lines[0].get_ydata(), steps(60)["learning_rate"])
 
 
 @given(st.lists(NUMBERS, max_size=300))

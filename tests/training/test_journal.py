@@ -13,11 +13,14 @@ def bad(epoch, batch):
     return Note(BAD_BATCHES, {"epoch": epoch, "batch": batch, "ids": ["a", "b"]})
 
 
+def large(epoch, batch, *ids):
+    return Note(OUT_OF_MEMORY, {"epoch": epoch, "batch": batch, "ids": list(ids), "left_out": len(ids) == 1})
+
+
 def test_counts_are_of_what_came_since_a_position(tmp_path):
     journal = Journal(tmp_path, 9, 9)
     out = Note(LEFT_OUT, {"epoch": 1, "batch": 3, "ids": ["a", "b"]})
-    large = Note(OUT_OF_MEMORY, {"epoch": 2, "batch": 0, "ids": ["a"], "left_out": True})
-    journal.add([bad(1, 0), out, large, unreadable(2, 1, "c")], lambda _: None)
+    journal.add([bad(1, 0), out, large(2, 0, "a"), unreadable(2, 1, "c")], lambda _: None)
     assert counts(journal.since((0, 0))) == {"bad_batches": 1, "left_out": 2, "unreadable": 1, "out_of_memory": 1}
     assert counts(journal.since((0, 3))) == {"bad_batches": 0, "left_out": 2, "unreadable": 1, "out_of_memory": 1}
     assert counts(journal.since((1, 1))) == {"bad_batches": 0, "left_out": 0, "unreadable": 1, "out_of_memory": 0}
@@ -39,8 +42,18 @@ def test_an_utterance_counts_once_in_an_epoch_and_again_in_the_next(tmp_path):
     journal = Journal(tmp_path, 0, 1)
     for epoch in (1, 2):
         journal.add([unreadable(epoch, 0, "a"), unreadable(epoch, 7, "a")], lambda _: None)
-    with pytest.raises(UserError, match=r"2 utterances of epoch 2 cannot be read, .*: a, b \(b is broken\); mend"):
+    with pytest.raises(UserError, match=r"2 utterances of epoch 2 are lost, .*: a, b \(b is broken\); mend"):
         journal.add([unreadable(2, 9, "b")], lambda _: None)
+
+
+def test_an_utterance_that_does_not_fit_into_the_memory_counts_as_lost(tmp_path):
+    journal, said = Journal(tmp_path, 9, 1), []
+    journal.add([large(1, 0, "a", "b"), large(1, 0, "a"), large(1, 1, "a", "c")], said.append)
+    assert [line.partition(":")[0] for line in said] == ["out of memory", "left out 'a'"]
+    with pytest.raises(
+        UserError, match=r"2 utterances of epoch 1 are lost, .*: a, b \(it does not fit into the memory;"
+    ):
+        journal.add([large(1, 0, "b")], said.append)
 
 
 def test_many_ids_are_shown_in_part():

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from pyspeech.errors import UserError
 from pyspeech.training.checkpoint import Progress
 from pyspeech.training.sums import Sums
 from pyspeech.training.validation import peak_memory, validate, validations_without_progress
@@ -29,6 +30,15 @@ def test_a_line_holds_train_and_dev_and_leaves_the_network_training():
     with torch.no_grad():
         expected = Regression().evaluate(model.eval(), BATCHES[:2])
     assert (line["dev_loss"], line["dev_miss_rate"]) == (expected.mean_loss, expected.error_rate)
+
+
+def test_a_batch_of_dev_without_memory_is_told_of():
+    class Large(Regression):
+        def evaluate(self, model, batches):
+            return torch.empty(1 << 50)
+
+    with pytest.raises(UserError, match=r"dev does not fit into the memory \(.*allocat.*\); take its longest"):
+        validate(Large(), Net(), BATCHES[:2], lambda batch: batch, Progress())
 
 
 def test_of_the_memory_of_a_cpu_nothing_is_known():

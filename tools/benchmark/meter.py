@@ -50,6 +50,7 @@ class Meter:
         self.seconds = seconds
         self.steps = -WARM_UP
         self.audio = self.data_wait = self.began = self.cpu_began = 0.0
+        self.memory = 0
         self.turn: Turn | None = None
 
     def batch(self, audio: float, data_wait: float = 0.0) -> None:
@@ -57,10 +58,11 @@ class Meter:
         if self.steps == 0:
             self.began, self.cpu_began = self._now(), _cpu_seconds()
             self.audio = self.data_wait = 0.0
+        elif self.steps > 0 and time.perf_counter() - self.began >= self.seconds:
+            self.stop()
         else:
             self.data_wait += data_wait
-            if self.steps > 0 and time.perf_counter() - self.began >= self.seconds:
-                self.stop()
+        self.memory = max(self.memory, peak_memory(self.device))  # here, while all workers live
         self.audio += audio
         self.steps += 1
 
@@ -78,7 +80,7 @@ class Meter:
                 f"an epoch is over after {wall:.1f} of {self.seconds:g} seconds; give more audio, or --copies of it"
             )
         cpu = _cpu_seconds() - self.cpu_began
-        self.turn = Turn(self.steps, self.audio, wall, cpu, self.data_wait, peak_memory(self.device))
+        self.turn = Turn(self.steps, self.audio, wall, cpu, self.data_wait, self.memory)
         raise Enough
 
     def _now(self) -> float:
@@ -100,12 +102,12 @@ def _with_children() -> list[int]:
 
 
 def _cpu_seconds() -> float:
-    """Of this process and its children that live."""
+    """Of this process and its children, those that have ended too."""
     ticks = 0
     for process in _with_children():
-        # Of what follows the name, which may hold anything, the 12th and 13th (man 5 proc: utime, stime).
+        # Of what follows the name, which may hold anything, from the 12th (man 5 proc: utime, stime, cutime, cstime).
         fields = Path(f"/proc/{process}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
+        ticks += sum(map(int, fields[11:15]))
     return ticks / os.sysconf("SC_CLK_TCK")
 
 

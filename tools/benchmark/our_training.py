@@ -43,5 +43,6 @@ def train(folder: Path, config: Config, device_name: str | None, seconds: float)
 
 
 def _data_wait(exp: Path, steps: int) -> float:
+    """Seconds, without the wait for the first batch, after which the clock starts."""
     lines = (exp / "steps.jsonl").read_text(encoding="utf-8").splitlines()
-    return sum(float(json.loads(line)["data_wait"]) for line in lines[WARM_UP : WARM_UP + steps])
+    return sum(float(json.loads(line)["data_wait"]) for line in lines[WARM_UP + 1 : WARM_UP + steps])

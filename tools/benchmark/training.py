@@ -11,6 +11,7 @@ MANIFEST holds stored features, both read those. An epoch has to last as long: -
 import multiprocessing
 import os
 import statistics
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
@@ -149,4 +150,7 @@ def _ratios(turns: dict[str, list["Turn"]]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except UserError as error:
+        sys.exit(f"error: {error}")

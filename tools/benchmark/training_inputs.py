@@ -24,7 +24,7 @@ SYLLABLES_PER_SECOND = 4
 
 def prepare(config: Config, folder: Path, manifest: Path | None, copies: int) -> None:
     """Write ``folder``'s manifests, each holding the cuts so many times, and its tokens: characters of the words."""
-    manifest = manifest or _made_corpus(folder / "made", config.features.sampling_rate)
+    manifest = manifest or _made_corpus(folder / f"made_{config.features.sampling_rate}", config.features.sampling_rate)
     stored = manifest
     if not next(iter(read_manifest(manifest))).has_features:
         speeds = config.augment.speeds

@@ -1,0 +1,58 @@
+"""The words of a stored decode with their times."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyspeech.data.transcripts import read_json_lines
+from pyspeech.decoding.hypothesis import Timed
+from pyspeech.decoding.stored import HYPOTHESES
+from pyspeech.errors import UserError
+from pyspeech.files import existing_file
+
+
+@dataclass(frozen=True)
+class TimedTranscript:
+    """The words of an utterance, in order, and its duration."""
+
+    id: str
+    words: tuple[Timed, ...]
+    seconds: float
+
+
+def read_timed_transcripts(decode_folder: Path) -> list[TimedTranscript]:
+    """Read ``hyps.jsonl``.
+
+    Raises:
+        UserError: no such file, or a line without what is needed, naming it.
+    """
+    path = existing_file(decode_folder / HYPOTHESES, "hypotheses")
+    found: dict[str, TimedTranscript] = {}
+    for number, line in read_json_lines(path):
+        where = f"{path}, line {number}"
+        id_, entries = line.get("id"), line.get("word_times")
+        if not isinstance(id_, str) or not isinstance(entries, list):
+            raise UserError(f"{where}: expected an 'id' and 'word_times'; decode again")
+        if id_ in found:
+            raise UserError(f"{where}: a second hypothesis for {id_}; decode again")
+        words = tuple(_timed_word(entry, where) for entry in entries)
+        found[id_] = TimedTranscript(id_, words, _number(line.get("seconds"), f"{where}, seconds"))
+    return list(found.values())
+
+
+def _timed_word(entry: object, where: str) -> Timed:
+    values = entry if isinstance(entry, dict) else {}
+    word = values.get("word")
+    if not isinstance(word, str) or word.split() != [word]:
+        raise UserError(f"{where}: expected a 'word' in 'word_times', found {entry!r}; decode again")
+    start, end = (_number(values.get(name), f"{where}, '{word}', {name}") for name in ("start", "end"))
+    if end < start:
+        raise UserError(f"{where}: '{word}' ends before it starts; decode again")
+    confidence = values.get("confidence")
+    return Timed(word, start, end, None if confidence is None else _number(confidence, f"{where}, '{word}'"))
+
+
+def _number(value: object, where: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+        raise UserError(f"{where}: expected a number from 0 up, found {value!r}; decode again")
+    return float(value)
