@@ -70,6 +70,8 @@ def read_yaml(path: Path, including: tuple[Path, ...] = ()) -> dict[str, Any]:
         raise UserError(
             f"{path} includes itself, through {', '.join(str(file) for file in including)}; break the circle"
         )
+    if not path.exists() and (others := [file.name for file in path.parent.glob("*.yaml")]):
+        raise UserError(f"no configuration at {path}{nearest(path.name, others)}")
     try:
         values = yaml.safe_load(existing(path, "configuration").read_text(encoding="utf-8")) or {}
     except OSError as error:

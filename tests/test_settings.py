@@ -134,6 +134,13 @@ def test_a_word_that_is_no_override_is_named(config_yaml, override, message):
     refused(config_yaml, override, message)
 
 
+def test_a_file_that_is_not_there_names_the_nearest(config_yaml):
+    with pytest.raises(UserError, match=r"no configuration at .*experimnt\.yaml; did you mean 'experiment\.yaml'\?$"):
+        read_yaml(config_yaml.with_name("experimnt.yaml"))
+    with pytest.raises(UserError, match="check the path"):
+        read_yaml(config_yaml.parent / "none" / "a.yaml")
+
+
 class Search(Section):
     beam: float
     words: tuple[str, ...] = ()

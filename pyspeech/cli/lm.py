@@ -98,13 +98,16 @@ def text(out: Path, texts: tuple[Path, ...]) -> None:
 
     if out.suffix == ".xz":
         raise UserError(f"{out} would not be packed as its name says; name it .txt or .txt.gz")
-    paragraphs = (line for path in texts for line in read_text(path))
     written = 0
     with _text_file(out) as stream:
-        for paragraph in tqdm(paragraphs, desc=out.name, unit=" paragraphs", disable=None):
-            for words in sentences(paragraph):
-                stream.write(" ".join(words) + "\n")
-                written += 1
+        for path in texts:
+            before = written
+            for paragraph in tqdm(read_text(path), desc=path.name, unit=" paragraphs", disable=None):
+                for words in sentences(paragraph):
+                    stream.write(" ".join(words) + "\n")
+                    written += 1
+            if written == before:
+                raise UserError(f"{path} holds no sentence; give prose, or leave it out")
     click.echo(f"{out}: {written} sentences")
 
 

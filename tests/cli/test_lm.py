@@ -63,6 +63,10 @@ def test_no_prose_is_an_empty_text_and_damaged_prose_leaves_none(tmp_path):
     assert "0 sentences" in invoke("text", tmp_path / "out.txt")
     assert (tmp_path / "out.txt").read_bytes() == b""
     (tmp_path / "latin.txt").write_bytes("One.\nFünf.\n".encode("latin-1"))
+    (tmp_path / "empty.txt").write_text("\n")
+    with pytest.raises(UserError, match=r"empty\.txt holds no sentence; give prose, or leave it out"):
+        invoke("text", tmp_path / "none.txt", tmp_path / "empty.txt")
+    assert not (tmp_path / "none.txt").exists()
     with pytest.raises(UserError, match=r"latin\.txt cannot be read as text after line"):
         invoke("text", tmp_path / "other.txt.gz", tmp_path / "latin.txt")
     assert not list(tmp_path.glob("*other*"))
