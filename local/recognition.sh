@@ -34,9 +34,12 @@ train() { # folder of train's manifest in $data: audio, where its features are c
     --train "$data/${1:-fbank}/train.jsonl.gz" --dev "$data/fbank/dev.jsonl.gz" --processes "$processes"
 }
 
-decode() { # splits
-  local split
-  for split in "$@"; do pyspeech decode "$exp/$model" "$data/fbank/$split.jsonl.gz" --graph "$data/$graph"; done
+decode() { # splits; by conf/<model>_decode.yaml where there is one
+  local split search=()
+  [[ ! -e conf/${model}_decode.yaml ]] || search=(--config "conf/${model}_decode.yaml")
+  for split in "$@"; do
+    pyspeech decode "$exp/$model" "$data/fbank/$split.jsonl.gz" --graph "$data/$graph" "${search[@]}"
+  done
 }
 
 # A result is named <split>_<what was done>, test_4gram: the split is what stands before the first underscore.

@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 RECIPES = Path(__file__).resolve().parents[1] / "recipes"
 RUNS = {  # experiment -> what is shown of it: the decode, and the best of its rescorings
     "demo/exp/tdnn_lstm": ("test", "test_contacts"),
-    "ljspeech/exp/small/conformer": ("test", "test_4gram"),
+    "ljspeech/exp/small/conformer": ("test", "test_all_words"),
     "yesno/exp/tdnn_lstm": ("test",),
     "digits/exp/tdnn_lstm": ("test",),
     "digits/exp/bilstm_ctc": ("test",),

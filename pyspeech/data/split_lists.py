@@ -23,6 +23,13 @@ def read_split_lists(folder: Path) -> dict[str, list[str]]:
     return lists
 
 
+def lists_within(lists: dict[str, list[str]], ids: Collection[str]) -> dict[str, list[str]]:
+    """Return published lists without the ids that a corpus lacks; nothing where it lacks half of one: it is another."""
+    known = set(ids)
+    within = {split: [id_ for id_ in names if id_ in known] for split, names in lists.items()}
+    return within if all(2 * len(within[split]) > len(lists[split]) for split in lists) else {}
+
+
 def listed(split: str, lists: dict[str, list[str]], ids: Collection[str]) -> list[str]:
     """Return the ids of one split in the order of ``ids``; train has all that no list names where it has none itself.
 

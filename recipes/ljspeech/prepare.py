@@ -1,8 +1,7 @@
 """LJSpeech: 13,100 clips of one reader, 24 hours (https://keithito.com/LJ-Speech-Dataset, public domain).
 
-A corpus with ``splits/<split>.txt`` says itself which ids are whose. LJSpeech's own are in ``splits`` beside this file:
-the last 250 are test and the 250 before dev, as in ESPnet. Of a corpus with less than half of those, the last tenth is
-test, that before dev.
+A corpus with ``splits/<split>.txt`` says itself which ids are whose. LJSpeech's are in ``splits`` beside this file: the
+last 250 are test, the 250 before dev, as in ESPnet. Without half of those, the last tenth is test, that before dev.
 """
 
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from pathlib import Path
 from lhotse import MonoCut
 
 from pyspeech.data.corpus import corpus_cli, download_archive, utterance
-from pyspeech.data.split_lists import listed, read_split_lists
+from pyspeech.data.split_lists import listed, lists_within, read_split_lists
 from pyspeech.files import existing
 from pyspeech.lang.spoken import spoken_words
 
@@ -24,13 +23,9 @@ def download(corpus: Path) -> None:
 
 
 def split_lists(corpus: Path, ids: list[str]) -> dict[str, list[str]]:
-    if own := read_split_lists(corpus / "splits"):
-        return own
-    known, tenth = {*ids}, max(1, len(ids) // 10)
-    published = {split: [id_ for id_ in listed if id_ in known] for split, listed in PUBLISHED.items()}
-    if all(2 * len(published[split]) > len(listed) for split, listed in PUBLISHED.items()):
-        return published
-    return {"dev": ids[-2 * tenth : -tenth], "test": ids[-tenth:]}
+    tenth = max(1, len(ids) // 10)
+    tenths = {"dev": ids[-2 * tenth : -tenth], "test": ids[-tenth:]}
+    return read_split_lists(corpus / "splits") or lists_within(PUBLISHED, ids) or tenths
 
 
 def cuts(corpus: Path, split: str) -> Iterator[MonoCut]:

@@ -1,6 +1,6 @@
 import pytest
 
-from pyspeech.data.split_lists import listed, read_split_lists
+from pyspeech.data.split_lists import listed, lists_within, read_split_lists
 from pyspeech.errors import UserError
 
 IDS = ["a", "b", "c", "d"]
@@ -35,3 +35,10 @@ def test_an_id_in_two_lists_is_refused(tmp_path):
 def test_a_split_without_a_list_is_refused():
     with pytest.raises(UserError, match=r"no list names the utterances of dev, only those of test; add dev\.txt"):
         listed("dev", {"test": ["a"]}, IDS)
+
+
+def test_published_lists_are_those_of_a_corpus_that_has_more_than_half_of_each():
+    lists = {"dev": ["a", "b", "x"], "test": ["c"]}
+    assert lists_within(lists, IDS) == {"dev": ["a", "b"], "test": ["c"]}
+    assert lists_within({**lists, "test": ["c", "y"]}, IDS) == {}
+    assert lists_within({}, IDS) == {}

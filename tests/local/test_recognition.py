@@ -65,6 +65,13 @@ def test_every_split_that_is_named_is_decoded(tmp_path):
     assert lines == [f"decode exp/net data/fbank/{split}.jsonl.gz --graph data/graph" for split in ("dev", "test")]
 
 
+def test_a_network_may_have_a_search_of_its_own(tmp_path):
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf/net_decode.yaml").touch()
+    (line,) = called(tmp_path, "decode dev")
+    assert line == "decode exp/net data/fbank/dev.jsonl.gz --graph data/graph --config conf/net_decode.yaml"
+
+
 def test_weights_are_chosen_on_dev_and_used_on_test(tmp_path):
     (line,) = called(tmp_path, "rescore test_big --lm data/lm_big")
     folder = "exp/net/decode"

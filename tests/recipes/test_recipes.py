@@ -14,6 +14,7 @@ from layouts import LAYOUTS
 from recipe_runs import PROJECT, RECIPES, stages
 
 from pyspeech.config import load_config
+from pyspeech.decoding.config import load_decode_config
 from pyspeech.settings import read_yaml
 
 MAX_CODE_LINES = 90  # of run.sh and prepare.py; what a recipe shares with others belongs into local/ or pyspeech
@@ -81,9 +82,12 @@ class TestEveryRecipe:
     def test_has_no_settings_that_cannot_be_read_or_that_nothing_reads(self, recipe):
         included = {name for path in settings(recipe) for name in yaml.safe_load(path.read_text()).get("include", [])}
         code = (recipe / "run.sh").read_text() + (recipe / "prepare.py").read_text()
+        searches = {f"{name}_decode" for name in MODELS}
         for path in settings(recipe):
             assert read_yaml(path)
-            assert path.stem in MODELS | included or path.name in code, f"nothing reads {path}"
+            assert path.stem in MODELS | searches | included or path.name in code, f"nothing reads {path}"
+            if path.stem in searches:
+                assert load_decode_config(path)
 
     def test_says_what_it_reached(self, recipe):
         results = (recipe / "RESULTS.md").read_text()

@@ -1,4 +1,5 @@
 import json
+import time
 
 import pytest
 import torch
@@ -73,14 +74,16 @@ def test_their_losses_are_ctc(inputs):
 
 
 def test_the_meter_counts_what_comes_after_the_warm_up():
-    meter = Meter(torch.device("cpu"), seconds=0.0)
+    meter = Meter(torch.device("cpu"), seconds=0.1)
     for _ in range(WARM_UP):
         meter.batch(100.0, 100.0)
     meter.batch(2.0, 100.0)  # what it is waited for comes before
+    meter.batch(3.0, 0.5)
+    time.sleep(0.1)
     with pytest.raises(Enough):
-        meter.batch(3.0, 0.5)
+        meter.batch(100.0, 100.0)
     assert meter.turn is not None
-    assert (meter.turn.steps, meter.turn.audio, meter.turn.data_wait) == (1, 2.0, 0.5)
+    assert (meter.turn.steps, meter.turn.audio, meter.turn.data_wait) == (2, 5.0, 0.5)
     assert meter.turn.memory > 10_000_000
 
 

@@ -152,7 +152,7 @@ def test_where_the_first_process_stops_at_a_limit_the_other_does_not_wait_for_ev
     began = time.monotonic()
     done = launched("limited", tmp_path)
     assert done.returncode != 0
-    assert "1 utterances of epoch 1 cannot be read" in done.stderr
+    assert "1 utterances of epoch 1 are lost" in done.stderr
     assert time.monotonic() - began < 120
 
 

@@ -337,7 +337,7 @@ def test_what_cannot_be_read_is_named_once_counted_and_limited(tmp_path, capsys)
     ]
     assert capsys.readouterr().err.count("left out 'gone': no file\n") == 1
     with pytest.raises(
-        UserError, match=r"3 utterances of epoch 1 cannot be read, .*allows 2: lost, gone, lost too \(no file\)"
+        UserError, match=r"3 utterances of epoch 1 are lost, .*allows 2: lost, gone, lost too \(no file\)"
     ):
         run(tmp_path / "b", dataclasses.replace(data, max_unreadable=2))
 
