@@ -2,10 +2,9 @@
 
 What they exchange stands between steps: at the end of each the summed gradients, and where there are any the notes of
 what was left out; then what the first process decides by its clock, and measures on dev. torch's
-DistributedDataParallel exchanges
-gradients while they are computed and needs every process to run forward and backward equally often: a batch that is
-split because it does not fit into the memory, one that is skipped, or a last step that is too short for all would make
-its other processes wait for ever.
+DistributedDataParallel exchanges gradients while they are computed and needs every process to run forward and backward
+equally often: a batch that is split because it does not fit into the memory, one that is skipped, or a last step that
+is too short for all would make its other processes wait for ever.
 """
 
 import ctypes
@@ -28,8 +27,8 @@ from pyspeech.training.device import choose_device
 from pyspeech.training.memory import is_out_of_memory
 
 _collectives: Any = distributed  # torch 1.13 gives their functions no types
-# The first process measures on dev while the others wait. If one fails, torchrun ends them all at once.
 PR_SET_PDEATHSIG = 1  # man 2 prctl
+# The first process measures on dev while the others wait. If one fails, torchrun ends them all at once.
 LONGEST_WAIT = timedelta(hours=12)
 
 

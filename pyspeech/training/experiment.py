@@ -1,7 +1,7 @@
 """A training run from its files: manifests and a table of outputs in, a folder with the trained model out."""
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from pyspeech.config import Config, load_stored_config
+from pyspeech.data.batch import Batch
 from pyspeech.data.batches import InferenceBatches, TrainingBatches
 from pyspeech.data.device_features import DeviceFeatures
 from pyspeech.data.loading import load
@@ -131,10 +132,14 @@ def training_data(
     if first.preparation.waves is not None:  # other sounds would be drawn; where their folder is does not matter
         digests.append(digest(first.preparation.waves.names()))
     workers = workers_beside(device.type) if config.batches.workers is None else config.batches.workers
-    dev = InferenceBatches(sources.dev, config.features, config.batches.max_seconds)
+
+    def dev() -> Iterator[Batch]:  # read when it is measured on: a training goes on at once, whatever the size of dev
+        batches = InferenceBatches(sources.dev, config.features, config.batches.max_seconds)
+        return load(batches, range(len(batches)), workers, pin=device.type == "cuda")
+
     return TrainingData(
         train=first.of_epoch,
-        dev=lambda: load(dev, range(len(dev)), workers, pin=device.type == "cuda"),
+        dev=dev,
         seconds_per_epoch=first.seconds,
         digest=digest(digests),
         # One file may be bad in any corpus, at each of its speeds.

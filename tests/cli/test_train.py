@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from pyspeech.cli.train import train
 from pyspeech.lang.tokens import CharacterTokens
 from pyspeech.training.checkpoint import read_tensors, stored_steps
+from tests.processes import children, is_alive
 from tests.tones import PITCHES, RATE, tone_manifest
 
 YAML = f"""include: [fbank, augment, train, bilstm_ctc]
@@ -174,33 +175,26 @@ def two_that_train(exp):
             assert process.poll() is None, process.stderr.read()
             assert time.monotonic() < deadline
             time.sleep(0.1)
-        yield process, Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        yield process, children(process.pid)
     finally:
         process.kill()
 
 
 @needs_proc
 def test_no_process_goes_on_when_what_started_it_is_killed(folder):
-    with two_that_train(folder / "left") as (process, children):
+    with two_that_train(folder / "left") as (process, started):
         process.kill()
         process.communicate(timeout=60)
         deadline = time.monotonic() + 30
-        while any(is_alive(child) for child in children):
+        while any(is_alive(child) for child in started):
             assert time.monotonic() < deadline
             time.sleep(0.1)
 
 
-def is_alive(process):
-    try:
-        return "\nState:\tZ" not in Path(f"/proc/{process}/status").read_text()
-    except FileNotFoundError:
-        return False
-
-
 @needs_proc
 def test_a_process_that_is_killed_ends_the_training_in_one_line(folder):
-    with two_that_train(folder / "shot") as (process, children):
-        os.kill(int(children[-1]), signal.SIGKILL)
+    with two_that_train(folder / "shot") as (process, started):
+        os.kill(started[-1], signal.SIGKILL)
         stderr = process.communicate(timeout=60)[1]
     assert process.returncode == 1
     (error,) = [line for line in stderr.splitlines() if line.startswith("error: ")]

@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 from pyspeech.data.batch import Batch
 from pyspeech.data.loading import load, lost_workers
 from pyspeech.errors import MissingPackage, UserError
+from tests.processes import is_alive
 
 
 class Numbers(Dataset[Batch]):
@@ -105,13 +106,6 @@ for batch in load(Slow(), range(10**6), 2, pin=False):
 """
 
 
-def alive(pid: int) -> bool:
-    try:
-        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    except FileNotFoundError:
-        return False
-
-
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs /proc")
 def test_no_worker_outlives_its_process():
     project = Path(__file__).resolve().parents[2]
@@ -125,13 +119,13 @@ def test_no_worker_outlives_its_process():
     for process in processes:
         assert process.stdout is not None
         workers += [int(process.stdout.readline()) for _ in range(2)]
-    assert all(alive(pid) for pid in workers)
+    assert all(is_alive(pid) for pid in workers)
     for process, how in zip(processes, (signal.SIGINT, signal.SIGKILL), strict=True):
         process.send_signal(how)
     for process in processes:
         process.wait(30)
         process.stdout.close()
     deadline = time.monotonic() + 30  # torch's workers look every five seconds
-    while any(alive(pid) for pid in workers) and time.monotonic() < deadline:
+    while any(is_alive(pid) for pid in workers) and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert not any(alive(pid) for pid in workers)
+    assert not any(is_alive(pid) for pid in workers)

@@ -24,6 +24,7 @@ from pyspeech.files import digest
 from pyspeech.lang.tokens import load_tokens
 from tests.experiments import save_tone_graph, save_untrained
 from tests.lattices import assert_well_formed, same
+from tests.processes import children
 from tests.tones import tone_manifest
 
 CONFIG = load_decode_config()
@@ -244,9 +245,8 @@ def test_a_full_disk_is_one_clear_error_and_leaves_nothing(folder, tmp_path, nee
     assert names(tmp_path) == []
 
 
-def children(pid):
-    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [int(each) for each in found if b"spawn_main" in Path(f"/proc/{each}/cmdline").read_bytes()]
+def decoders(pid):
+    return [each for each in children(pid) if b"spawn_main" in Path(f"/proc/{each}/cmdline").read_bytes()]
 
 
 @pytest.fixture
@@ -259,7 +259,7 @@ def running(folder, tmp_path):
     )
     deadline = time.monotonic() + 60
     try:
-        while len(children(process.pid)) < 2:
+        while len(decoders(process.pid)) < 2:
             assert process.poll() is None, process.stderr.read()
             assert time.monotonic() < deadline
             time.sleep(0.01)
@@ -271,7 +271,7 @@ def running(folder, tmp_path):
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc to find the processes")
 def test_a_killed_process_fails_the_decode_and_leaves_nothing(running, tmp_path):
-    os.kill(children(running.pid)[0], signal.SIGKILL)
+    os.kill(decoders(running.pid)[0], signal.SIGKILL)
     _, stderr = running.communicate(timeout=60)
     assert running.returncode == 1
     assert stderr.splitlines()[-1].startswith("error: a decoding process was killed or crashed")
@@ -280,7 +280,7 @@ def test_a_killed_process_fails_the_decode_and_leaves_nothing(running, tmp_path)
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc to find the processes")
 def test_processes_do_not_outlive_a_killed_decode(running, tmp_path):
-    workers = children(running.pid)
+    workers = decoders(running.pid)
     running.kill()
     running.wait()
     deadline = time.monotonic() + 60
