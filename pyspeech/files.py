@@ -110,17 +110,6 @@ def digest(*parts: object) -> str:
     return total.hexdigest()[:16]
 
 
-def is_made_from(folder: Path, files: Collection[str], table: str, key: str) -> bool:
-    """Whether ``folder`` holds all of ``files``, and its JSON ``table`` (one of them) has the digest ``key``."""
-    if not all((folder / name).is_file() for name in files):
-        return False
-    try:
-        found = json.loads((folder / table).read_text(encoding="utf-8"))
-    except ValueError:
-        return False
-    return isinstance(found, dict) and found.get("digest") == key
-
-
 def refuse_others(folder: Path, files: Collection[str], what: str) -> None:
     """Make sure that replacing ``folder`` loses nothing but an earlier ``what``, that is ``files``.
 

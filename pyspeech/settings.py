@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pyspeech.errors import UserError, nearest
 from pyspeech.files import existing, write_text
+from pyspeech.yaml_files import parse_yaml, read_yaml_mapping
 
 SHARED_CONF = Path(__file__).resolve().parent.parent / "conf"
 
@@ -72,14 +73,7 @@ def read_yaml(path: Path, including: tuple[Path, ...] = ()) -> dict[str, Any]:
         )
     if not path.exists() and (others := [file.name for file in path.parent.glob("*.yaml")]):
         raise UserError(f"no configuration at {path}{nearest(path.name, others)}")
-    try:
-        values = yaml.safe_load(existing(path, "configuration").read_text(encoding="utf-8")) or {}
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}; give a YAML file") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(values, dict):
-        raise UserError(f"{path}: expected sections with keys, found {type(values).__name__}")
+    values = read_yaml_mapping(path, "configuration")
     names = values.pop("include", [])
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise UserError(f"{path}: 'include' must be a list of names, found {names!r}; write include: [fbank, train]")
@@ -127,9 +121,9 @@ def _nested(keys: Sequence[str], value: object) -> dict[str, Any]:
 
 def _parse(text: str, word: str) -> object:
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise UserError(f"the value of '{word}' is not valid YAML: {' '.join(str(error).split())}") from error
+        return parse_yaml(text)
+    except ValueError as error:
+        raise UserError(f"the value of '{word}' is not valid YAML: {error}") from error
 
 
 def _merge(target: dict[str, Any], source: dict[str, Any]) -> None:

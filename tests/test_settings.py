@@ -101,7 +101,7 @@ def test_bytes_that_are_no_text_are_named(config_yaml):
 def test_a_missing_file_or_a_folder_is_named(tmp_path):
     with pytest.raises(UserError, match=r"no configuration at .*/no\.yaml"):
         load_config(tmp_path / "no.yaml")
-    with pytest.raises(UserError, match="cannot be read"):
+    with pytest.raises(UserError, match="is a folder or a pipe"):
         load_config(tmp_path)
 
 

@@ -51,6 +51,7 @@ def train(
 
     A text that holds a whole sentence of a held-out manifest, whatever its case and punctuation, is refused.
     """
+    from pyspeech.json_files import read_json
     from pyspeech.lm.ngram import LmSettings, train_lm
 
     try:
@@ -60,7 +61,7 @@ def train(
     settings = LmSettings(order, counts, vocabulary_limit, drop_held_out)
     if not train_lm(out, texts, settings, held_out, memory, echo):
         echo(f"{out} is up to date: same text, same settings")
-    made = json.loads((out / "lm.json").read_text(encoding="utf-8"))
+    made = read_json(out / "lm.json", "description of a language model", "remove the folder, and train again")
     ngrams = ", ".join(f"{count} {n}-grams" for n, count in enumerate(made["ngrams"], 1))
     click.echo(f"{out}: {made['words']} words, {ngrams} from {made['text']['sentences']} sentences")
 

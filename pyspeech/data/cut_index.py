@@ -28,9 +28,9 @@ from lhotse.serialization import deserialize_item
 from pyspeech.data.manifests import read_manifest
 from pyspeech.data.own_partial import own_partial, remove_leftovers
 from pyspeech.data.speeds import speed_of
-from pyspeech.data.transcripts import read_json_lines
 from pyspeech.errors import UserError
 from pyspeech.files import digest, existing
+from pyspeech.json_files import read_json_lines
 
 Reals = npt.NDArray[np.float64]
 FORMAT = 1  # of the file; another is made again

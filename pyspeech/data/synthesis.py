@@ -1,7 +1,6 @@
 """A corpus made from a grammar: sentences drawn from it, each spoken by one of espeak-ng's voices."""
 
 import csv
-import json
 import random
 import re
 import wave
@@ -16,6 +15,7 @@ from tqdm import tqdm
 
 from pyspeech.errors import UserError, nearest
 from pyspeech.files import complete, digest, write_json, write_text
+from pyspeech.json_files import read_json
 from pyspeech.lang.espeak import speak
 from pyspeech.settings import Section, check_config, read_yaml
 
@@ -195,10 +195,10 @@ def _write_wav(samples: NDArray[np.int16], path: Path) -> None:
 
 def _found_digest(corpus: Path) -> str:
     path = corpus / IDENTITY
-    try:
-        return str(json.loads(path.read_text(encoding="utf-8"))["digest"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} does not describe a synthesised corpus; choose another folder") from error
+    found = read_json(path, "description of a synthesised corpus", "choose another folder").get("digest")
+    if not isinstance(found, str):
+        raise UserError(f"{path} does not describe a synthesised corpus; choose another folder")
+    return found
 
 
 def _write_table(rows: list[tuple[str, str, str, str]], path: Path) -> None:

@@ -1,8 +1,5 @@
 """What was said in each utterance of a manifest, read without lhotse or torch so that any laptop can score."""
 
-import gzip
-import json
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +7,7 @@ from typing import Any
 
 from pyspeech.errors import UserError
 from pyspeech.files import existing
+from pyspeech.json_files import read_json_lines
 
 SUFFIXES = (".jsonl", ".jsonl.gz")
 
@@ -52,35 +50,6 @@ def read_transcripts(path: Path) -> Iterator[Transcript]:
     manifest_name(path)  # which refuses others
     for number, values in read_json_lines(existing(path, "manifest")):
         yield _transcript(values, f"{path}, line {number}")
-
-
-def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield (line number from 1, object) for every line of a JSON lines file, gzipped if its name ends in ``.gz``.
-
-    Blank lines are skipped.
-
-    Raises:
-        UserError: the file is damaged or a line is not a JSON object, naming the line.
-    """
-    number = 0
-    try:
-        with gzip.open(path, "rb") if path.name.endswith(".gz") else path.open("rb") as stream:
-            for number, line in enumerate(stream, 1):
-                if line.strip():
-                    yield number, _object(line, f"{path}, line {number}")
-    # A truncated or damaged gzip stream shows as one of these three, depending on where the damage is.
-    except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"{path} cannot be read after line {number} ({error}); make it again") from error
-
-
-def _object(line: bytes, where: str) -> dict[str, Any]:
-    try:
-        value = json.loads(line)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{where} is not valid JSON ({error}); make the file again") from error
-    if not isinstance(value, dict):
-        raise UserError(f"{where}: expected a JSON object, found {type(value).__name__}; make the file again")
-    return value
 
 
 def _transcript(values: dict[str, Any], where: str) -> Transcript:

@@ -9,11 +9,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TextIO
 
-from pyspeech.data.transcripts import Transcript, read_json_lines, read_transcripts
+from pyspeech.data.transcripts import Transcript, read_transcripts
 from pyspeech.decoding.archive import LatticeArchive
 from pyspeech.decoding.frames import FrameArchive
 from pyspeech.errors import UserError
 from pyspeech.files import existing, existing_file
+from pyspeech.json_files import read_json, read_json_lines
 from pyspeech.lang.tokens import TokenSet, load_tokens
 
 HYPOTHESES, WARNINGS, SUMMARY = "hyps.jsonl", "decode_warnings.jsonl", "decode.json"
@@ -34,12 +35,9 @@ class StoredDecode:
     @cached_property
     def summary(self) -> dict[str, Any]:
         """``decode.json``."""
-        path = existing_file(existing(self.folder, "decode") / SUMMARY, "decode")
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise UserError(f"{path} is damaged ({error}); decode again") from error
-        if not isinstance(values, dict) or not isinstance(values.get("settings"), dict):
+        path = existing(self.folder, "decode") / SUMMARY
+        values = read_json(path, "decode", "decode again")
+        if not isinstance(values.get("settings"), dict):
             raise UserError(f"{path} is not the summary of a decode; decode again")
         return values
 

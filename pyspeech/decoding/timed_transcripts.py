@@ -4,11 +4,11 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyspeech.data.transcripts import read_json_lines
 from pyspeech.decoding.hypothesis import Timed
 from pyspeech.decoding.stored import HYPOTHESES
 from pyspeech.errors import UserError
 from pyspeech.files import existing_file
+from pyspeech.json_files import read_json_lines
 
 
 @dataclass(frozen=True)

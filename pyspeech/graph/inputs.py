@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from pyspeech.files import digest, existing, existing_file, is_made_from, refuse_others
+from pyspeech.files import digest, existing, existing_file, refuse_others
+from pyspeech.json_files import is_made_from
 
 FILES = frozenset({"graph.safetensors", "words.txt", "graph.json"})
 FORMAT = 2  # raise it when the same inputs give another graph or more is said of it

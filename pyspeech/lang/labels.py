@@ -1,6 +1,5 @@
 """The label table: what the outputs of a network stand for that says one thing of each utterance."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,7 +9,8 @@ from typing import Literal, get_args
 
 from pyspeech.data.transcripts import Transcript, read_transcripts
 from pyspeech.errors import UserError
-from pyspeech.files import complete, existing, refuse_others, write_json
+from pyspeech.files import complete, refuse_others, write_json
+from pyspeech.json_files import read_json
 
 LABELS = "labels.json"
 Field = Literal["text", "speaker"]
@@ -63,14 +63,11 @@ def load_labels(folder: Path) -> LabelTable:
     Raises:
         UserError: it is missing or damaged.
     """
-    path = existing(folder / LABELS, "label table")
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        field, labels = values["field"], values["labels"]
-        if field in FIELDS and isinstance(labels, list) and labels and all(isinstance(label, str) for label in labels):
-            return LabelTable(field, tuple(labels))
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} is damaged ({error!r}); make it again with pyspeech labels") from error
+    path = folder / LABELS
+    values = read_json(path, "label table", "make it again with pyspeech labels")
+    field, labels = values.get("field"), values.get("labels")
+    if field in FIELDS and isinstance(labels, list) and labels and all(isinstance(label, str) for label in labels):
+        return LabelTable(field, tuple(labels))
     raise UserError(f"{path} is not a label table; make it again with pyspeech labels")
 
 

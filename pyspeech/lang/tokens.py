@@ -1,6 +1,5 @@
 """Token sets: what a network's outputs stand for, and how words are spelled in them."""
 
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -9,6 +8,7 @@ from typing import Protocol
 
 from pyspeech.errors import UserError, nearest
 from pyspeech.files import complete, existing, refuse_others, write_json
+from pyspeech.json_files import read_json
 from pyspeech.lang.lexicon import Lexicon, read_lexicon, write_lexicon
 
 BLANK = "<blk>"  # the CTC blank, always token 0
@@ -262,13 +262,10 @@ def load_tokens(folder: Path) -> TokenSet:
     Raises:
         UserError: the folder or a file in it is missing or damaged.
     """
-    path = existing(folder / TABLE, "token set")
+    path = folder / TABLE
     again = "make the folder again with pyspeech lang"
-    try:
-        table = json.loads(path.read_text(encoding="utf-8"))
-        kind, symbols, espeak = str(table["kind"]), table["symbols"], table.get("espeak")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{path} is not a token set ({error!r}); {again}") from error
+    table = read_json(path, "token set", again)
+    kind, symbols, espeak = str(table.get("kind")), table.get("symbols"), table.get("espeak")
     if kind not in TOKEN_KINDS:
         raise UserError(f"{path}: unknown kind of tokens '{kind}'{nearest(kind, TOKEN_KINDS)}")
     if not isinstance(symbols, list) or symbols[:1] != [BLANK] or len(set(map(str, symbols))) < len(symbols):

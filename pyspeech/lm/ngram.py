@@ -17,7 +17,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from pyspeech.errors import UserError
-from pyspeech.files import complete, digest, existing_file, is_made_from, refuse_others, write_json
+from pyspeech.files import complete, digest, existing_file, refuse_others, write_json
+from pyspeech.json_files import is_made_from
 from pyspeech.lm.held_out import HeldOut, read_held_out
 from pyspeech.lm.text import SENTENCE_MARKS, Line, read_lines, read_text
 

@@ -1,6 +1,5 @@
 """Weights with what they were chosen on: their file, and what keeps them from the set that they were chosen on."""
 
-import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,7 +8,8 @@ from pydantic import Field, FiniteFloat
 
 from pyspeech.data.transcripts import Transcript
 from pyspeech.errors import UserError
-from pyspeech.files import digest, existing_file, write_json
+from pyspeech.files import digest, write_json
+from pyspeech.json_files import read_json
 from pyspeech.rescoring.config import Ranges
 from pyspeech.rescoring.scorer import Weights
 from pyspeech.rescoring.tuning import Search
@@ -57,12 +57,7 @@ def load_weights(path: Path) -> ChosenWeights:
     Raises:
         UserError: no such file, no JSON, or a value that is missing, unknown or out of range.
     """
-    try:
-        values = json.loads(existing_file(path, "weights").read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"{path} is not valid JSON ({error}); choose weights again") from error
-    if not isinstance(values, dict):
-        raise UserError(f"{path}: expected weights, found {type(values).__name__}; choose weights again")
+    values = read_json(path, "weights", "choose weights again")
     read = check_config(_ChosenValues, values, str(path))
     return ChosenWeights(
         weights=Weights(**dict(read.weights)),

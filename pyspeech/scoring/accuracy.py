@@ -5,9 +5,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyspeech.data.transcripts import Transcript, read_json_lines, read_transcripts
+from pyspeech.data.transcripts import Transcript, read_transcripts
 from pyspeech.errors import UserError
 from pyspeech.files import complete, existing, write_json, write_text
+from pyspeech.json_files import read_json_lines
 from pyspeech.lang.labels import Field, label_of, load_labels
 from pyspeech.scoring.bootstrap import rate_interval
 from pyspeech.scoring.figures import BOOTSTRAP, interval_text, interval_values, percent

@@ -4,7 +4,8 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from pyspeech.files import complete, digest, is_made_from, write_json, write_text
+from pyspeech.files import complete, digest, write_json, write_text
+from pyspeech.json_files import is_made_from
 from pyspeech.scoring.wer import Score
 
 FOLDER = "score"

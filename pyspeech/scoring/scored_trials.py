@@ -1,6 +1,5 @@
 """What a folder of a verification holds: trials, their scores, and what the scores are."""
 
-import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import numpy as np
 
 from pyspeech.errors import UserError
 from pyspeech.files import existing, existing_file
+from pyspeech.json_files import read_json
 from pyspeech.scoring.shares import Floats, check_measurable
 from pyspeech.scoring.trials import Trial, decoded
 from pyspeech.scoring.verify import MEANS, SCORES
@@ -72,16 +72,13 @@ def load_scored_trials(folder: Path) -> ScoredTrials:
 
 
 def _description(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is damaged ({error}); run pyspeech verify again") from error
+    found = read_json(path, "description of a verification", "run pyspeech verify again")
     for name, kind in _PARTS.items():
-        if not isinstance(found, dict) or not isinstance(found.get(name), kind):
+        if not isinstance(found.get(name), kind):
             raise UserError(f"{path}: expected an object with a {kind.__name__} '{name}'; run pyspeech verify again")
     if not all(isinstance(speaker, str) for speaker in found["speakers"]):
         raise UserError(f"{path}: expected names as 'speakers'; run pyspeech verify again")
-    return dict(found)
+    return found
 
 
 def _lines(path: Path) -> Iterator[tuple[Trial, float]]:

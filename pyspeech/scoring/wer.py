@@ -8,9 +8,10 @@ from pathlib import Path
 
 import kaldialign
 
-from pyspeech.data.transcripts import Transcript, read_json_lines, read_transcripts
+from pyspeech.data.transcripts import Transcript, read_transcripts
 from pyspeech.errors import UserError
 from pyspeech.files import existing
+from pyspeech.json_files import read_json_lines
 
 # No word is empty, so an empty string can stand for "nothing here" in an alignment.
 GAP = ""
@@ -189,8 +190,6 @@ def read_hypotheses(path: Path) -> dict[str, list[str]]:
             raise UserError(f"{path}, line {number}: expected an 'id' and a list of 'words'; decode again")
         if name in hypotheses:
             raise UserError(f"{path}, line {number}: a second hypothesis for {name}; decode again")
-        if not _is_unicode(name, *words):
-            raise UserError(f"{path}, line {number} holds {SURROGATE}; decode again")
         hypotheses[name] = words
     return hypotheses
 

@@ -11,7 +11,6 @@ from lhotse.serialization import deserialize_item
 from pyspeech.config import FeatureConfig, load_feature_config
 from pyspeech.data.features import FeatureExtractor, load_audio
 from pyspeech.data.given import has_matrix
-from pyspeech.data.transcripts import read_json_lines
 from pyspeech.decoding.alignment import align_words
 from pyspeech.decoding.decoder import frame_seconds
 from pyspeech.decoding.greedy import best_tokens
@@ -22,6 +21,7 @@ from pyspeech.decoding.timed_transcripts import read_timed_transcripts
 from pyspeech.decoding.times import token_runs
 from pyspeech.errors import UserError
 from pyspeech.files import existing
+from pyspeech.json_files import read_json_lines
 from pyspeech.lang.tokens import TokenSet
 from pyspeech.rescoring.vocabulary import Spelling, make_vocabulary
 from pyspeech.settings import SHARED_CONF

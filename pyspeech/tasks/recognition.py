@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from pyspeech.config import Config
 from pyspeech.data.batch import Batch
 from pyspeech.data.speeds import speed_of
-from pyspeech.data.transcripts import Transcript, read_json_lines, read_transcripts
+from pyspeech.data.transcripts import Transcript, read_transcripts
+from pyspeech.json_files import read_json_lines
 from pyspeech.lang.tokens import TokenSet, load_tokens
 from pyspeech.losses.ctc import choose_ctc_loss, frames_needed
 from pyspeech.models import OutputPer

@@ -1,12 +1,12 @@
 """What the manifests of a training hold: read through once, so that a resumed training begins at once."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 from pyspeech.data.transcripts import Transcript, read_transcripts
 from pyspeech.errors import UserError
 from pyspeech.files import digest, existing, write_json
+from pyspeech.json_files import read_json
 
 FILE = "contents.json"  # in the folder of a training
 
@@ -20,7 +20,7 @@ class Contents:
     def load(self, exp: Path) -> None:
         """Remember what a training in ``exp`` has read; it must have been for the same task."""
         if (exp / FILE).exists():
-            self.known = json.loads((exp / FILE).read_text(encoding="utf-8"))
+            self.known = read_json(exp / FILE, "digests of manifests", "remove it: it is made again")
 
     def save(self, exp: Path) -> None:
         """Let a later training know."""

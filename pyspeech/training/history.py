@@ -1,6 +1,5 @@
 """What a training left behind of its course, read while it runs too: ``steps.jsonl`` and ``metrics.jsonl``."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy.typing as npt
 
 from pyspeech.errors import UserError
 from pyspeech.files import existing
+from pyspeech.json_files import parse_line
 
 STEPS, METRICS = "steps.jsonl", "metrics.jsonl"  # a line for each step, and for each validation
 ERROR_PREFIX, DEV_LOSS = "dev_", "dev_loss"  # of the figures of a validation
@@ -79,7 +79,7 @@ def _columns(path: Path) -> dict[str, Floats]:
 
 def _row(line: bytes, where: str) -> dict[str, Any]:
     try:
-        row = json.loads(line)
+        row = parse_line(line)
     except ValueError as error:
         raise UserError(f"{where} is damaged ({error}); take the line out") from error
     if not isinstance(row, dict) or not (_is_number(row.get("step")) and _is_number(row.get("epoch"))):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pyspeech.files import write_text, writing
+from pyspeech.json_files import parse_line
 
 Position = tuple[int, int]  # whole epochs done, batches done of the next one
 Line = Mapping[str, Any]
@@ -36,7 +37,7 @@ class Lines:
         """
         if not self.path.exists():
             return []
-        lines = [line for text in self.path.read_text(encoding="utf-8").split("\n") if (line := _whole(text))]
+        lines = [line for text in self.path.read_bytes().split(b"\n") if (line := _whole(text))]
         kept = [line for line in lines if position_of(line) < position]
         self.replace(kept)
         return kept
@@ -47,9 +48,9 @@ def position_of(line: Line) -> Position:
     return line["epoch"] - 1, line["batch"]
 
 
-def _whole(text: str) -> Line | None:
+def _whole(text: bytes) -> Line | None:
     try:
-        line = json.loads(text)
+        line = parse_line(text)
     except ValueError:
         return None
     return line if isinstance(line, dict) and {"epoch", "batch"} <= line.keys() else None

@@ -1,8 +1,5 @@
 """The lines of a manifest, damaged ones too: each is told apart, none is the end."""
 
-import gzip
-import json
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +8,7 @@ from typing import Any
 from pyspeech.data.splits import kind_of
 from pyspeech.data.transcripts import manifest_name
 from pyspeech.files import existing_file
+from pyspeech.json_files import CutShortError, parse_line, read_raw_lines
 from pyspeech.validation.kinds import CUT_SHORT, NOT_JSON, NOT_UTF8, Finding
 
 
@@ -41,20 +39,18 @@ def read_lines(path: Path) -> Iterator[Line]:
     number = 0
     existing_file(path, "manifest")
     try:
-        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as stream:
-            for number, raw in enumerate(stream, 1):
-                if raw.strip():
-                    yield Line(number, raw, _content(raw))
-    # A truncated or damaged gzip stream shows as one of these three, depending on where the damage is.
-    except (OSError, EOFError, zlib.error) as error:
+        for number, raw in read_raw_lines(path):
+            if raw.strip():
+                yield Line(number, raw, _content(raw))
+    except CutShortError as error:
         yield Line(number + 1, b"", Finding(CUT_SHORT, f"after line {number}: {error}"))
 
 
 def _content(raw: bytes) -> dict[str, Any] | Finding:
     try:
-        value = json.loads(raw.decode("utf-8"))
+        value = parse_line(raw)
     except UnicodeDecodeError as error:
         return Finding(NOT_UTF8, f"byte {raw[error.start]:#x}")
-    except (ValueError, RecursionError):
-        return Finding(NOT_JSON)
+    except ValueError as error:
+        return Finding(NOT_JSON, str(error))
     return value if isinstance(value, dict) else Finding(NOT_JSON, f"{type(value).__name__}, no object")

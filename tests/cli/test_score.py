@@ -99,5 +99,5 @@ def test_rare_words_wants_a_list(decode):
 
 def test_half_a_character_in_the_hypotheses_is_named_by_line(decode):
     (decode / "hyps.jsonl").write_text('{"id": "u1", "words": ["ONE", "\\ud800"]}\n')
-    with pytest.raises(UserError, match=r"hyps\.jsonl, line 1 holds half of a character .*; decode again"):
+    with pytest.raises(UserError, match=r"hyps\.jsonl, line 1 is not valid JSON .*half of a character.*"):
         run("wer", decode.parent / "test.jsonl", decode)

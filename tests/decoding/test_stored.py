@@ -78,8 +78,8 @@ def test_a_rescored_folder_names_the_decode_that_has_what_it_lacks(decode):
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("decode.json", "{", "decode.json is damaged"),
-        ("decode.json", "[]", "not the summary of a decode"),
+        ("decode.json", "{", "decode.json is not valid JSON"),
+        ("decode.json", "[]", "expected a JSON object, found list"),
         ("decode.json", "{}", "not the summary of a decode"),
         ("decode.json", '{"settings": {}}', "no frame_seconds"),
         ("hyps.jsonl", '{"id": "a"}\n', "hyps.jsonl, line 1: no 'id' and 'seconds'"),

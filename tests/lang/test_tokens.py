@@ -177,8 +177,8 @@ def test_a_phone_named_like_the_blank_is_refused():
 @pytest.mark.parametrize(
     ("table", "problem"),
     [
-        ("{", "is not a token set"),
-        ("[]", "is not a token set"),
+        ("{", "is not valid JSON"),
+        ("[]", "expected a JSON object, found list"),
         (json.dumps({"kind": "phone", "symbols": [BLANK]}), "unknown kind of tokens 'phone'; did you mean 'phones'"),
         (json.dumps({"kind": "characters", "symbols": ["A", BLANK]}), "first '<blk>'"),
         (json.dumps({"kind": "characters", "symbols": [BLANK, "A", "A"]}), "expected different symbols"),

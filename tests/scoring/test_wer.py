@@ -182,8 +182,11 @@ def test_a_decode_folder_is_scored_against_its_manifest(tmp_path):
         ('{"id": "u1", "words": "A B"}\n', "line 1: expected an 'id' and a list of 'words'"),
         ('{"id": "u1", "words": [1]}\n', "line 1: expected an 'id' and a list of 'words'"),
         ('{"id": "u1", "words": []}\n{"id": "u2", "wor', "line 2 is not valid JSON"),
-        ('{"id": "u1", "words": []}\n{"id": "u2", "words": ["a", "\\ud800"]}\n', r"line 2 holds half of a character"),
-        ('{"id": "\\udfff", "words": []}\n', r"line 1 holds half of a character .*; decode again"),
+        (
+            '{"id": "u1", "words": []}\n{"id": "u2", "words": ["a", "\\ud800"]}\n',
+            r"line 2 is not valid JSON .*half of a character",
+        ),
+        ('{"id": "\\udfff", "words": []}\n', r"line 1 is not valid JSON .*half of a character.*; make the file again"),
     ],
 )
 def test_damaged_hypotheses_are_named_by_line(tmp_path, lines, message):
