@@ -1,16 +1,20 @@
 """Files that are complete when they exist, digests that name a content, and caches that go by it."""
 
+import ctypes
+import errno
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pyspeech.errors import UserError
+from pyspeech.locks import PARTIAL, only_writer
 
 CHUNK_BYTES = 1 << 20
-PARTIAL = "partial."  # before the name of what is not complete yet
+AT_FDCWD, RENAME_EXCHANGE = -100, 2  # man 2 renameat2
 
 
 @contextmanager
@@ -18,30 +22,43 @@ def complete(path: Path) -> Iterator[Path]:
     """Yield a partial name beside ``path``, renamed to ``path`` when the block ends well.
 
     The block may make a file or a folder under that name; it takes the place of an earlier one, a file of a file only.
-    When the block raises, what it wrote is removed and ``path`` is as it was before.
+    When the block raises, what it wrote is removed and ``path`` is as it was before. No other process may write
+    ``path`` meanwhile; at the end of power it is as it was before, or complete.
 
     Raises:
-        UserError: the disk is full, the folder cannot be written, ``path`` ends in no name, or it is a folder that a
-            file would replace.
+        UserError: the disk is full, the folder cannot be written, ``path`` ends in no name, it is a folder that a
+            file would replace, or another process writes it.
     """
     if path.name in ("", ".."):
         raise UserError(f"'{path}' cannot be replaced by what is written; name a new file or folder in it")
     partial = path.with_name(PARTIAL + path.name)
-    with writing(path, partial):
+    with writing(path, partial), only_writer(path):
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             _remove(partial)
             yield partial
             if path.is_dir() and not partial.is_dir():
                 raise UserError(f"{path} is a folder, which a file would replace; name a file in it")
-            # A rename alone replaces a file by a file only.
-            if path.is_dir() or partial.is_dir():
-                _remove(path)
-            partial.replace(path)
+            put_in_place(partial, path)
         except BaseException:
             with suppress(OSError):  # a second failure must not hide the first
                 _remove(partial)
             raise
+
+
+def put_in_place(partial: Path, path: Path) -> None:
+    """Give what is complete its name, when all of it is on the disk: a rename may get there before the content does.
+
+    Raises:
+        OSError: the disk is full, or fails.
+    """
+    for each in (*partial.rglob("*"), partial) if partial.is_dir() else (partial,):
+        _sync(each)
+    # A rename alone replaces a file by a file only.
+    if partial.is_dir() and os.path.lexists(path):
+        _remove(partial if _exchanged(partial, path) else path)
+    if partial.exists():
+        partial.replace(path)
+    _sync(path.parent)
 
 
 @contextmanager
@@ -124,12 +141,36 @@ def refuse_others(folder: Path, files: Collection[str], what: str) -> None:
 
 
 def _other_names(folder: Path, files: Collection[str]) -> list[str]:
-    return sorted(path.name for path in folder.iterdir() if path.name not in files)
+    names = (path.name for path in folder.iterdir())
+    # What a killed process left of them is nothing else.
+    return sorted(name for name in names if name not in files and not name.startswith(PARTIAL))
 
 
 def _concerns(found: Path, path: Path, others: Iterable[Path]) -> bool:
     """Whether an error about ``found`` is one about ``path``, a folder above it, or one of ``others`` or in it."""
     return found in (path, *path.parents) or any(other in (found, *found.parents) for other in others)
+
+
+def _exchanged(one: Path, other: Path) -> bool:
+    """Exchange two names at once, so that there is no moment without either; not every system and disk can."""
+    libc = ctypes.CDLL(None)
+    if not hasattr(libc, "renameat2"):
+        return False
+    return bool(libc.renameat2(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE) == 0)
+
+
+def _sync(path: Path) -> None:
+    """Have the system write a file or a folder, so that it is there when the power comes back."""
+    if path.is_symlink():
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # of a file system that has no such thing
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def _remove(path: Path) -> None:

@@ -22,7 +22,7 @@ def names(folder):
 def test_a_file_appears_only_when_it_is_complete(tmp_path):
     with complete(tmp_path / "new" / "a.txt") as partial:
         partial.write_text("whole")
-        assert names(tmp_path / "new") == ["partial.a.txt"]
+        assert names(tmp_path / "new") == ["partial.a.txt", "partial.a.txt.lock"]
     assert names(tmp_path / "new") == ["a.txt"]
     assert (tmp_path / "new/a.txt").read_text() == "whole"
 

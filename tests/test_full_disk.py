@@ -47,7 +47,7 @@ CASES = {
     "lang": (
         "lang disk/lang --manifest train.jsonl.gz --tokens characters",
         "",
-        "cannot write disk/lang/tokens.json: ",
+        "cannot write disk/lang",
     ),
     "pieces": ("lang disk/lang --manifest train.jsonl.gz --tokens pieces --pieces 12", "", "cannot write disk/lang"),
     "lm": ("lm train disk/lm text.txt --memory 50M --order 2", "--prune 0", "cannot write disk/lm: "),
@@ -57,7 +57,7 @@ CASES = {
         "decode.batch_seconds=5",
         "cannot write disk/decode: ",
     ),
-    "score": ("score wer train.jsonl.gz disk/decode", "", "cannot write disk/decode/score/"),
+    "score": ("score wer train.jsonl.gz disk/decode", "", "cannot write disk/decode/score"),
 }
 NEEDS_K2 = ("graph",)
 RUNS = [

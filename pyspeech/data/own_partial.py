@@ -3,15 +3,14 @@
 Who writes holds a lock, so that what a killed process left is known, and removed by the next.
 """
 
-import fcntl
 import glob
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
 
-from pyspeech.files import PARTIAL
+from pyspeech.files import put_in_place
+from pyspeech.locks import PARTIAL, try_lock
 
 
 @contextmanager
@@ -25,9 +24,10 @@ def own_partial(path: Path) -> Iterator[Path]:
     own = path.with_name(f"{PARTIAL}{path.name}.{uuid.uuid4().hex[:8]}")
     try:
         with own.open("wb") as stream:
-            _lock(stream)
+            with suppress(OSError):  # some file systems have no locks: there nothing is taken for a leftover
+                try_lock(stream)
             yield own
-            own.replace(path)
+            put_in_place(own, path)
     except BaseException:
         with suppress(OSError):  # a second failure must not hide the first
             own.unlink()
@@ -39,14 +39,5 @@ def remove_leftovers(folder: Path, name: str | None = None) -> None:
     pattern = "*" if name is None else f"{glob.escape(name)}.*"
     for left in folder.glob(PARTIAL + pattern):
         with suppress(OSError), left.open("rb") as stream:
-            if _lock(stream):
+            if try_lock(stream):
                 left.unlink()
-
-
-def _lock(stream: IO[bytes]) -> bool:
-    """Try to; a lock ends with its process, however that ends. Some file systems have none: there nothing is taken."""
-    try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True

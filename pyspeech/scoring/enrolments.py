@@ -1,9 +1,7 @@
 """Stored people who can be identified: names and mean embeddings, changed by one program at a time."""
 
-import fcntl
 import json
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyspeech.errors import UserError, nearest
-from pyspeech.files import PARTIAL, existing, existing_file, refuse_others, write_text, writing
+from pyspeech.files import existing, existing_file, refuse_others, write_text, writing
+from pyspeech.locks import only_writer
 
-PEOPLE, LOCK = "people.json", "lock"
-FILES = frozenset({PEOPLE, LOCK, PARTIAL + PEOPLE})  # the last where a program was killed
+PEOPLE = "people.json"
+FILES = frozenset({PEOPLE})
 DIGITS = 9  # of a number, which tell float32 numbers apart
 
 
@@ -80,7 +79,7 @@ def change_enrolments(
     for name in add:
         check_name(name)
     refuse_change(store, origin, remove)
-    with _locked(store):
+    with writing(store, store), only_writer(store, wait=True):
         people = refuse_change(store, origin, remove)  # again: another program may have been here
         people = {name: one for name, one in people.items() if name not in remove} | dict(add)
         write_text(store / PEOPLE, _text(people, origin))
@@ -121,14 +120,3 @@ def _text(people: Mapping[str, Enrolment], origin: str) -> str:
     ]
     joined = ",\n".join(lines)
     return f'{{"origin": {json.dumps(origin)}, "people": {{\n{joined}\n}}}}\n'
-
-
-@contextmanager
-def _locked(store: Path) -> Iterator[None]:
-    """Make the folder and hold its lock, which the system takes back from a program that is killed."""
-    with writing(store, store):
-        store.mkdir(parents=True, exist_ok=True)
-        stream = (store / LOCK).open("ab")
-    with stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        yield

@@ -97,7 +97,7 @@ def test_a_folder_of_something_else_is_never_replaced(tmp_path):
     with pytest.raises(UserError, match="not a synthesised corpus; choose another folder"):
         synthesise(load_plan(plan_file(tmp_path)), tmp_path / "corpus")
     (tmp_path / "corpus/corpus.json").write_text("[]")
-    with pytest.raises(UserError, match="corpus.json.*; choose another folder"):
+    with pytest.raises(UserError, match=r"corpus\.json.*; choose another folder"):
         synthesise(load_plan(plan_file(tmp_path)), tmp_path / "corpus")
     assert (tmp_path / "corpus/thesis.txt").exists()
 

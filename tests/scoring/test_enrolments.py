@@ -98,7 +98,7 @@ def test_a_person_is_replaced_and_removed_without_a_trace(tmp_path):
     change_enrolments(store, ORIGIN, {}, ["ann"])
     assert is_store(store)
     assert load_enrolments(store, ORIGIN) == {}
-    assert set(folder_bytes(store)) == {"people.json", "lock"}
+    assert set(folder_bytes(store)) == {"people.json"}
 
 
 def test_two_programs_at_once_lose_nobody(tmp_path):
@@ -119,7 +119,7 @@ def test_a_program_that_is_killed_within_a_write_leaves_the_store_as_it_was(tmp_
     assert (store / "people.json").read_bytes() == before
     # The lock went with the program, and what it had written of other people goes with the next change.
     change_enrolments(store, ORIGIN, {"bob": person(*range(1, 193))}, ["ann"])
-    assert set(folder_bytes(store)) == {"people.json", "lock"}
+    assert set(folder_bytes(store)) == {"people.json"}
 
 
 def test_a_store_is_whole_whenever_its_writer_is_killed(tmp_path):
