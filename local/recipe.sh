@@ -28,6 +28,7 @@ recipe_folder=$(cd "$(dirname "$0")" && pwd)
 recipe_script=$recipe_folder/$(basename "$0")
 recipe_project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 recipe_python='' recipe_child='' recipe_kept='' recipe_numbers='' recipe_running='' recipe_title='' recipe_ran=''
+recipe_lock='' recipe_last_shared=3  # stage that writes what all models share
 stage=0 stop_stage=99
 cd "$recipe_folder"
 
@@ -52,6 +53,8 @@ parse_options() {  # sets the variables that run.sh declares from --some-name VA
   done
   # After the options, so that --help and a mistyped option answer before anything is installed.
   _choose_python
+  exec {recipe_lock}<>"$recipe_folder/partial.run.lock"
+  if ((stage <= recipe_last_shared)); then _lock alone; else _lock shared; fi
 }
 
 stage() {  # if stage 3 "Train"; then ...; fi
@@ -60,6 +63,7 @@ stage() {  # if stage 3 "Train"; then ...; fi
     _usage_error "$recipe_script: stage $1 stands below stage ${recipe_numbers##* }; number the stages upwards"
   recipe_numbers="$recipe_numbers $1"
   (($1 >= stage && $1 <= stop_stage)) || return 1
+  (($1 <= recipe_last_shared)) || _lock shared
   recipe_running=$1 recipe_title=$2 recipe_ran=yes SECONDS=0
   # Nothing can be printed after kill -9, so the way back is printed before.
   echo "$(date '+%F %T') Stage $1: $2  (resume with: $(_resume_command))" >&2
@@ -85,13 +89,21 @@ pyspeech() { _run "$recipe_python" -m pyspeech "$@"; }
 
 _run() {
   # In the background, because bash holds back a signal until a foreground child ends. Such a child would
-  # ignore Ctrl-C and lose its input; trap and <&0 give both back.
-  (trap - INT; exec "$@") <&0 &
+  # ignore Ctrl-C and lose its input; trap and <&0 give both back. It ends with this shell, by kill -9 too, and does not
+  # hold its lock.
+  local recipe_parent=$BASHPID
+  (trap - INT; exec "$recipe_python" -I -S "$recipe_project/pyspeech/process_lifetime.py" "$recipe_parent" "$@") \
+    <&0 {recipe_lock}>&- &
   recipe_child=$!
   local recipe_code=0
   wait "$recipe_child" || recipe_code=$?
   recipe_child=''
   return "$recipe_code"
+}
+
+_lock() {  # alone, or shared: manifests, features, lexicon and graph are of all runs of a recipe, models are not
+  "$recipe_python" -I -S "$recipe_project/pyspeech/recipe_lock.py" "$recipe_lock" "$1" \
+    "process $$ since $(printf '%(%F %T)T'), $recipe_script$recipe_kept" || exit 1
 }
 
 _declared() {  # the NAME=VALUE lines of run.sh above parse_options

@@ -9,13 +9,14 @@ from torch.utils.data import DataLoader, Dataset
 
 from pyspeech.data.batch import Batch
 from pyspeech.errors import UserError
+from pyspeech.process_lifetime import die_with_parent
 
 
 def load(dataset: Dataset[Batch], numbers: Sequence[int], workers: int, pin: bool) -> Iterator[Batch]:
     """Yield the batches of these numbers; ``workers`` processes make them ahead, with 0 this one makes them.
 
     ``pin`` puts them into memory that a GPU reads by itself. The workers end with this
-    iterator, and when this process ends, however it does (torch's workers look for it every few seconds).
+    iterator, and when this process ends, however it does.
 
     Raises:
         UserError: what a batch raised, or a worker was killed.
@@ -26,6 +27,7 @@ def load(dataset: Dataset[Batch], numbers: Sequence[int], workers: int, pin: boo
         batch_size=None,
         num_workers=workers,
         pin_memory=pin,
+        worker_init_fn=_begin_worker,
         generator=torch.Generator(),  # or it would draw from the one that dropout draws from
     )
     with lost_workers():
@@ -33,6 +35,10 @@ def load(dataset: Dataset[Batch], numbers: Sequence[int], workers: int, pin: boo
             if isinstance(batch, _Fault):
                 raise UserError(batch.sentence)
             yield batch
+
+
+def _begin_worker(_number: int) -> None:
+    die_with_parent()  # torch's workers look for it every few seconds only
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from pyspeech.files import complete, digest, existing_file, refuse_others, write
 from pyspeech.json_files import is_made_from
 from pyspeech.lm.held_out import HeldOut, read_held_out
 from pyspeech.lm.text import SENTENCE_MARKS, Line, read_lines, read_text
+from pyspeech.process_lifetime import bound
 
 PROJECT = Path(__file__).resolve().parents[2]
 FILES = frozenset({"lm.arpa", "lm.bin", "lm.json"})
@@ -230,7 +231,7 @@ def _pipe(lines: Iterable[Line], command: list[str]) -> str | None:
     """Feed ``lines`` to a program; return None, or the last line it wrote to stderr before it failed."""
     # Not beside the model: on a full disk the words that say so would find no place either.
     with tempfile.TemporaryFile() as stderr:
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=stderr)
+        process = subprocess.Popen(bound(command), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=stderr)
         assert process.stdin is not None
         try:
             with process.stdin as stdin:
@@ -253,7 +254,7 @@ def run_program(command: list[str]) -> None:
     Raises:
         UserError: it failed, with the last line of what it said.
     """
-    result = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    result = subprocess.run(bound(command), capture_output=True, text=True, errors="replace", check=False)
     if result.returncode:
         raise UserError(f"{Path(command[0]).name} failed: {_last_line(result.stderr, result.returncode)}")
 

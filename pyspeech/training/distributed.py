@@ -7,11 +7,8 @@ equally often: a batch that is split because it does not fit into the memory, on
 is too short for all would make its other processes wait for ever.
 """
 
-import ctypes
 import json
 import os
-import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,11 +20,11 @@ from torch import Tensor, distributed
 
 from pyspeech.data.loading import is_lost_worker
 from pyspeech.errors import UserError, first_line
+from pyspeech.process_lifetime import die_with_parent
 from pyspeech.training.device import choose_device
 from pyspeech.training.memory import is_out_of_memory
 
 _collectives: Any = distributed  # torch 1.13 gives their functions no types
-PR_SET_PDEATHSIG = 1  # man 2 prctl
 # The first process measures on dev while the others wait. If one fails, torchrun ends them all at once.
 LONGEST_WAIT = timedelta(hours=12)
 
@@ -94,17 +91,11 @@ def joined(device_name: str | None) -> Iterator[Processes]:
     device = choose_device(f"cuda:{local}" if kind == "cuda" else kind)
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    _end_with_parent()
+    die_with_parent()  # what torchrun started, too: another will continue the training
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=LONGEST_WAIT)
     yield Processes(rank, count, device)
     # Only where all went well: after an error the others may not come to an end together.
     distributed.destroy_process_group()
-
-
-def _end_with_parent() -> None:
-    """Let Linux end this process when what started it ends, be it by kill -9: another will continue the training."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 _VARIABLES = (("RANK", "0"), ("WORLD_SIZE", "1"), ("LOCAL_RANK", "0"))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pyspeech.errors import UserError
+from pyspeech.process_lifetime import bound
 
 ERROR_FILE = "TORCHELASTIC_ERROR_FILE"  # where a process that torchrun started may leave why it fails
 
@@ -31,7 +32,8 @@ def launch(count: int, arguments: Sequence[str]) -> None:
     logging.disable(logging.CRITICAL)  # forty lines for an error that the process has told in one
     with tempfile.TemporaryDirectory() as folder:
         try:
-            elastic_launch(_config(count, folder), sys.executable)("-m", "pyspeech", *arguments)
+            program, *words = bound([sys.executable, "-m", "pyspeech", *arguments])
+            elastic_launch(_config(count, folder), program)(*words)
         except ChildFailedError as error:
             told = sorted(error.failures.values(), key=lambda failure: failure.timestamp)
             raise UserError("; ".join(dict.fromkeys(map(_reason, told)))) from error

@@ -40,8 +40,12 @@ if stage 7 "Score"; then
 fi
 """
 
-# Prints its words; a word that stands in $FAIL, $SLEEP or $SUICIDE makes it do so.
-STUB = """#!/usr/bin/env bash
+# Prints its words; a word that stands in $FAIL, $SLEEP or $SUICIDE makes it do so. The shell's own helpers are run.
+STUB = (
+    f"""#!/usr/bin/env bash
+[[ "$1 $2" != "-I -S" ]] || exec {shlex.quote(sys.executable)} "$@"
+"""
+    + """
 echo "python $*"
 for word; do
   [[ ${FAIL:-} != "$word" ]] || exit 3
@@ -49,15 +53,17 @@ for word; do
   [[ ${SUICIDE:-} != "$word" ]] || kill -9 $$
 done
 """
+)
 
 
 @pytest.fixture
 def project(tmp_path):
     """A clone with one recipe, recipes/toy, and a stub Python."""
     root = tmp_path / "a clone"  # a space in the path must not matter
-    for folder in ("local", "tools", "recipes/toy"):
+    for folder in ("local", "tools", "recipes/toy", "pyspeech"):
         (root / folder).mkdir(parents=True)
-    shutil.copy(PROJECT / "local/recipe.sh", root / "local")
+    for name in ("local/recipe.sh", "pyspeech/process_lifetime.py", "pyspeech/recipe_lock.py"):
+        shutil.copy(PROJECT / name, root / name)
     write_script(root / "recipes/toy/run.sh", RUN_SH)
     write_script(root / "stub/python", STUB)
     return root
@@ -266,6 +272,47 @@ def test_a_signal_stops_the_stage_and_leaves_the_command_that_resumes(project, n
     assert ("Stage 4 (Train) failed" in stderr) == (number != signal.SIGKILL)
 
 
+def test_kill_9_of_the_shell_alone_leaves_no_child_and_the_printed_command_works_at_once(project):
+    process, child = start_training(project)
+    process.kill()
+    _, stderr = process.communicate()
+    again = call(shlex.split(resume_command(stderr)), project, project)
+    assert again.returncode == 0, again.stderr
+    assert not is_alive(child)
+
+
+def test_a_second_whole_run_is_told_who_runs_the_recipe(project):
+    process, _ = start_training(project, "--lm-order", "3")
+    second = run(project)
+    assert second.returncode == 1
+    assert second.stdout == ""
+    assert f"error: this recipe is being run by process {process.pid} since 20" in second.stderr
+    assert "recipes/toy/run.sh --lm-order 3; wait until it ends, or stop it" in second.stderr
+    process.kill()
+    process.communicate()
+    assert run(project).returncode == 0
+
+
+def test_several_models_are_trained_at_once_while_nobody_makes_the_data_anew(project):
+    process, _ = start_training(project, "--stage", "4")
+    assert run(project, "--stage", "4", "--model", "tdnn_lstm").returncode == 0
+    assert "is being run by process" in run(project, "--stage", "1").stderr
+    process.kill()
+    process.communicate()
+
+
+def start_training(project, *options):
+    process = subprocess.Popen(
+        ["recipes/toy/run.sh", *options],
+        cwd=project,
+        env=environment(project, SLEEP="train"),
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    return process, wait_for_child(project)
+
+
 def wait_for_child(project):
     path = project / "recipes/toy/pid"
     for _ in range(500):
@@ -289,7 +336,7 @@ def is_alive(pid):
 
 
 def test_a_child_still_reads_the_standard_input(project):
-    edit_recipe(project, "pyspeech train", 'recipe_python=/bin/sh; python -c "cat" #')
+    edit_recipe(project, "pyspeech train", "_run cat #")
     done = call(["recipes/toy/run.sh", "--stage=4", "--stop-stage=4"], project, project, stdin="typed")
     assert done.stdout == "typed"
 
@@ -351,7 +398,9 @@ def test_an_installer_that_fails_stops_the_recipe(project):
 @pytest.mark.parametrize("has_pyspeech", [True, False])
 def test_an_active_environment_is_used_if_pyspeech_is_installed_there(project, has_pyspeech):
     write_script(project / "tools/install.sh", INSTALLER)
-    stub = STUB.replace("echo", f'[[ $1 != -I ]] || exit {0 if has_pyspeech else 1}\necho "active" &&  echo', 1)
+    stub = STUB.replace(
+        "echo", f'[[ "$1 $2" != "-I -c" ]] || exit {0 if has_pyspeech else 1}\necho "active" &&  echo', 1
+    )
     write_script(project / "active/bin/python", stub)
     done = run(project, "--stage", "7", PYSPEECH_PYTHON="", VIRTUAL_ENV=str(project / "active"))
     assert done.stdout == ("active\n" if has_pyspeech else "") + "python -m pyspeech score\n"
@@ -359,7 +408,6 @@ def test_an_active_environment_is_used_if_pyspeech_is_installed_there(project, h
 
 
 def test_the_package_of_the_clone_is_what_runs(project):
-    (project / "pyspeech").mkdir()
     (project / "pyspeech/__main__.py").write_text("import sys; print('from the clone', sys.argv[1:])")
     done = run(project, "--stage", "7", PYSPEECH_PYTHON=sys.executable)
     assert done.stdout == "from the clone ['score']\n"
