@@ -38,8 +38,9 @@ def only_writer(path: Path, wait: bool = False) -> Iterator[None]:
         UserError: another process has it, which is named.
         OSError: the lock cannot be written.
     """
-    path = Path(os.path.realpath(path.parent), path.name)
-    if path in _held:
+    # A folder by its place, a name by that of its folder: it may be a link, which is replaced itself.
+    path = Path(os.path.realpath(path)) if path.name in ("", "..") else Path(os.path.realpath(path.parent), path.name)
+    if path in _held or not path.name:
         yield
         return
     made = _make_folders(path.parent)

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from pyspeech.cli.finite import FiniteFloat
+from pyspeech.cli.output import OUTPUT
 
 PATH = click.Path(path_type=Path)
 
@@ -14,7 +15,7 @@ PATH = click.Path(path_type=Path)
 @click.option(
     "--tune", required=True, type=PATH, metavar="DEV_VERIFICATION", help="Of other speakers, scored by the same means."
 )
-@click.option("--out", required=True, type=PATH, help="Folder to write.")
+@click.option("--out", required=True, type=OUTPUT, help="Folder to write.")
 @click.option(
     "--p-target",
     type=FiniteFloat(0, 1, min_open=True, max_open=True),

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from pyspeech.cli.output import OUTPUT
+
 PATH = click.Path(path_type=Path)
 
 
@@ -11,7 +13,7 @@ PATH = click.Path(path_type=Path)
 @click.argument("exp", type=PATH)
 @click.argument("cuts", type=PATH)
 @click.argument("overrides", metavar="[decode.KEY=VALUE]...", nargs=-1)
-@click.option("--out", type=PATH, help="Folder to write; without it EXP/decode/<name of CUTS>.")
+@click.option("--out", type=OUTPUT, help="Folder to write; without it EXP/decode/<name of CUTS>.")
 @click.option("--graph", type=PATH, help="Decoding graph, as pyspeech graph makes it; greedy needs none.")
 @click.option(
     "--method",

@@ -4,12 +4,14 @@ from pathlib import Path
 
 import click
 
+from pyspeech.cli.output import OUTPUT
+
 PATH = click.Path(path_type=Path)
 
 
 @click.command()
 @click.argument("manifests", metavar="MANIFEST...", type=PATH, nargs=-1, required=True)
-@click.option("--out", type=PATH, metavar="FOLDER", help="Write description.json and description.png there.")
+@click.option("--out", type=OUTPUT, metavar="FOLDER", help="Write description.json and description.png there.")
 def describe(manifests: tuple[Path, ...], out: Path | None) -> None:
     """Describe manifests: hours, speakers, words, characters, durations, rates of speech; a column for each.
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from pyspeech.cli.finite import FiniteFloat
+from pyspeech.cli.output import OUTPUT
 
 PATH = click.Path(path_type=Path)
 
@@ -12,7 +13,7 @@ PATH = click.Path(path_type=Path)
 @click.command()
 @click.argument("exp", type=PATH)
 @click.argument("cuts", type=PATH)
-@click.argument("out", type=PATH)
+@click.argument("out", type=OUTPUT)
 @click.option(
     "--window",
     type=FiniteFloat(min=0, min_open=True),

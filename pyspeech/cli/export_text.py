@@ -4,13 +4,15 @@ from pathlib import Path
 
 import click
 
+from pyspeech.cli.output import OUTPUT
+
 PATH = click.Path(path_type=Path)
 SUBTITLES = ("srt", "vtt")
 
 
 @click.command("export-text")
 @click.argument("decode_dir", type=PATH)
-@click.argument("out", type=PATH, required=False)
+@click.argument("out", type=OUTPUT, required=False)
 @click.option(
     "--format",
     "kind",

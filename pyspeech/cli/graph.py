@@ -5,13 +5,15 @@ from pathlib import Path
 
 import click
 
+from pyspeech.cli.output import OUTPUT
+
 FOLDER = click.Path(path_type=Path)
 
 
 @click.command()
 @click.argument("lang", type=FOLDER)
 @click.argument("lm", type=FOLDER)
-@click.argument("out", type=FOLDER)
+@click.argument("out", type=OUTPUT)
 def graph(lang: Path, lm: Path, out: Path) -> None:
     """Compile OUT from the token set LANG and the language model LM (a folder of "lm train", or an ARPA file).
 

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from pyspeech.cli.output import OUTPUT
+
 PATH = click.Path(path_type=Path)
 
 
@@ -12,7 +14,7 @@ PATH = click.Path(path_type=Path)
 @click.option("--id", "ids", required=True, multiple=True, help="Utterance of CUTS; may be given several times.")
 @click.option("--exp", type=PATH, help="Training whose features, tokens and alignment to draw.")
 @click.option("--decode", "decode_dir", type=PATH, help="Decode whose words to draw, in place of the reference's.")
-@click.option("--out", type=PATH, help="PNG to write, a folder for several; without it EXP/inspect/<id>.png.")
+@click.option("--out", type=OUTPUT, help="PNG to write, a folder for several; without it EXP/inspect/<id>.png.")
 def inspect(cuts: Path, ids: tuple[str, ...], exp: Path | None, decode_dir: Path | None, out: Path | None) -> None:
     """Draw waveform, features, likely tokens of each frame and words of utterances of the manifest CUTS.
 

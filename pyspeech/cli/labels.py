@@ -4,11 +4,13 @@ from pathlib import Path
 
 import click
 
+from pyspeech.cli.output import OUTPUT
+
 PATH = click.Path(path_type=Path)
 
 
 @click.command()
-@click.argument("out", type=PATH)
+@click.argument("out", type=OUTPUT)
 @click.option("--manifest", "manifests", required=True, multiple=True, type=PATH, help="Manifest; repeatable.")
 @click.option(
     "--field", required=True, type=click.Choice(["text", "speaker"]), help="What of an utterance is its label."

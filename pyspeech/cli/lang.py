@@ -5,11 +5,13 @@ from pathlib import Path
 
 import click
 
+from pyspeech.cli.output import OUTPUT
+
 PATH = click.Path(path_type=Path)
 
 
 @click.command()
-@click.argument("out", type=PATH)
+@click.argument("out", type=OUTPUT)
 @click.option("--tokens", "kind", required=True, type=click.Choice(["phones", "characters", "pieces"]), help="Kind.")
 @click.option("--manifest", "manifests", multiple=True, type=PATH, help="Manifest whose words are covered; repeatable.")
 @click.option("--lexicon", "lexicon_path", type=PATH, help="Phones: file of words and their phones.")

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from pyspeech.cli.groups import NamingGroup
+from pyspeech.cli.output import OUTPUT
 
 PATH = click.Path(path_type=Path)
 BEAM = click.FloatRange(min=0)
@@ -19,7 +20,7 @@ def lattice() -> None:
 @lattice.command()
 @click.argument("decode_dir", type=PATH)
 @click.argument("utterance", metavar="ID")
-@click.option("--out", type=PATH, help="File that ends in .svg, .png, .pdf or .dot; without it DOT to standard output.")
+@click.option("--out", type=OUTPUT, help="A .svg, .png, .pdf or .dot file; without it DOT to standard output.")
 @click.option("--beam", type=BEAM, default=2.0, show_default=True, help="Natural logarithm: how far below the best.")
 def draw(decode_dir: Path, utterance: str, out: Path | None, beam: float) -> None:
     """Draw the likely words of the utterance ID: states with their times, arcs with score and probability.
@@ -40,7 +41,7 @@ def draw(decode_dir: Path, utterance: str, out: Path | None, beam: float) -> Non
 
 @lattice.command()
 @click.argument("decode_dir", type=PATH)
-@click.argument("out", type=PATH)
+@click.argument("out", type=OUTPUT)
 @click.argument("utterances", metavar="[ID]...", nargs=-1)
 @click.option("--beam", type=BEAM, default=math.inf, help="Leave out paths so far below the best (natural logarithm).")
 @click.option("--words", is_flag=True, help="Arcs are words, from one to the next; tokens are gone. Use a --beam, too.")
@@ -56,7 +57,7 @@ def export(decode_dir: Path, out: Path, utterances: tuple[str, ...], beam: float
 
 @lattice.command("import")
 @click.argument("slf_folder", type=PATH)
-@click.argument("out", type=PATH)
+@click.argument("out", type=OUTPUT)
 def import_(slf_folder: Path, out: Path) -> None:
     """Make the archive of lattices OUT, such as DECODE_DIR/lattices, of the files in SLF_FOLDER."""
     from pyspeech.formats.slf_folder import import_slf

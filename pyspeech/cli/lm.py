@@ -13,6 +13,7 @@ from typing import IO
 import click
 
 from pyspeech.cli.groups import NamingGroup
+from pyspeech.cli.output import OUTPUT
 from pyspeech.errors import UserError
 from pyspeech.files import complete
 
@@ -29,7 +30,7 @@ def lm() -> None:
 
 
 @lm.command()
-@click.argument("out", type=FILE)
+@click.argument("out", type=OUTPUT)
 @click.argument("texts", metavar="TEXT...", type=FILE, nargs=-1, required=True)
 @click.option("--order", type=int, required=True, help="The longest n-gram, 2 to 6.")
 @click.option("--prune", default="", help='Leave out n-grams seen at most so often, for orders 1, 2, ...: "0 0 1".')
@@ -85,7 +86,7 @@ def perplexity(model: Path, texts: tuple[Path, ...], as_json: bool) -> None:
 
 
 @lm.command()
-@click.argument("out", metavar="OUT.txt[.gz]", type=FILE)
+@click.argument("out", metavar="OUT.txt[.gz]", type=OUTPUT)
 @click.argument("texts", metavar="[TEXT...]", type=FILE, nargs=-1)
 def text(out: Path, texts: tuple[Path, ...]) -> None:
     """Write English prose as a reader says it, one sentence a line: capitals, numbers and titles spelled out.

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from pyspeech.cli.output import OUTPUT
 from pyspeech.errors import UserError
 
 PATH = click.Path(path_type=Path)
@@ -11,7 +12,7 @@ PATH = click.Path(path_type=Path)
 
 @click.command()
 @click.argument("train_embeddings", type=PATH)
-@click.argument("out", type=PATH)
+@click.argument("out", type=OUTPUT)
 @click.option("--lda", type=int, metavar="N", help="Keep N directions only; all without it, as is best for few data.")
 def plda(train_embeddings: Path, out: Path, lda: int | None) -> None:
     """Fit a PLDA to the speakers of TRAIN_EMBEDDINGS; write the file OUT, for pyspeech verify --plda."""

@@ -4,12 +4,14 @@ from pathlib import Path
 
 import click
 
+from pyspeech.cli.output import OUTPUT
+
 PATH = click.Path(path_type=Path)
 
 
 @click.command()
 @click.argument("exps", metavar="EXP...", type=PATH, nargs=-1, required=True)
-@click.option("--out", type=PATH, help="PNG to write; without it training.png in EXP, comparison.png for several.")
+@click.option("--out", type=OUTPUT, help="PNG to write; without it training.png in EXP, comparison.png for several.")
 def plot(exps: tuple[Path, ...], out: Path | None) -> None:
     """Draw loss, error rate on dev, learning rate and speed of the training in EXP, which may still run.
 

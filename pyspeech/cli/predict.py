@@ -4,13 +4,15 @@ from pathlib import Path
 
 import click
 
+from pyspeech.cli.output import OUTPUT
+
 PATH = click.Path(path_type=Path)
 
 
 @click.command()
 @click.argument("exp", type=PATH)
 @click.argument("cuts", type=PATH)
-@click.option("--out", type=PATH, help="Folder to write; without it EXP/predict/<name of CUTS>.")
+@click.option("--out", type=OUTPUT, help="Folder to write; without it EXP/predict/<name of CUTS>.")
 @click.option("--device", help="cpu, cuda or cuda:<number>; without it a GPU that works, else the CPU.")
 def predict(exp: Path, cuts: Path, out: Path | None, device: str | None) -> None:
     """Tell the labels of the manifest CUTS with the model in EXP; write predictions.jsonl."""

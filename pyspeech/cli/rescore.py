@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from pyspeech.cli.output import OUTPUT
+
 PATH = click.Path(path_type=Path)
 
 
@@ -12,7 +14,7 @@ PATH = click.Path(path_type=Path)
 @click.argument("decode_dir", type=PATH)
 @click.argument("overrides", metavar="[rescore.KEY=VALUE]...", nargs=-1)
 @click.option("--lm", type=PATH, required=True, help="ARPA, KenLM binary, folder of lm train, or text (.txt .gz .xz).")
-@click.option("--out", type=PATH, required=True, help="Folder to write: a decode folder, to score, export, rescore.")
+@click.option("--out", type=OUTPUT, required=True, help="Folder to write: a decode folder, to score, export, rescore.")
 @click.option(
     "--method",
     type=click.Choice(["lattice", "nbest", "search"]),

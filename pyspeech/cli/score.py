@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from pyspeech.cli.groups import NamingGroup
+from pyspeech.cli.output import OUTPUT
 from pyspeech.scoring.accuracy import accuracy_line, accuracy_text, report_accuracy
 from pyspeech.scoring.identification import ENROL
 from pyspeech.scoring.identification_report import identification_line, identification_text, report_identification
@@ -86,7 +87,7 @@ def verification(folder: Path) -> None:
 @click.option(
     "--tune", required=True, type=PATH, metavar="DEV_EMBEDDINGS", help="Of other people; choose the threshold."
 )
-@click.option("--out", required=True, type=PATH, help="Folder to write.")
+@click.option("--out", required=True, type=OUTPUT, help="Folder to write.")
 @click.option(
     "--utterances",
     type=click.IntRange(min=1),

@@ -4,12 +4,14 @@ from pathlib import Path
 
 import click
 
+from pyspeech.cli.output import OUTPUT
+
 PATH = click.Path(path_type=Path)
 
 
 @click.command()
 @click.argument("manifest", type=PATH)
-@click.argument("out", type=PATH)
+@click.argument("out", type=OUTPUT)
 @click.option(
     "--non-targets",
     type=click.IntRange(min=1),

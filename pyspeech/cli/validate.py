@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from pyspeech.cli.output import OUTPUT
+
 PATH = click.Path(path_type=Path)
 
 
@@ -12,7 +14,7 @@ PATH = click.Path(path_type=Path)
 @click.argument("manifests", nargs=-1, required=True, type=PATH)
 @click.option("--lang", type=PATH, help="Token set that is to spell the texts.")
 @click.option("--model", type=PATH, metavar="CONF", help="Configuration that is to be trained.")
-@click.option("--fix", "fix_folder", type=PATH, metavar="OUT", help="Write manifests without faults there.")
+@click.option("--fix", "fix_folder", type=OUTPUT, metavar="OUT", help="Write manifests without faults there.")
 @click.option("--deep", is_flag=True, help="Decode all audio too: damage, silence, clipping.")
 def validate(
     manifests: tuple[Path, ...], lang: Path | None, model: Path | None, fix_folder: Path | None, deep: bool

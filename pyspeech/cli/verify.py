@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from pyspeech.cli.output import OUTPUT
 from pyspeech.scoring.score_norm import TOP
 
 PATH = click.Path(path_type=Path)
@@ -13,7 +14,7 @@ PATH = click.Path(path_type=Path)
 @click.command()
 @click.argument("trials", type=PATH)
 @click.argument("embeddings", type=PATH)
-@click.option("--out", required=True, type=PATH, help="Folder to write.")
+@click.option("--out", required=True, type=OUTPUT, help="Folder to write.")
 @click.option("--plda", type=PATH, help="What pyspeech plda wrote; without it scores are cosines.")
 @click.option("--cohort", type=PATH, help="Embeddings of other speakers, such as train's, to normalise scores by.")
 @click.option(

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,6 +19,7 @@ from pyspeech.data.speaker_batches import SpeakerBatches
 from pyspeech.data.transcripts import Transcript
 from pyspeech.errors import UserError
 from pyspeech.files import complete, digest, existing, write_text
+from pyspeech.locks import only_writer
 from pyspeech.models import OutputPer, require_output_per
 from pyspeech.settings import save_config
 from pyspeech.tasks import classification, recognition, verification
@@ -96,7 +98,7 @@ def run(
             label that the table lacks, a network of another kind, or a configuration or table that differs from what
             ``exp`` was begun with.
     """
-    with joined(device_name) as processes:
+    with joined(device_name) as processes, only_writer(exp) if processes.first else nullcontext():
         task = _load_task(config, sources)
         model = _new_model(config, task)
         _refuse_changes(config, exp, sources, task)
