@@ -1,9 +1,6 @@
 """What a recipe has to say about its corpus, and the command line it gets for it."""
 
-import subprocess
 import sys
-import tarfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -12,15 +9,16 @@ from pathlib import Path
 import click
 from lhotse import AudioSource, MonoCut, Recording, SupervisionSegment
 from lhotse.cut import Cut
-from lhotse.utils import resumable_download
 
 from pyspeech.data.audio_files import DURATION_TOLERANCE, CannotRead, refuse_cut_short, refuse_want_of_memory
+from pyspeech.data.download import download_archive, git_clone
 from pyspeech.data.left_out import leave_out
 from pyspeech.data.manifests import write_manifest
 from pyspeech.data.splits import TRAIN, kind_of
 from pyspeech.data.transcripts import manifest_name
 from pyspeech.errors import UserError
-from pyspeech.files import complete
+
+__all__ = ["corpus_cli", "download_archive", "git_clone", "recording_of", "stand_ins", "utterance"]
 
 PATH = click.Path(path_type=Path)
 FAULT = "fault"  # custom field of a stand-in
@@ -147,41 +145,3 @@ def _refuse_stand_in(cut: Cut) -> Cut:
     if (fault := (cut.custom or {}).get(FAULT)) is not None:
         raise CannotRead(fault)
     return cut
-
-
-def download_archive(url: str, folder: Path) -> None:
-    """Fetch a tar archive beside ``folder`` and unpack its one top folder as ``folder``, unless that is there already.
-
-    An interrupted download goes on where it stopped.
-    """
-    if folder.exists():
-        return
-    archive = folder.with_name(url.rsplit("/", 1)[1])
-    try:
-        archive.parent.mkdir(parents=True, exist_ok=True)
-        resumable_download(url, filename=archive)
-        with tarfile.open(archive) as tar, complete(folder) as partial:
-            tar.extractall(partial, filter=_below_the_top)  # noqa: S202 -- the filter keeps it within
-        archive.unlink()
-    except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
-        raise UserError(
-            f"cannot download {url} into {folder}: {error}; fetch it another way and give its folder with --corpus-dir"
-        ) from error
-
-
-def git_clone(url: str, folder: Path) -> None:
-    """Clone the newest state of a repository, unless ``folder`` is there already."""
-    if folder.exists():
-        return
-    try:
-        with complete(folder) as partial:
-            subprocess.run(["git", "clone", "--quiet", "--depth", "1", url, str(partial)], check=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise UserError(
-            f"cannot clone {url} into {folder}; fetch it another way and give its folder with --corpus-dir"
-        ) from error
-
-
-def _below_the_top(member: tarfile.TarInfo, path: str) -> tarfile.TarInfo | None:
-    name = member.name.removeprefix("./").partition("/")[2]
-    return tarfile.data_filter(member.replace(name=name, deep=False), path) if name else None

@@ -9,10 +9,12 @@ import gzip
 import lzma
 import math
 import os
+import pwd
+import stat
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any, cast
@@ -113,7 +115,8 @@ def open_lm(
         path: A folder of ``pyspeech lm train``; a KenLM binary; an ARPA file; or text or a manifest to train on.
             Text and ARPA files may be packed as ``.gz`` or ``.xz``.
         cache: Where the binary of an ARPA file, and models trained on text, are kept by content. Default:
-            ``$PYSPEECH_CACHE``, or ``~/.cache/pyspeech/lm``. Processes may use one cache at once.
+            ``$PYSPEECH_CACHE``, or ``~/.cache/pyspeech/lm``. Processes may use one cache at once. One that cannot be
+            written serves what it holds; what another user could have written is refused.
         held_out: Manifests whose sentences a text to train on may not hold. Models are taken as they are.
         order: The longest n-gram of a model to train.
         drop_held_out: Leave out the lines of text that hold a held-out sentence, where they are refused otherwise.
@@ -180,8 +183,7 @@ def _binary(arpa: Path, cache: Path, log: Callable[[str], None]) -> Path:
             raise UserError(f"{arpa} must be unpacked first, because {error}") from error
         log(f"{error}; until then {arpa} is parsed anew in every process")
         return arpa
-    with _made_once(cache, digest("binary", FORMAT, arpa)) as made:
-        binary = made.with_suffix(".bin")
+    with _made_once(cache, digest("binary", FORMAT, arpa) + ".bin") as binary:
         if not binary.exists():
             log(f"building the binary of {arpa} in {binary}")
             # A folder of its own, so that an unpacked copy goes however this ends.
@@ -225,15 +227,48 @@ def _trained(
 
 
 @contextmanager
-def _made_once(cache: Path, key: str) -> Iterator[Path]:
-    """Yield a name in the cache that no other process makes meanwhile; the system ends the lock with the process."""
-    made = cache / key
-    with writing(made):
-        cache.mkdir(parents=True, exist_ok=True)
-        stream = (cache / f"{key}.lock").open("a")
-    with stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
+def _made_once(cache: Path, name: str) -> Iterator[Path]:
+    """Yield a path in the cache that no other process makes meanwhile; the system ends the lock with the process."""
+    made = cache / name
+    lock = made.with_suffix(".lock")
+    with ExitStack() as held:
+        with writing(made, lock):
+            cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _refuse_foreign(cache, lock, made, made / "lm.bin")
+            try:
+                stream = held.enter_context(lock.open("a"))
+            except OSError:
+                if not made.exists():  # what is there needs no lock, so that a cache may be read only
+                    raise
+            else:
+                fcntl.flock(stream, fcntl.LOCK_EX)
         yield made
+
+
+def _refuse_foreign(cache: Path, *inside: Path) -> None:
+    """Make sure that only this user and the system's can have written what is to be loaded.
+
+    Raises:
+        UserError: naming what belongs to another user, or could have been changed by one.
+    """
+    remedy = "or set PYSPEECH_CACHE to a folder of your own"
+    is_closed = not cache.stat().st_mode & (stat.S_IXGRP | stat.S_IXOTH)  # nobody else reaches what is in it
+    for path in filter(os.path.lexists, (cache, *inside)):
+        for owner in {path.lstat().st_uid, path.stat().st_uid} - {0, os.geteuid()}:
+            raise UserError(f"{path} in the cache belongs to {_user(owner)}, not to you; remove it, {remedy}")
+        mode = path.stat().st_mode
+        is_open = mode & (stat.S_IWGRP | stat.S_IWOTH) and not (stat.S_ISDIR(mode) and mode & stat.S_ISVTX)
+        if is_open and (path == cache or not is_closed):
+            raise UserError(
+                f"{path} can be written by other users, who could change models; chmod 700 {cache}, {remedy}"
+            )
+
+
+def _user(number: int) -> str:
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"user {number}"
 
 
 def _arpa_words(path: Path) -> Iterator[str]:

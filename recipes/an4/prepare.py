@@ -11,7 +11,8 @@ from lhotse import MonoCut
 from pyspeech.data.corpus import corpus_cli, download_archive, utterance
 from pyspeech.files import existing_file
 
-URL = "https://dldata-public.s3.us-east-2.amazonaws.com/an4_sphere.tar.gz"  # of NVIDIA; CMU's own page is gone
+# Of NVIDIA: CMU's own page is gone. Neither publishes a digest.
+URL = "https://dldata-public.s3.us-east-2.amazonaws.com/an4_sphere.tar.gz"
 FOLDERS = {"train": "an4_clstk", "dev": "an4_clstk", "test": "an4test_clstk"}
 
 

@@ -8,6 +8,7 @@ from pyspeech.data.corpus import corpus_cli, download_archive
 from pyspeech.data.sources.librispeech import LibriSpeech
 
 URL = "https://www.openslr.org/resources/{}/{}.tar.gz"
+SUMS = (Path(__file__).parent / "SHA256SUMS").read_text(encoding="utf-8").split()  # digest, name, digest, ...
 PARTS = {
     "mini": LibriSpeech(train=("train-clean-5",), dev=("dev-clean-2",)),
     "100": LibriSpeech(train=("train-clean-100",)),
@@ -22,7 +23,7 @@ def download(corpus: Path) -> None:
     for part in [*PARTS.test, *PARTS.dev, *PARTS.train]:
         number, unpacked = 31 if part in ("train-clean-5", "dev-clean-2") else 12, corpus / f"{part}.unpacked"
         if not (corpus / part).is_dir():
-            download_archive(URL.format(number, part), unpacked)
+            download_archive(URL.format(number, part), unpacked, SUMS[SUMS.index(f"{part}.tar.gz") - 1])
             (unpacked / part).rename(corpus / part)
             shutil.rmtree(unpacked)
 

@@ -19,7 +19,7 @@ PUBLISHED = read_split_lists(Path(__file__).parent / "splits")
 
 
 def download(corpus: Path) -> None:
-    download_archive(URL, corpus)
+    download_archive(URL, corpus, sha256="be1a30453f28eb8dd26af4101ae40cbf2c50413b1bb21936cbcdc6fae3de8aa5")
 
 
 def split_lists(corpus: Path, ids: list[str]) -> dict[str, list[str]]:

@@ -16,7 +16,7 @@ WORDS = {"0": "NO", "1": "YES"}
 
 
 def download(corpus: Path) -> None:
-    download_archive(URL, corpus)
+    download_archive(URL, corpus, sha256="c3f49e0cca421f96b75b41640749167b52118f232498667ca7a5f9416aef8e73")
 
 
 def cuts(corpus: Path, split: str) -> Iterator[MonoCut]:

@@ -1,6 +1,5 @@
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +7,7 @@ import pytest
 import soundfile
 from tones import write_tones
 
-from pyspeech.data.corpus import download_archive, git_clone, stand_ins, utterance
+from pyspeech.data.corpus import stand_ins, utterance
 from pyspeech.data.manifests import read_manifest
 from pyspeech.errors import UserError
 
@@ -200,46 +199,3 @@ def test_prepare_names_an_empty_split_and_writes_nothing_under_its_name(tmp_path
     assert done.returncode == 1
     assert "no utterance for test.jsonl.gz" in done.stderr
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["train.jsonl.gz"]
-
-
-def test_an_archive_is_fetched_and_its_top_folder_unpacked_under_the_name_given(tmp_path):
-    (tmp_path / "words").mkdir()
-    (tmp_path / "words" / "a.txt").write_text("A")
-    with tarfile.open(tmp_path / "words.tar.gz", "w:gz") as tar:
-        tar.add(tmp_path / "words", "words")
-    download_archive((tmp_path / "words.tar.gz").as_uri(), tmp_path / "corpus")
-    assert (tmp_path / "corpus" / "a.txt").read_text() == "A"
-    download_archive((tmp_path / "gone.tar.gz").as_uri(), tmp_path / "corpus")
-
-
-def test_an_archive_cut_short_leaves_no_corpus(tmp_path):
-    (tmp_path / "noise").write_bytes(np.random.default_rng(0).bytes(100_000))
-    with tarfile.open(tmp_path / "words.tar.gz", "w:gz") as tar:
-        for name in ("a", "b"):
-            tar.add(tmp_path / "noise", f"words/{name}.raw")
-    archive = tmp_path / "words.tar.gz"
-    archive.write_bytes(archive.read_bytes()[:-50_000])
-    with pytest.raises(UserError, match=r"cannot download .*words\.tar\.gz"):
-        download_archive(archive.as_uri(), tmp_path / "deep" / "corpus")
-    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["words.tar.gz"]
-
-
-def test_an_archive_that_leaves_its_folder_is_refused(tmp_path):
-    (tmp_path / "evil.txt").write_text("evil")
-    with tarfile.open(tmp_path / "evil.tar.gz", "w:gz") as tar:
-        tar.add(tmp_path / "evil.txt", "words/../../outside.txt")
-    with pytest.raises(UserError, match=r"evil\.tar\.gz"):
-        download_archive((tmp_path / "evil.tar.gz").as_uri(), tmp_path / "deep" / "corpus")
-    assert not list(tmp_path.rglob("outside.txt"))
-
-
-def test_a_repository_is_cloned_once(tmp_path):
-    subprocess.run(["git", "init", "--quiet", str(tmp_path / "source")], check=True)
-    identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
-    commit = ["commit", "--quiet", "--allow-empty", "-m", "first"]
-    subprocess.run(["git", "-C", str(tmp_path / "source"), *identity, *commit], check=True)
-    for _ in range(2):
-        git_clone((tmp_path / "source").as_uri(), tmp_path / "clone")
-    assert (tmp_path / "clone" / ".git").exists()
-    with pytest.raises(UserError, match="cannot clone"):
-        git_clone((tmp_path / "nowhere").as_uri(), tmp_path / "other")

@@ -11,6 +11,7 @@ import soundfile
 from lhotse import MonoCut
 from lhotse.audio.backend import audio_backend
 from recipe_runs import PROJECT
+from web import file, serving
 
 from pyspeech.errors import UserError
 from pyspeech.lang.espeak import phones_of_words
@@ -83,12 +84,15 @@ def test_a_folder_that_is_not_the_corpus_is_refused(tmp_path):
         cuts(tmp_path, "train")
 
 
+@pytest.mark.allow_hosts(["127.0.0.1"])
 def test_an_archive_that_was_fetched_becomes_the_corpus(corpus, tmp_path, monkeypatch):
     with tarfile.open(tmp_path / "an4_sphere.tar.gz", "w:gz") as tar:
         tar.add(corpus, "an4")
     module = prepare()
-    monkeypatch.setattr(module, "URL", (tmp_path / "an4_sphere.tar.gz").as_uri())
-    module.download(tmp_path / "download" / "an4")
+    monkeypatch.setenv("no_proxy", "*")
+    with serving(file((tmp_path / "an4_sphere.tar.gz").read_bytes())) as site:
+        monkeypatch.setattr(module, "URL", f"{site.address}/an4_sphere.tar.gz")
+        module.download(tmp_path / "download" / "an4")
     assert len(cuts(tmp_path / "download" / "an4", "train")) == 14
 
 

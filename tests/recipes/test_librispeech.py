@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import tarfile
+from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 from recipe_runs import PROJECT
+from web import file, serving
 
 from pyspeech.config import load_config
 
@@ -98,18 +100,31 @@ class TestDownload:
         prepare("mini").download(corpus)
         assert not (corpus / "test-clean").exists()
 
+    @pytest.mark.allow_hosts(["127.0.0.1"])
     def test_parts_are_fetched_each_from_its_place_and_lie_side_by_side(self, corpus, tmp_path, prepare, monkeypatch):
         module, whole = prepare("mini"), tmp_path / "download" / "LibriSpeech"
         places = {"test-clean": 12, "test-other": 12, "dev-clean-2": 31, "train-clean-5": 31}
+        archives = {}
         for part, number in places.items():
-            (tmp_path / str(number)).mkdir(exist_ok=True)
-            with tarfile.open(tmp_path / str(number) / f"{part}.tar.gz", "w:gz") as tar:
+            path = tmp_path / f"{part}.tar.gz"
+            with tarfile.open(path, "w:gz") as tar:
                 tar.add(corpus / part, f"LibriSpeech/{part}")
                 tar.add(RECIPE / "prepare.py", "LibriSpeech/README.TXT")
-        monkeypatch.setattr(module, "URL", tmp_path.as_uri() + "/{}/{}.tar.gz")
-        module.download(whole)
+            archives[f"/{number}/{part}.tar.gz"] = path.read_bytes()
+            module.SUMS[module.SUMS.index(path.name) - 1] = sha256(path.read_bytes()).hexdigest()
+        monkeypatch.setenv("no_proxy", "*")
+        with serving(lambda asked: file(archives[asked.path])(asked)) as site:
+            monkeypatch.setattr(module, "URL", site.address + "/{}/{}.tar.gz")
+            module.download(whole)
         assert {path.name for path in whole.iterdir() if path.is_dir()} == set(places)
         assert speakers(module, whole) == speakers(module, corpus)
+
+    @pytest.mark.parametrize("subset", ["mini", "100", "960"])
+    def test_every_part_has_its_digest(self, subset, prepare):
+        module = prepare(subset)
+        parts = {*module.PARTS.test, *module.PARTS.dev, *module.PARTS.train}
+        digests = dict(zip(module.SUMS[1::2], module.SUMS[::2], strict=True))
+        assert {len(bytes.fromhex(digests[f"{part}.tar.gz"])) for part in parts} == {32}
 
 
 @pytest.mark.parametrize("path", sorted((RECIPE / "conf").glob("*/*.yaml")), ids=lambda path: f"{path.parent.name}")

@@ -24,7 +24,7 @@ MODELS = {path.stem for path in (PROJECT / "conf").glob("*.yaml") if "model" in 
 FORM = re.compile(
     r"""\s*(#.*|fi|graph|tokens \w+.*|language_model \w+ .*|pyspeech lm train .*|import .*|from .*|def .*|"""
     r"""if __name__ .*|\. .*(recognition|classification|verification)\.sh"|parse_options "\$@"|corpus_dir=.*|"""
-    r"""model=\w+ *#.*|(lm_text|noise_dir|rir_dir)=.*|download_archive\(URL, corpus\)|corpus_cli\(.*|"{3}|)$"""
+    r"""model=\w+ *#.*|(lm_text|noise_dir|rir_dir)=.*|download_archive\(URL, corpus.*\)|corpus_cli\(.*|"{3}|)$"""
 )
 
 

@@ -2,8 +2,13 @@ import gzip
 import json
 import lzma
 import math
+import os
+import re
+import stat
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import kenlm
 import pytest
@@ -292,3 +297,112 @@ def test_unigrams_are_those_of_the_arpa_file(tmp_path):
     )
     found = LanguageModel(path).unigrams(["a", "b", "<unk>"])
     assert found == pytest.approx([-0.25 * LN10, -1.5 * LN10, -1.5 * LN10])
+
+
+def as_user(number: int, cache: Path, path: Path) -> subprocess.CompletedProcess[str]:
+    """Open a model in a process of another user, which cannot write what root owns."""
+    program = """
+import os, sys
+from pathlib import Path
+import kenlm
+from pyspeech.errors import UserError
+from pyspeech.rescoring.language_model import open_lm
+os.setgroups([])
+os.setgid(int(sys.argv[1]))
+os.setuid(int(sys.argv[1]))
+try:
+    print(open_lm(Path(sys.argv[3]), Path(sys.argv[2])).path)
+except UserError as error:
+    sys.exit(str(error))
+"""
+    command = [sys.executable, "-c", program, str(number), str(cache), str(path)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to another user")
+class TestCacheOfSeveralUsers:
+    NOBODY = 54321
+
+    @pytest.fixture
+    def place(self, lm):
+        """A folder that every user reaches, with a text and an ARPA file."""
+        umask = os.umask(0o022)
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            folder.chmod(0o755)
+            (folder / "text").write_text("\n".join(SENTENCES))
+            (folder / "lm.arpa").write_bytes((lm / "lm.arpa").read_bytes())
+            yield folder
+        os.umask(umask)
+
+    @pytest.mark.parametrize("source", ["text", "lm.arpa"])
+    def test_a_cache_that_cannot_be_written_serves_what_it_holds(self, place, source):
+        (place / "cache").mkdir()
+        made, _ = opened(place / source, place / "cache")
+        before = sorted(place.rglob("*"))
+        done = as_user(self.NOBODY, place / "cache", place / source)
+        assert (done.returncode, done.stdout) == (0, f"{made.path}\n"), done.stderr
+        assert sorted(place.rglob("*")) == before
+        done = as_user(self.NOBODY, place / "cache", write_arpa(place / "other.arpa", ["call"]))
+        assert re.fullmatch(
+            f"cannot write {place}/cache/[0-9a-f]+.bin: Permission denied; free space or choose another place\n",
+            done.stderr,
+        )
+
+    @pytest.mark.parametrize(
+        ("source", "whose"),
+        [(source, whose) for source in ("text", "lm.arpa") for whose in (".", "*", "*.lock")]
+        + [("text", "*/lm.bin"), ("lm.arpa", "*.bin")],
+    )
+    def test_what_belongs_to_another_user_is_refused(self, place, source, whose):
+        opened(place / source, place / "cache")
+        found = [place / "cache"] if whose == "." else [*(place / "cache").glob(whose)]
+        assert found
+        for path in found:
+            os.chown(path, self.NOBODY, -1)
+        with pytest.raises(
+            UserError, match="in the cache belongs to user 54321, not to you; remove it, or set PYSPEECH"
+        ):
+            opened(place / source, place / "cache")
+        for path in found:
+            os.chown(path, 0, -1)
+        opened(place / source, place / "cache")
+
+    def test_a_link_of_another_user_is_refused_wherever_it_leads(self, place, lm):
+        model, _ = opened(place / "lm.arpa", place / "cache")
+        model.path.unlink()
+        model.path.symlink_to(lm / "lm.bin")
+        os.chown(model.path, self.NOBODY, -1, follow_symlinks=False)
+        with pytest.raises(UserError, match=f"{model.path.name} in the cache belongs to user 54321"):
+            opened(place / "lm.arpa", place / "cache")
+
+
+class TestCacheThatOthersCanWrite:
+    def test_a_new_cache_is_closed_to_others(self, lm, cache):
+        umask = os.umask(0o002)
+        try:
+            for _ in range(2):
+                opened(lm / "lm.arpa", cache)
+        finally:
+            os.umask(umask)
+        assert stat.S_IMODE(cache.stat().st_mode) == 0o700
+
+    @pytest.mark.parametrize("mode", [0o777, 0o775, 0o757])
+    def test_an_open_cache_is_refused(self, lm, cache, mode):
+        cache.mkdir()
+        cache.chmod(mode)
+        with pytest.raises(
+            UserError, match=f"{cache} can be written by other users.*; chmod 700 {cache}, or set PYSPEECH"
+        ):
+            opened(lm / "lm.arpa", cache)
+        assert not [*cache.iterdir()]
+        cache.chmod(0o1777)  # there nobody can replace what is another's
+        opened(lm / "lm.arpa", cache)
+
+    def test_an_open_file_is_refused_where_others_reach_it(self, lm, cache):
+        model, _ = opened(lm / "lm.arpa", cache)
+        model.path.chmod(0o664)
+        opened(lm / "lm.arpa", cache)
+        cache.chmod(0o755)
+        with pytest.raises(UserError, match=f"{model.path.name} can be written by other users"):
+            opened(lm / "lm.arpa", cache)
