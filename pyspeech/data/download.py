@@ -28,6 +28,7 @@ from pyspeech.errors import UserError, first_line
 from pyspeech.files import CHUNK_BYTES, complete, put_in_place, write_json, writing
 from pyspeech.json_files import read_json
 from pyspeech.locks import PARTIAL, only_writer
+from pyspeech.process_lifetime import bound
 
 TIMEOUT_SECONDS = 60.0  # without a byte
 TRIES = 5  # in a row that bring less than CHUNK_BYTES
@@ -85,7 +86,7 @@ def git_clone(url: str, folder: Path, commit: str = "") -> None:
         ]
         try:
             for step in steps:
-                subprocess.run(["git", *step], check=True, env=quiet, stdin=subprocess.DEVNULL)
+                subprocess.run(bound(["git", *step]), check=True, env=quiet, stdin=subprocess.DEVNULL)
         except (OSError, subprocess.CalledProcessError) as error:
             raise UserError(
                 f"cannot clone {url}{f' at {commit}' if commit else ''} into {folder}; {ELSEWHERE}"
