@@ -28,9 +28,8 @@ from pathlib import Path
 import click
 
 TOLD = re.compile(r"is being written by process \d+")
-UNSTABLE = re.compile(
-    r"seconds|time|date|wall|speed|memory|host|started", re.IGNORECASE
-)  # keys that differ in each run
+# Keys whose values differ in every run.
+UNSTABLE = re.compile(r"seconds|time|date|wall|speed|memory|host|started", re.IGNORECASE)
 # What two runs never write alike: curves with the time of day, and checkpoints that hold how long things took.
 LEFT_OUT = {"tensorboard", "checkpoints", "contents.json"}
 # command -> its two variants; OUT is what they write, A and B are made by _inputs
