@@ -182,7 +182,7 @@ def _inputs(folder: Path) -> None:
     for name, lines, order in (("A", train[: len(train) // 2], 1), ("B", train[len(train) // 2 :], 2)):
         (folder / name).mkdir()
         (folder / name / "one.jsonl.gz").write_bytes(gzip.compress(b"".join(lines)))
-        (folder / name / "prose.txt").write_text(f"Yes, no. Number {order}!\n" * 1000)
+        (folder / name / "prose.txt").write_text(f"{name} is another text.\n" * 1000)
         conf = Path("conf/tdnn_lstm.yaml").resolve()
         (folder / name / "conf.yaml").write_text(
             f"include: [{conf.with_suffix('')}]\nfeatures: {{num_mel_bins: {30 + order}}}\n"
