@@ -128,7 +128,9 @@ def write_voice(path: Path, voice: int, take: int, rate: int = 8000) -> Path:
     pieces = []
     for vowel in rng.uniform(400, 1600, size=4):
         heights = sum(1 / (1 + ((harmonics - centre) / 120) ** 2) for centre in (vowel, own))
-        pieces.append(np.hanning(rate // 8) * (heights * np.sin(2 * np.pi * harmonics * np.arange(rate // 8) / rate)).sum(axis=0))
+        pieces.append(
+            np.hanning(rate // 8) * (heights * np.sin(2 * np.pi * harmonics * np.arange(rate // 8) / rate)).sum(axis=0)
+        )
     samples = np.concatenate(pieces)
     samples = rng.uniform(0.1, 0.5) * samples / abs(samples).max() + 0.003 * rng.standard_normal(len(samples))
     path.parent.mkdir(parents=True, exist_ok=True)
