@@ -1,16 +1,67 @@
-"""What Linux says of processes that a test starts and kills."""
+"""What Linux says of processes that a test starts and kills.
 
+Nothing here has a limit of time: pytest's own (pyproject.toml) ends what never comes, and what is slow is no fault.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
+
+
+def run_and_list_imports(*words: object) -> tuple[subprocess.CompletedProcess[str], set[str]]:
+    """Run ``pyspeech``; how it ended, and the packages that it imported beside Python's own.
+
+    What a command imports is nearly all that it needs to start: its time, but the same on every machine.
+    """
+    command = [sys.executable, "-X", "importtime", "-m", "pyspeech", *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | {"COLUMNS": "110"})
+    lines = done.stderr.splitlines(keepends=True)
+    told = [line for line in lines if line.startswith("import time:")]
+    done.stderr = "".join(line for line in lines if line not in told)
+    names = {line.rpartition("|")[2].strip().partition(".")[0] for line in told}
+    return done, names - set(sys.stdlib_module_names)
 
 
 def is_alive(pid: int) -> bool:
     """Whether it runs; one that has ended, and that nobody asked for its exit status, does not."""
     try:
         return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # the latter where it ends while this reads
         return False
 
 
 def children(pid: int) -> list[int]:
     """Those that its main thread has started, in order."""
     return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str] | None = None) -> None:
+    """Look until it holds; an error with what ``process`` said where that ends before."""
+    while not condition():
+        if process is not None and process.poll() is not None:
+            raise AssertionError(f"ended too early, with code {process.returncode}: {process.communicate()}")
+        time.sleep(0.02)
+
+
+def killed_within_training(
+    start: Callable[[], subprocess.Popen[str]],
+    condition: Callable[[], bool],
+    kill: Callable[[subprocess.Popen[str]], None],
+    exp: Path,
+) -> subprocess.CompletedProcess[str]:
+    """Start a training in ``exp``, kill it as soon as ``condition`` holds, and return how it ended.
+
+    Where it was over before the kill came, as may happen on a busy machine, it is begun anew.
+    """
+    while True:
+        process = start()
+        wait_until(lambda process=process: condition() or process.poll() is not None)
+        kill(process)
+        out, err = process.communicate()
+        if not (exp / "model.safetensors").exists():
+            return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+        shutil.rmtree(exp)

@@ -124,22 +124,18 @@ def test_errors_are_one_line(folder, tmp_path):
     )
 
 
-def test_rescoring_needs_neither_torch_nor_k2_nor_lhotse_and_starts_at_once(folder, tmp_path):
+def test_rescoring_needs_neither_torch_nor_k2_nor_lhotse(folder, tmp_path):
     program = (
-        "import sys, time\n"
-        "start = time.perf_counter()\n"
-        "import pyspeech.cli.rescore, pyspeech.rescoring.run\n"
-        "seconds = time.perf_counter() - start\n"
+        "import sys\n"
+        "import pyspeech.cli.rescore\n"
         "pyspeech.cli.rescore.rescore(sys.argv[1:], standalone_mode=False)\n"
         "assert not {'torch', 'k2', 'lhotse'} & set(sys.modules), sorted(sys.modules)\n"
-        "print(seconds)\n"
     )
     arguments = [folder / "test", "--lm", folder / "lm", "--out", tmp_path / "out", "--method", "search"]
     done = subprocess.run(
         [sys.executable, "-c", program, *map(str, arguments)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert float(done.stdout.splitlines()[-1]) < 3  # some 0.3 s where nothing else runs
 
 
 def test_help_names_every_option_and_what_the_scores_are():

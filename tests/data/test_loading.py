@@ -2,7 +2,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -12,10 +11,15 @@ from torch.utils.data import Dataset
 from pyspeech.data.batch import Batch
 from pyspeech.data.loading import load, lost_workers
 from pyspeech.errors import MissingPackage, UserError
-from tests.processes import is_alive
+from tests.processes import is_alive, wait_until
 
 
 class Numbers(Dataset[Batch]):
+    """Batches that hold their number, and others; 17 kills the worker when there is the file ``go``."""
+
+    def __init__(self, go: Path = Path("never")) -> None:
+        self.go = go
+
     def __getitem__(self, number: int) -> Batch:
         if number == 13:
             raise UserError("cut 'x' is odd; leave it out")
@@ -28,7 +32,7 @@ class Numbers(Dataset[Batch]):
         if number == 16:
             os.kill(os.getpid(), signal.SIGKILL)
         if number == 17:
-            time.sleep(1)
+            wait_until(self.go.exists)
             os.kill(os.getpid(), signal.SIGKILL)
         return Batch(
             (str(number),), torch.full((1, 1, 1), float(number)), torch.ones(1), ("",), torch.get_num_threads()
@@ -67,11 +71,11 @@ def test_a_worker_that_was_killed_is_told_of():
         list(load(Numbers(), [1, 16], 1, pin=False))
 
 
-def test_one_that_is_killed_while_the_loop_computes_is_told_of_too():
-    batches = load(Numbers(), [1, 17], 1, pin=False)
+def test_one_that_is_killed_while_the_loop_computes_is_told_of_too(tmp_path):
+    batches = load(Numbers(tmp_path / "go"), [1, 17], 1, pin=False)
     next(batches)
     with pytest.raises(UserError, match=r"ended \(DataLoader worker.*batches.workers.*--shm-size"), lost_workers():
-        time.sleep(30)
+        wait_until(lambda: (tmp_path / "go").touch() is not None)  # for ever
 
 
 def test_another_error_beside_workers_stays_as_it_is():
@@ -123,9 +127,6 @@ def test_no_worker_outlives_its_process():
     for process, how in zip(processes, (signal.SIGINT, signal.SIGKILL), strict=True):
         process.send_signal(how)
     for process in processes:
-        process.wait(30)
+        process.wait()
         process.stdout.close()
-    deadline = time.monotonic() + 30  # torch's workers look every five seconds
-    while any(is_alive(pid) for pid in workers) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert not any(is_alive(pid) for pid in workers)
+    wait_until(lambda: not any(is_alive(pid) for pid in workers))  # torch's workers look every five seconds

@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +23,7 @@ from pyspeech.files import digest
 from pyspeech.lang.tokens import load_tokens
 from tests.experiments import save_tone_graph, save_untrained
 from tests.lattices import assert_well_formed, same
-from tests.processes import children
+from tests.processes import children, is_alive, wait_until
 from tests.tones import tone_manifest
 
 CONFIG = load_decode_config()
@@ -257,12 +256,8 @@ def running(folder, tmp_path):
     process = subprocess.Popen(
         list(map(str, command + options)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    deadline = time.monotonic() + 60
     try:
-        while len(decoders(process.pid)) < 2:
-            assert process.poll() is None, process.stderr.read()
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        wait_until(lambda: len(decoders(process.pid)) == 2, process)
         yield process
     finally:
         process.kill()
@@ -272,7 +267,7 @@ def running(folder, tmp_path):
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc to find the processes")
 def test_a_killed_process_fails_the_decode_and_leaves_nothing(running, tmp_path):
     os.kill(decoders(running.pid)[0], signal.SIGKILL)
-    _, stderr = running.communicate(timeout=60)
+    _, stderr = running.communicate()
     assert running.returncode == 1
     assert stderr.splitlines()[-1].startswith("error: a decoding process was killed or crashed")
     assert names(tmp_path) == []
@@ -283,8 +278,5 @@ def test_processes_do_not_outlive_a_killed_decode(running, tmp_path):
     workers = decoders(running.pid)
     running.kill()
     running.wait()
-    deadline = time.monotonic() + 60
-    while any(Path(f"/proc/{worker}").exists() for worker in workers):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: not any(is_alive(worker) for worker in workers))
     assert not (tmp_path / "out").exists()

@@ -7,10 +7,11 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+
+from tests.processes import is_alive, wait_until
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -49,7 +50,7 @@ STUB = (
 echo "python $*"
 for word; do
   [[ ${FAIL:-} != "$word" ]] || exit 3
-  [[ ${SLEEP:-} != "$word" ]] || { echo $$ >pid; exec sleep 60; }
+  [[ ${SLEEP:-} != "$word" ]] || { echo $$ >pid; exec sleep 10000; }
   [[ ${SUICIDE:-} != "$word" ]] || kill -9 $$
 done
 """
@@ -265,9 +266,9 @@ def test_a_signal_stops_the_stage_and_leaves_the_command_that_resumes(project, n
         process.send_signal(number)  # the shell alone: it passes the signal on
     else:
         os.killpg(process.pid, number)  # as Ctrl-C does
-    _, stderr = process.communicate(timeout=60)
+    _, stderr = process.communicate()
     assert process.returncode in (128 + number, -number)
-    assert not is_alive(child)
+    wait_until(lambda: not is_alive(child))
     assert resume_command(stderr) == "recipes/toy/run.sh --stage 4"
     assert ("Stage 4 (Train) failed" in stderr) == (number != signal.SIGKILL)
 
@@ -315,24 +316,8 @@ def start_training(project, *options):
 
 def wait_for_child(project):
     path = project / "recipes/toy/pid"
-    for _ in range(500):
-        if path.exists() and path.read_text().strip():
-            return int(path.read_text())
-        time.sleep(0.02)
-    raise AssertionError("the stub did not start")
-
-
-def is_alive(pid):
-    """Whether ``pid`` still runs; an unreaped child of a killed shell does not."""
-    stat = Path(f"/proc/{pid}/stat")
-    for _ in range(50):
-        try:
-            if stat.read_text().rpartition(")")[2].split()[0] == "Z":
-                return False
-        except (FileNotFoundError, ProcessLookupError):
-            return False
-        time.sleep(0.02)
-    return True
+    wait_until(lambda: path.exists() and path.read_text().strip() != "")
+    return int(path.read_text())
 
 
 def test_a_child_still_reads_the_standard_input(project):

@@ -43,12 +43,12 @@ def test_equals_arccosine_and_cosine_by_hand(seed, margin, sub_centres, progress
     used = margin * min(max((progress - 0.25) / 0.5, 0), 1)
     for b, (embedding, target) in enumerate(zip(embeddings.tolist(), targets.tolist(), strict=True)):
         cosines = [max(cosine(embedding, centre) for centre in each) for each in centres]
-        torch.testing.assert_close(loss.logits(embeddings)[b], 4 * torch.tensor(cosines).double())
+        torch.testing.assert_close(loss.logits(embeddings)[b], 4 * torch.tensor(cosines, dtype=torch.float64))
         angle = math.acos(cosines[target]) + used
         # Beyond pi: the cosine goes on to fall, from -1, as fast as without the margin.
         cosines[target] = math.cos(angle) if angle < math.pi else cosines[target] - (1 - math.cos(used))
         expected = math.log(sum(math.exp(4 * each) for each in cosines)) - 4 * cosines[target]
-        torch.testing.assert_close(found[b], torch.tensor(expected).double(), atol=1e-6, rtol=1e-6)
+        torch.testing.assert_close(found[b], torch.tensor(expected, dtype=torch.float64), atol=1e-6, rtol=1e-6)
 
 
 @pytest.mark.parametrize(("progress", "margin"), [(0, 0), (0.25, 0), (0.5, 0.15), (0.75, 0.3), (1, 0.3)])

@@ -27,7 +27,7 @@ def by_definition(embeddings, targets, scale, bias):
             others = [units[j] for j, target in enumerate(targets) if target == speaker and j != i]
             logits[speaker] = scale * sum(x * y for x, y in zip(units[i], unit(mean(others)), strict=True)) + bias
         losses.append(math.log(sum(math.exp(logit) for logit in logits.values())) - logits[own])
-    return torch.tensor(losses).double()
+    return torch.tensor(losses, dtype=torch.float64)
 
 
 @given(

@@ -38,7 +38,7 @@ def test_statistics_equal_those_of_torch_over_the_real_frames_alone(shape):
     y = ours(x, mask)
     real = x.movedim(1, -1)[mask].reshape(-1, 4)  # rows of real frames (and frequencies)
     expected = theirs(real)
-    torch.testing.assert_close(y.movedim(1, -1)[mask].reshape(-1, 4), expected, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(y.movedim(1, -1)[mask].reshape(-1, 4), expected, atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(ours.running_mean, theirs.running_mean)
     # torch keeps the unbiased variance, which differs by n / (n - 1).
     torch.testing.assert_close(ours.running_variance, theirs.running_var, rtol=0.1, atol=0)
@@ -47,7 +47,7 @@ def test_statistics_equal_those_of_torch_over_the_real_frames_alone(shape):
     weights = torch.randn(expected.shape)
     (left,) = torch.autograd.grad((y.movedim(1, -1)[mask].reshape(-1, 4) * weights).sum(), x)
     (right,) = torch.autograd.grad((expected * weights).sum(), x)
-    torch.testing.assert_close(left, right, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(left, right, atol=1e-4, rtol=1e-4)
 
 
 def test_in_eval_mode_the_running_statistics_are_used_and_kept():

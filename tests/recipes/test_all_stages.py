@@ -4,9 +4,6 @@ import pytest
 from layouts import LAYOUTS
 from recipe_runs import RECIPES, score_of, stages, started
 
-# A dozen programs each; half a minute alone, more where other work shares the machine.
-pytestmark = pytest.mark.timeout(500)
-
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
 def test_a_recipe_runs_all_its_stages_and_its_last_line_is_a_good_score(recipe, finished):

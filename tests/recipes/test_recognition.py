@@ -7,15 +7,15 @@ import shlex
 import shutil
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 from recipe_runs import run_recipe, score_of, start_recipe
 
+from tests.processes import killed_within_training
+
 pytest.importorskip("k2", reason="needs k2, which this lane does not have")
 
-pytestmark = pytest.mark.timeout(500)  # two runs of a recipe, as in test_all_stages.py
 EXPERIMENT = "exp/tdnn_lstm"
 
 
@@ -38,19 +38,16 @@ def test_a_stage_that_ran_can_run_again(yesno):
 def test_a_training_killed_with_kill_9_and_resumed_ends_as_if_never_killed(yesno):
     killed = yesno.folder.with_name("killed")
     shutil.copytree(yesno.folder, killed, ignore=shutil.ignore_patterns("exp"))
-    process = start_recipe(killed, "--stage", "4", *yesno.arguments)
     metrics = killed / EXPERIMENT / "metrics.jsonl"
-    while not metrics.exists() or len(metrics.read_text().splitlines()) < 3:
-        assert process.poll() is None, process.communicate()[1]
-        time.sleep(0.02)
-    for child in descendants(process.pid):
-        with contextlib.suppress(ProcessLookupError):  # a worker that ended with its parent
-            os.kill(child, signal.SIGKILL)
-    _, err = process.communicate()
-    assert process.returncode == 137
-    assert not (killed / EXPERIMENT / "model.safetensors").exists()
+    done = killed_within_training(
+        lambda: start_recipe(killed, "--stage", "4", *yesno.arguments),
+        lambda: metrics.exists() and len(metrics.read_text().splitlines()) >= 3,
+        kill_descendants,
+        killed / EXPERIMENT,
+    )
+    assert done.returncode == 137
 
-    resume = err.strip().splitlines()[-1].partition("resume with: ")[2]
+    resume = done.stderr.strip().splitlines()[-1].partition("resume with: ")[2]
     assert "--stage 4" in resume
     program, *arguments = shlex.split(resume)
     assert program == str(killed / "run.sh")
@@ -59,6 +56,12 @@ def test_a_training_killed_with_kill_9_and_resumed_ends_as_if_never_killed(yesno
     assert losses(killed) == losses(yesno.folder)
     same = [(each / EXPERIMENT / "model.safetensors").read_bytes() for each in (killed, yesno.folder)]
     assert same[0] == same[1]
+
+
+def kill_descendants(process: subprocess.Popen[str]) -> None:
+    for child in descendants(process.pid):
+        with contextlib.suppress(ProcessLookupError):  # a worker that ended with its parent
+            os.kill(child, signal.SIGKILL)
 
 
 def losses(recipe: Path) -> list[tuple[float, float]]:

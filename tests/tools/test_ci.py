@@ -90,7 +90,7 @@ def test_ci_runs_both_lanes_and_all_recipes_and_ends_with_the_closing_lines(ci):
 
 @pytest.mark.parametrize(
     ("wer", "failing"),
-    [("0.50", ["yesno"]), ("2.50", ["demo", "yesno", "digits", "digits"])],
+    [("2.50", ["demo"]), ("5.50", ["demo", "yesno"]), ("6.50", ["demo", "yesno", "digits", "digits"])],
 )
 def test_ci_fails_where_a_recipe_misses_its_bound(ci, wer, failing):
     result = ci.run(".ci/run", WER=wer)

@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import subprocess
-import time
 from importlib.metadata import version
 from pathlib import Path
 
@@ -211,10 +210,8 @@ def test_the_wheel_of_k2_is_known_by_its_hash():
     assert re.fullmatch(r"k2==1\.23\.4 --hash=sha256:[0-9a-f]{64}", pin)
 
 
-def test_a_second_run_does_nothing_in_no_time(installed):
-    start = time.monotonic()
+def test_a_second_run_does_nothing(installed):
     result = installed.install()
-    assert time.monotonic() - start < 2
     assert result.returncode == 0
     assert result.stderr == ""
     assert installed.calls == []
