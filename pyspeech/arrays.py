@@ -84,18 +84,18 @@ def parse_npy(content: bytes, name: str) -> Array:
 
 
 def check_form(name: str, array: Array, kind: str, *shape: int | None) -> None:
-    """Make sure of the kind of the values (``WHOLE``, ``REAL``, ``TEXT``) and of the lengths; None is any length.
+    """Make sure of the values, by their kind (``WHOLE``, ``REAL``, ``TEXT``) or type, and of lengths; None is any.
 
     Raises:
         ValueError: they are others.
     """
     lengths = array.shape
     same = len(lengths) == len(shape) and all(b in (None, a) for a, b in zip(lengths, shape, strict=True))
-    if array.dtype.kind not in kind or not same:
+    right = array.dtype.kind in kind if kind in KIND_NAMES else array.dtype == np.dtype(kind)
+    if not right or not same:
         expected = ", ".join("any" if length is None else str(length) for length in shape)
-        raise ValueError(
-            f"array '{name}': {array.dtype} of shape {lengths}, expected {KIND_NAMES[kind]} of shape ({expected})"
-        )
+        values = KIND_NAMES.get(kind, kind)
+        raise ValueError(f"array '{name}': {array.dtype} of shape {lengths}, expected {values} of shape ({expected})")
 
 
 def check_range(name: str, array: Array, least: float, most: float) -> None:

@@ -1,8 +1,24 @@
-"""Damage to files, the same in every run."""
+"""Damage to files, the same in every run, and disks that are full."""
 
+import resource
+import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
+
+
+@contextmanager
+def limited_files(size: int) -> Iterator[None]:
+    """Let this process write no more than ``size`` bytes into a file, as if the disk were full."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
 
 
 def flipped_bytes(content: bytes, count: int, seed: int = 0) -> Iterator[tuple[int, bytes]]:

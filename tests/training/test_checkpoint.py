@@ -1,21 +1,18 @@
-import resource
-import signal
-
 import pytest
 import torch
 
 from pyspeech.errors import UserError
+from pyspeech.tensor_files import read_tensors, write_tensors
 from pyspeech.training.checkpoint import (
     Progress,
     checkpoint_path,
     load_checkpoint,
     load_weights,
-    read_tensors,
     save_checkpoint,
     stored_steps,
-    write_tensors,
 )
 from pyspeech.training.sums import Sums
+from tests.damage import limited_files
 
 PROGRESS = Progress(
     epoch=2,
@@ -96,20 +93,13 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path):
 def test_a_file_that_is_no_safetensors_is_refused(tmp_path, content):
     (tmp_path / "c.safetensors").write_bytes(content)
     with pytest.raises(UserError, match=r"c.safetensors is not a whole safetensors file"):
-        read_tensors(tmp_path / "c.safetensors")
+        read_tensors(tmp_path / "c.safetensors", "model", "train again")
 
 
 def test_a_full_disk_leaves_the_old_file_and_says_so(tmp_path):
     path = tmp_path / "c.safetensors"
     write_tensors(path, {"a": torch.ones(1)}, {})
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
-    try:
-        with pytest.raises(UserError, match=r"cannot write .*c.safetensors: .*free space"):
-            write_tensors(path, {"a": torch.ones(10_000)}, {})
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, before)
-    assert read_tensors(path)["a"].tolist() == [1.0]
+    with limited_files(1000), pytest.raises(UserError, match=r"cannot write .*c.safetensors: .*free space"):
+        write_tensors(path, {"a": torch.ones(10_000)}, {})
+    assert read_tensors(path, "model", "train again")["a"].tolist() == [1.0]
     assert [file.name for file in tmp_path.iterdir()] == ["c.safetensors"]
