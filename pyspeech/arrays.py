@@ -10,6 +10,7 @@ import tokenize
 import zipfile
 import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -67,13 +68,14 @@ def parse_npy(content: bytes, name: str) -> Array:
     Raises:
         ValueError: it is no such file, holds Python's objects, or not just as many values as it says.
     """
-    stream = io.BytesIO(content)
-    try:
+    stream, header = io.BytesIO(content), None
+    with suppress(*HEADER_DAMAGE):
         version = npy.read_magic(stream)  # type: ignore[no-untyped-call]
         read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, by_columns, dtype = read_header(stream)  # type: ignore[no-untyped-call]
-    except HEADER_DAMAGE as error:
-        raise ValueError(f"array '{name}': no header of an array ({type(error).__name__})") from error
+        header = read_header(stream)  # type: ignore[no-untyped-call]
+    if header is None:
+        raise ValueError(f"array '{name}': no header of an array")
+    shape, by_columns, dtype = header
     if dtype.hasobject:
         raise ValueError(f"array '{name}': holds Python's objects, which are never read")
     promised, present = prod(shape) * dtype.itemsize, len(content) - stream.tell()
