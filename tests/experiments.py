@@ -8,7 +8,7 @@ from pyspeech.config import load_config
 from pyspeech.lang.tokens import CharacterTokens, TokenSet
 from pyspeech.models import build_model
 from pyspeech.settings import save_config
-from pyspeech.training.checkpoint import write_tensors
+from pyspeech.tensor_files import write_tensors
 from tests.tones import PITCHES, RATE
 
 YAML = f"""include: [fbank, augment, train, tdnn_lstm]

@@ -7,11 +7,11 @@ import sys
 import time
 
 import pytest
-from processes import children
 
 from pyspeech.errors import UserError
 from pyspeech.files import complete, write_text
 from pyspeech.locks import only_writer
+from tests.processes import children
 
 HOLD = """
 import sys, time

@@ -7,9 +7,9 @@ import sys
 import time
 
 import pytest
-from processes import is_alive
 
 from pyspeech.process_lifetime import bound
+from tests.processes import is_alive
 
 # Starts a process that would outlive it, tells its number, and waits to be killed.
 STARTS = """

@@ -3,9 +3,13 @@
 Beside ``train.jsonl.gz`` lies ``.train.jsonl.gz.index``, made when there is none of this state of the manifest; where
 that cannot be written, it is in a temporary folder of the process. The lines are read from it one at a time, not mapped
 into memory, where their pages would count for every process that touches them.
+
+What is read at once has a digest: an index of which it is wrong is made again. Each line has a checksum of its own, as
+reading them all would take as long as making them; one that is wrong is an error.
 """
 
 import atexit
+import hashlib
 import io
 import json
 import os
@@ -13,6 +17,7 @@ import shutil
 import struct
 import tempfile
 import weakref
+import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,21 +30,24 @@ import numpy.typing as npt
 from lhotse.cut import Cut
 from lhotse.serialization import deserialize_item
 
+from pyspeech.arrays import check_names, check_places, check_range
 from pyspeech.data.manifests import read_manifest
 from pyspeech.data.own_partial import own_partial, remove_leftovers
 from pyspeech.data.speeds import speed_of
 from pyspeech.errors import UserError
 from pyspeech.files import digest, existing
-from pyspeech.json_files import read_json_lines
+from pyspeech.json_files import parse_json, read_json_lines
 
 Reals = npt.NDArray[np.float64]
-FORMAT = 1  # of the file; another is made again
+FORMAT = 2  # of the file; another is made again
 PLACES_BYTES = 16  # its end: where the rows and the line of JSON begin
 NO_SPEAKER = -1
+MAX_SECONDS = 1e9  # of a cut
 # What is known of each cut without reading its line.
 ROW = np.dtype(
     [
         ("end", "<i8"),  # of its line, in bytes
+        ("crc", "<u4"),  # CRC-32 of its line
         ("seconds", "<f8"),
         ("speed", "<f4"),  # at which its recording is played
         ("speaker", "<i4"),  # number, or NO_SPEAKER
@@ -47,7 +55,7 @@ ROW = np.dtype(
         ("has_features", "?"),
     ]
 )
-PACKED = struct.Struct("<qdfi??")  # one row; numpy would take as long for it as the JSON of its line
+PACKED = struct.Struct("<qIdfi??")  # one row; numpy would take as long for it as the JSON of its line
 _elsewhere: dict[str, Path] = {}  # by digest of manifest and state: indexes that could not be written beside it
 
 
@@ -76,9 +84,16 @@ class CutIndex:
         return self.rows["seconds"]
 
     def cut(self, number: int) -> Cut:
-        """Read one cut, of the manifest as it was when the index was opened."""
+        """Read one cut, of the manifest as it was when the index was opened.
+
+        Raises:
+            UserError: the index is damaged there.
+        """
         begin = int(self.rows["end"][number - 1]) if number else 0
-        return deserialize_item(json.loads(self.lines.read(begin, int(self.rows["end"][number]))))
+        line = self.lines.read(begin, int(self.rows["end"][number]))
+        if zlib.crc32(line) != self.rows["crc"][number]:
+            raise UserError(f"{self.lines.path} is damaged in line {number + 1}; remove it: it is made again")
+        return deserialize_item(parse_json(line))
 
 
 class _Opened:
@@ -123,7 +138,7 @@ def read_cut_index(path: Path) -> CutIndex:
     state = _state(path)
     key = digest(str(path.resolve()), state)
     for file in (beside, _elsewhere.get(key, beside)):
-        with suppress(OSError, ValueError, KeyError):  # none yet, or of another state or format
+        with suppress(OSError, ValueError):  # none yet, damaged, or of another state or format
             return _read(path, _Opened(file), state)
     try:
         return _make(path, beside, state)
@@ -157,28 +172,42 @@ def _write(path: Path, stream: BinaryIO, state: list[int]) -> None:
     rows = bytearray()
     end = 0
     for line, values in read_json_lines(path):
-        end += stream.write(json.dumps(values).encode())
-        rows += _row(values, end, speakers, f"{path}, line {line}")
-    places = [stream.tell()]
-    np.save(stream, np.frombuffer(rows, dtype=ROW), allow_pickle=False)
-    places.append(stream.tell())
-    stream.write(json.dumps({"format": FORMAT, "state": state, "speakers": list(speakers)}).encode())
-    stream.write(np.array(places, "<i8").tobytes())
+        text = json.dumps(values).encode()
+        end += stream.write(text)
+        rows += _row(values, end, zlib.crc32(text), speakers, f"{path}, line {line}")
+    stream.write(rows)
+    tail = {"format": FORMAT, "state": state, "speakers": list(speakers)}
+    stream.write(json.dumps({**tail, "digest": _digest(rows, tail)}).encode())
+    stream.write(np.array([end, end + len(rows)], "<i8").tobytes())
+
+
+def _digest(rows: bytes | bytearray, tail: Mapping[str, Any]) -> str:
+    return digest(hashlib.sha256(rows).hexdigest(), tail)
 
 
 def _read(path: Path, lines: _Opened, state: list[int]) -> CutIndex:
-    """Read all but the lines; ValueError where it is not of this format, or not of ``state``."""
+    """Read all but the lines; ValueError where it is damaged, not of this format, or not of ``state``."""
     with open(lines.descriptor, "rb", closefd=False) as stream:
         size = stream.seek(0, io.SEEK_END)
         stream.seek(max(size - PLACES_BYTES, 0))
         rows_begin, tail_begin = (int(place) for place in np.frombuffer(stream.read(), "<i8", count=2))
-        stream.seek(tail_begin)
-        tail = json.loads(stream.read(size - PLACES_BYTES - tail_begin))
-        if tail["format"] != FORMAT or tail["state"] != state:
-            raise ValueError("another format, or an earlier manifest")
+        if not 0 <= rows_begin <= tail_begin <= size - PLACES_BYTES:
+            raise ValueError("its parts are in no place")
         stream.seek(rows_begin)
-        rows = np.load(stream, allow_pickle=False)
-    return CutIndex(path, rows, tuple(tail["speakers"]), lines)
+        content = stream.read(tail_begin - rows_begin)
+        tail = parse_json(stream.read(size - PLACES_BYTES - tail_begin))
+    if not isinstance(tail, dict) or tail.get("format") != FORMAT or tail.get("state") != state:
+        raise ValueError("another format, or an earlier manifest")
+    if tail.pop("digest", None) != _digest(content, tail):
+        raise ValueError("it was changed")
+    rows, speakers = np.frombuffer(content, ROW), check_names("speakers", tail.get("speakers"))
+    ends = rows["end"]
+    check_places("end", np.diff(ends, prepend=0) > 0, "more than the line before")
+    if not len(rows) or ends[-1] != rows_begin:
+        raise ValueError("its lines end elsewhere")
+    check_range("seconds", rows["seconds"], 0, MAX_SECONDS)
+    check_range("speaker", rows["speaker"], NO_SPEAKER, len(speakers) - 1)
+    return CutIndex(path, rows, speakers, lines)
 
 
 @cache
@@ -194,12 +223,13 @@ def _state(path: Path) -> list[int]:
     return [found.st_size, found.st_mtime_ns, found.st_ino, found.st_ctime_ns]
 
 
-def _row(values: Mapping[str, Any], end: int, speakers: dict[str, int], where: str) -> bytes:
+def _row(values: Mapping[str, Any], end: int, crc: int, speakers: dict[str, int], where: str) -> bytes:
     seconds = values.get("duration")
-    if not isinstance(seconds, int | float) or not isinstance(values.get("id"), str):
+    is_duration = isinstance(seconds, int | float) and 0 <= seconds <= MAX_SECONDS
+    if not is_duration or not isinstance(values.get("id"), str):
         raise UserError(f"{where}: no 'id' or no 'duration' in seconds; expected a manifest of lhotse cuts")
     its = values.get("supervisions")
     speaker = its[0].get("speaker") if isinstance(its, list) and len(its) == 1 else None
     number = speakers.setdefault(str(speaker), len(speakers)) if speaker else NO_SPEAKER
     has_recording, has_features = bool(values.get("recording")), bool(values.get("features"))
-    return PACKED.pack(end, seconds, speed_of(values), number, has_recording, has_features)
+    return PACKED.pack(end, crc, seconds, speed_of(values), number, has_recording, has_features)

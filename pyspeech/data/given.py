@@ -14,6 +14,7 @@ import numpy.typing as npt
 from lhotse import MonoCut, SupervisionSegment
 from lhotse.cut import Cut
 
+from pyspeech.arrays import parse_npy
 from pyspeech.config import FeatureConfig
 from pyspeech.data.audio_files import CannotRead, refuse_want_of_memory
 from pyspeech.errors import MissingPackage, UserError, first_line
@@ -156,8 +157,7 @@ def _matrix_file(source: str, sphinx_columns: int) -> MatrixFile:
 
 
 def _read_npy(matrix_file: MatrixFile) -> npt.NDArray[np.generic]:
-    with Path(matrix_file.path).open("rb") as stream:
-        return np.asarray(np.load(stream, allow_pickle=False))
+    return parse_npy(Path(matrix_file.path).read_bytes(), "features")
 
 
 def _read_kaldi(matrix_file: MatrixFile) -> npt.NDArray[np.generic]:

@@ -2,30 +2,34 @@
 
 In a shard, the numbers of its utterances follow one another in the same arrays, whole numbers in the smallest type that
 holds them. Of lattices, numbers that grow steadily are stored as differences: 20 to 30% smaller.
+
+Arrays that are read are checked where they are decoded: no one else has to look at them with suspicion.
 """
 
 import json
-import zipfile
-import zlib
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from pyspeech.decoding.lattice import ARC_FIELDS, Lattice
+from pyspeech.arrays import REAL, WHOLE, Array, check_form, check_names, check_range, read_npz
+from pyspeech.decoding.lattice import ARC_FIELDS, Lattice, check_lattices
 from pyspeech.errors import UserError
-from pyspeech.files import existing, existing_file, write_text
+from pyspeech.files import existing, write_text
+from pyspeech.json_files import read_json
 
 SYMBOLS = "symbols.json"
 SHARD_VALUES = 500_000  # what is read at a time to get one utterance
+MAX_VALUES = 1 << 23  # of one utterance
+MAX_SHARD_BYTES = 1 << 28  # of arrays, unpacked: a shard of an utterance with the most values takes so much, or less
 GROWING = ("source", "frame")  # within a lattice
 SCORES = ("acoustic", "graph")
-Array = npt.NDArray[Any]
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -38,16 +42,19 @@ class Codec(Generic[T]):
         name: Of one of them, in errors.
         tables: Names of the lists of symbols that belong to an archive.
         size: Values of one of them: its share of a shard.
-        encode: Several into the arrays of a shard, the ids of the utterances as ``id``.
-        decode: The stored arrays into those that ``cut_out`` takes; raises ValueError or KeyError for damaged ones.
+        arrays: Names of the arrays of a shard; ``id`` holds the ids of its utterances.
+        encode: Several things into these arrays.
+        decode: The stored arrays into those that ``cut_out`` takes, checked; with how many symbols each table has.
+            Raises ValueError for damaged ones.
         cut_out: The thing at a place in a shard.
     """
 
     name: str
     tables: Sequence[str]
     size: Callable[[T], int]
+    arrays: Sequence[str]
     encode: Callable[[Sequence[T]], dict[str, Array]]
-    decode: Callable[[Mapping[str, Array]], Mapping[str, Array]]
+    decode: Callable[[Mapping[str, Array], Mapping[str, int]], Mapping[str, Array]]
     cut_out: Callable[[Mapping[str, Array], int], T]
 
 
@@ -62,9 +69,19 @@ class ShardWriter(Generic[T]):
         folder.mkdir(parents=True)
 
     def write(self, thing: T) -> None:
-        """Add what is stored of the next utterance."""
+        """Add what is stored of the next utterance.
+
+        Raises:
+            UserError: it is more than can be read again.
+        """
+        size = self._codec.size(thing)
+        if size > MAX_VALUES:
+            raise UserError(
+                f"the {self._codec.name} of an utterance are {size} values, of which {MAX_VALUES} can be stored; lower "
+                "decode.frame_beam or decode.max_lattice_arcs, or cut it into shorter ones"
+            )
         self._waiting.append(thing)
-        self._waiting_values += self._codec.size(thing)
+        self._waiting_values += size
         if self._waiting_values >= SHARD_VALUES:
             self._flush()
 
@@ -111,14 +128,13 @@ class Archive(Generic[T]):
     def __init__(self, folder: Path, codec: Codec[T]) -> None:
         self.folder = folder
         self._codec = codec
-        path = existing_file(folder / SYMBOLS, f"{codec.name} archive")
+        path = folder / SYMBOLS
+        table = read_json(path, f"{codec.name} archive", "decode again")
         try:
-            table = json.loads(path.read_text(encoding="utf-8"))
-            self._symbols = {name: tuple(map(str, table[name])) for name in codec.tables}
-            self.frame_seconds = float(table["frame_seconds"])
-            self._shards = range(int(table["shards"]))
-        except (ValueError, KeyError, TypeError) as error:
-            raise UserError(f"{path} is damaged ({error!r}); decode again") from error
+            self._symbols = {name: check_names(name, table.get(name)) for name in codec.tables}
+            self.frame_seconds, self._shards = _seconds(table.get("frame_seconds")), _shards(table.get("shards"))
+        except ValueError as error:
+            raise UserError(f"{path} is damaged ({error}); decode again") from error
         self.tokens = self._symbols["tokens"]
         self._load = lru_cache(maxsize=1)(self._decoded)
 
@@ -139,20 +155,27 @@ class Archive(Generic[T]):
 
     @cached_property
     def _places(self) -> dict[str, tuple[int, int]]:
-        ids = (self._read(shard, lambda stored: stored["id"].tolist()) for shard in self._shards)
-        return {name: (shard, place) for shard, names in enumerate(ids) for place, name in enumerate(names)}
+        places: dict[str, tuple[int, int]] = {}
+        for shard in self._shards:
+            for place, name in enumerate(self._read(shard, ("id",), lambda stored: check_names("id", stored["id"]))):
+                if places.setdefault(name, (shard, place)) != (shard, place):
+                    raise UserError(f"{self.folder} holds two {self._codec.name} of '{name}'; decode again")
+        return places
 
     def _decoded(self, shard: int) -> Mapping[str, Array]:
-        return self._read(shard, lambda stored: self._codec.decode(dict(stored)))
+        counts = {name: len(symbols) for name, symbols in self._symbols.items()}
 
-    def _read(self, shard: int, take: Callable[[Mapping[str, Array]], R]) -> R:
+        def decode(stored: Mapping[str, Array]) -> Mapping[str, Array]:
+            check_names("id", stored["id"])
+            return self._codec.decode(stored, counts)
+
+        return self._read(shard, self._codec.arrays, decode)
+
+    def _read(self, shard: int, names: Sequence[str], take: Callable[[Mapping[str, Array]], R]) -> R:
         path = existing(_shard(self.folder, shard), f"{self._codec.name} shard")
         try:
-            # Opened here, as numpy leaves a file that is no archive open.
-            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-                return take(stored)
-        # numpy and zipfile raise one of these, depending on where the damage is.
-        except (OSError, ValueError, KeyError, EOFError, IndexError, zipfile.BadZipFile, zlib.error) as error:
+            return take(read_npz(path, names, MAX_SHARD_BYTES))
+        except ValueError as error:
             raise UserError(f"{path} is damaged ({error}); decode again") from error
 
 
@@ -170,6 +193,18 @@ class LatticeArchive(Archive[Lattice]):
 
 def _shard(folder: Path, number: int) -> Path:
     return folder / f"{number}.npz"
+
+
+def _seconds(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+        raise ValueError(f"frame_seconds is {value!r}, no duration")
+    return float(value)
+
+
+def _shards(value: object) -> range:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError(f"shards is {value!r}, no number of files")
+    return range(value)
 
 
 def _num_shards(folder: Path) -> int:
@@ -190,17 +225,32 @@ def _encode_lattices(lattices: Sequence[Lattice]) -> dict[str, Array]:
     }
 
 
-def _decode_lattices(stored: Mapping[str, Array]) -> dict[str, Array]:
-    arrays = dict(stored)
-    for name in GROWING:
-        arrays[name] = np.cumsum(arrays[name], dtype=np.int64)
-    arrays["target"] = arrays["target"] + arrays["source"]
+def _decode_lattices(stored: Mapping[str, Array], counts: Mapping[str, int]) -> dict[str, Array]:
+    num_frames, num_arcs = stored["num_frames"], stored["num_arcs"]
+    for name, array in (("num_frames", num_frames), ("num_arcs", num_arcs)):
+        check_form(name, array, WHOLE, len(stored["id"]))
+    bounds = starts("num_arcs", num_arcs)
+    arrays = {}
     for name in ARC_FIELDS:
-        arrays[name] = arrays[name].astype(np.float32 if name in SCORES else np.int32)
-    arrays["bounds"] = np.insert(np.cumsum(arrays["num_arcs"], dtype=np.int64), 0, 0)
-    if any(len(arrays[name]) != arrays["bounds"][-1] for name in ARC_FIELDS):
-        raise ValueError("its arrays have different lengths")
-    return arrays
+        check_form(name, stored[name], REAL if name in SCORES else WHOLE, int(bounds[-1]))
+        # Sums that are too large begin again at the other end, and are found wrong as any other.
+        if name in GROWING:
+            arrays[name] = np.cumsum(stored[name], dtype=np.int32)
+        else:
+            arrays[name] = stored[name].astype(np.float32 if name in SCORES else np.int32)
+    arrays["target"] += arrays["source"]
+    check_lattices(arrays, bounds, num_frames, counts["tokens"], counts["words"])
+    return {"id": stored["id"], "num_frames": num_frames, "bounds": bounds, **arrays}
+
+
+def starts(name: str, counts: Array) -> npt.NDArray[np.int64]:
+    """Where each of several runs of values starts, and the last ends, [N + 1], from their lengths [N].
+
+    Raises:
+        ValueError: a length is below 0, or too large; ``name`` is that of the array.
+    """
+    check_range(name, counts, 0, MAX_SHARD_BYTES)
+    return np.insert(np.cumsum(counts, dtype=np.int64), 0, 0)
 
 
 def _lattice(arrays: Mapping[str, Array], place: int) -> Lattice:
@@ -223,5 +273,11 @@ def smallest(values: Array) -> Array:
 
 
 LATTICE_CODEC = Codec(
-    "lattice", ("tokens", "words"), lambda lattice: lattice.num_arcs, _encode_lattices, _decode_lattices, _lattice
+    "lattice",
+    ("tokens", "words"),
+    lambda lattice: lattice.num_arcs,
+    ("id", "num_frames", "num_arcs", *ARC_FIELDS),
+    _encode_lattices,
+    _decode_lattices,
+    _lattice,
 )

@@ -22,6 +22,7 @@ from pyspeech.tasks.recognition import Recogniser, load_recogniser
 
 if TYPE_CHECKING:
     from pyspeech.decoding.search import Found
+    from pyspeech.graph.compose import Graph
 
 NO_TOKENS = BestTokens(np.zeros(0, np.int32), np.zeros(0, np.float32))
 
@@ -78,7 +79,7 @@ class Decoder:
             from pyspeech.graph.compose import load_graph
 
             graph = load_graph(setup.graph, setup.device)
-            _check_symbols(self.recogniser.tokens.symbols, graph.symbols_digest, setup)
+            _check_symbols(self.recogniser.tokens.symbols, graph, setup)
             self.words = graph.words
             self._search = GraphSearch(graph.fsa, setup.config)
 
@@ -175,8 +176,9 @@ def k2_has_cuda(method: Method) -> bool:
     return HAS_CUDA
 
 
-def _check_symbols(symbols: Sequence[str], graph_digest: str, setup: Setup) -> None:
-    if digest(list(symbols)) != graph_digest:
+def _check_symbols(symbols: Sequence[str], graph: "Graph", setup: Setup) -> None:
+    # Labels that the network has no output for would be looked up behind its end.
+    if digest(list(symbols)) != graph.symbols_digest or int(graph.fsa.labels.max()) >= len(symbols):
         raise UserError(
             f"{setup.graph} was made for other tokens than {setup.exp / 'lang'}, which the model was trained with; "
             f"make the graph from {setup.exp / 'lang'}"

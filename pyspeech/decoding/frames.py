@@ -6,10 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from pyspeech.decoding.archive import Archive, Array, Codec, smallest
+from pyspeech.arrays import REAL, WHOLE, Array, check_form, check_places, check_range
+from pyspeech.decoding.archive import Archive, Codec, smallest, starts
 from pyspeech.decoding.lattice import Floats, Ints
 
 BLANK = 0
+MAX_SECONDS = 1e6  # of a cut
+ROUNDING = 1e-3  # above a logarithm of 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,16 +84,32 @@ def _encode(every: Sequence[FrameScores]) -> dict[str, Array]:
     }
 
 
-def _decode(stored: Mapping[str, Array]) -> Mapping[str, Array]:
-    frames = np.insert(np.cumsum(stored["num_frames"], dtype=np.int64), 0, 0)
-    bounds = np.insert(np.cumsum(stored["num_tokens"], dtype=np.int64), 0, 0)
-    if len(bounds) - 1 != frames[-1] or not len(stored["token"]) == len(stored["log_prob"]) == bounds[-1]:
-        raise ValueError("its arrays have different lengths")
+def _decode(stored: Mapping[str, Array], counts: Mapping[str, int]) -> Mapping[str, Array]:
+    count = len(stored["id"])
+    check_form("seconds", stored["seconds"], REAL, count)
+    check_range("seconds", stored["seconds"], 0, MAX_SECONDS)
+    check_form("num_frames", stored["num_frames"], WHOLE, count)
+    frames = starts("num_frames", stored["num_frames"])
+    check_form("num_tokens", stored["num_tokens"], WHOLE, int(frames[-1]))
+    bounds = starts("num_tokens", stored["num_tokens"])
+    check_form("token", stored["token"], WHOLE, int(bounds[-1]))
+    check_form("log_prob", stored["log_prob"], REAL, int(bounds[-1]))
+    check_range("num_tokens", stored["num_tokens"], 1, counts["tokens"])
+    check_range("token", stored["token"], 0, counts["tokens"] - 1)
+    token, log_prob = stored["token"].astype(np.int32), stored["log_prob"].astype(np.float32)
+    # The least that 16 bits hold is minus infinity, and right.
+    check_range("log_prob", log_prob, -np.inf, ROUNDING)
+    is_blank = token == BLANK
+    check_places("token", is_blank[bounds[:-1]], "the blank first in every frame")
+    grows = token[1:] > token[:-1]
+    check_places("token", grows | is_blank[1:], "ascending tokens within a frame")
+    if np.count_nonzero(is_blank) != len(bounds) - 1:
+        raise ValueError("array 'token': holds the blank twice in a frame")
     return {
         "id": stored["id"],
         "seconds": stored["seconds"],
-        "token": stored["token"].astype(np.int32),
-        "log_prob": stored["log_prob"].astype(np.float32),
+        "token": token,
+        "log_prob": log_prob,
         "frames": frames,
         "bounds": bounds,
     }
@@ -109,4 +128,12 @@ def _frame_scores(arrays: Mapping[str, Array], place: int) -> FrameScores:
     )
 
 
-FRAME_CODEC = Codec("frame scores", ("tokens",), lambda scores: len(scores.tokens), _encode, _decode, _frame_scores)
+FRAME_CODEC = Codec(
+    "frame scores",
+    ("tokens",),
+    lambda scores: len(scores.tokens),
+    ("id", "seconds", "num_frames", "num_tokens", "token", "log_prob"),
+    _encode,
+    _decode,
+    _frame_scores,
+)

@@ -3,11 +3,14 @@
 Readable anywhere: this module, like ``archive`` and ``nbest`` beside it, imports neither torch nor k2.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
+
+from pyspeech.arrays import Array, check_finite, check_places, check_range
 
 Ints = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
@@ -15,6 +18,7 @@ Scores = npt.NDArray[np.float64]
 Choice = npt.NDArray[np.bool_]
 ARC_FIELDS = ("source", "target", "token", "word", "acoustic", "graph", "frame")
 NO_FRAME = -1  # the token of an arc that consumes no frame
+MAX_FRAMES = 1 << 26  # of an utterance: a week of it
 EXACT = 2.0**20  # sums up to 2 ** 32 of multiples of its inverse are exact in float64
 
 
@@ -23,6 +27,7 @@ class Lattice:
     """The likely paths through an utterance. State 0 is the start and the highest state the only final one.
 
     Arcs are sorted by source and lead from a lower to a higher state; every arc lies on a path from start to end.
+    What is read from a file is so only where :func:`check_lattices` says so.
 
     Args:
         id: Identity of the cut.
@@ -58,6 +63,63 @@ class Lattice:
     def scores(self, acoustic_scale: float) -> Scores:
         """Score of each arc, float64 [A]: what search adds up."""
         return acoustic_scale * self.acoustic.astype(np.float64) + self.graph
+
+
+def check_lattices(
+    arcs: Mapping[str, Array], bounds: npt.NDArray[np.int64], num_frames: Array, num_tokens: int, num_words: int
+) -> None:
+    """Make sure that lattices, one behind the other, are what :class:`Lattice` promises, all at once.
+
+    A token takes one frame. An arc without one takes none, or in a lattice without any token as many as it likes.
+
+    Args:
+        arcs: The ``ARC_FIELDS``, [A], whole numbers and real ones.
+        bounds: Where the arcs of each lattice start, and the last of them end, [N + 1], ascending.
+        num_frames: [N].
+        num_tokens: How many there are.
+        num_words: As many, no word being one.
+
+    Raises:
+        ValueError: naming the field, the place and what was expected there.
+    """
+    first, last = bounds[:-1], bounds[1:] - 1
+    check_places("num_arcs", first <= last, "an arc, or more")
+    check_range("num_frames", num_frames, 0, MAX_FRAMES)
+    check_range("token", arcs["token"], NO_FRAME, num_tokens - 1)
+    check_range("word", arcs["word"], 0, num_words - 1)
+    check_range("frame", arcs["frame"], 0, MAX_FRAMES)
+    for name in ("acoustic", "graph"):
+        check_finite(name, arcs[name])
+    if not len(first):
+        return
+    source, target, frame, in_frame = arcs["source"], arcs["target"], arcs["frame"], arcs["token"] != NO_FRAME
+    # States that arcs leave are 0, 1, 2, ... of each lattice; is_new at the first arc of each.
+    step = np.diff(source, prepend=source.dtype.type(-1))
+    check_places("source", source[first] == 0, "the start, state 0")
+    step[first] = 1
+    is_new = step == 1
+    check_places("source", is_new | (step == 0), "the state of the arc before, or the next")
+    end = source[last] + 1
+    check_places("target", target > source, "a state above the source")
+    check_places("target", np.maximum.reduceat(target, first) == end, "no state above the last")
+    # From here on, states count through all lattices.
+    ends = np.cumsum(end + 1) - 1
+    counts = np.diff(bounds)
+    onto = target + np.repeat(ends - end, counts)
+    is_left = np.ones(int(ends[-1]) + 1, np.bool_)
+    is_left[ends] = False
+    is_entered = np.zeros(len(is_left), np.bool_)
+    is_entered[onto] = is_entered[ends - end] = True
+    check_places("target", is_entered, "an arc into each state")
+    check_places("frame", frame[first] == 0, "0 at the start")
+    check_places("frame", is_new[1:] | (frame[1:] == frame[:-1]), "that of the arc before, which leaves the same state")
+    times = np.empty(len(is_left), frame.dtype)
+    times[ends], times[is_left] = num_frames, frame[is_new]
+    elapsed = times[onto] - frame
+    if not np.array_equal(elapsed, in_frame):
+        has_tokens = np.repeat(np.logical_or.reduceat(in_frame, first), counts)
+        allowed = np.where(has_tokens, elapsed == in_frame, elapsed >= 0)
+        check_places("frame", allowed, "to last a frame with a token, else none")
 
 
 def linear_lattice(id_: str, tokens: Ints, words: Ints, acoustic: Floats) -> Lattice:

@@ -19,6 +19,7 @@ from pyspeech.lang.tokens import TokenSet, load_tokens
 
 HYPOTHESES, WARNINGS, SUMMARY = "hyps.jsonl", "decode_warnings.jsonl", "decode.json"
 LATTICES, FRAMES, LANG, TRAIN_WORDS, SCORE = "lattices", "frames", "lang", "train_words.tsv", "score"
+LEAST, MOST = 1e-9, 1e9  # of numbers that are durations, or factors
 FILES = frozenset({HYPOTHESES, WARNINGS, SUMMARY, LATTICES, FRAMES, LANG, TRAIN_WORDS, SCORE})
 
 
@@ -46,9 +47,10 @@ class StoredDecode:
         """Duration of every utterance by its id, in order."""
         found: dict[str, float] = {}
         for number, line in read_json_lines(existing_file(self.folder / HYPOTHESES, "hypotheses")):
-            if not isinstance(line.get("id"), str) or not isinstance(line.get("seconds"), int | float):
-                raise UserError(f"{self.folder / HYPOTHESES}, line {number}: no 'id' and 'seconds'; decode again")
-            found[line["id"]] = float(line["seconds"])
+            where = f"{self.folder / HYPOTHESES}, line {number}"
+            if not isinstance(line.get("id"), str) or "seconds" not in line:
+                raise UserError(f"{where}: no 'id' and 'seconds'; decode again")
+            found[line["id"]] = _number(line["seconds"], 0.0, f"{where}: seconds")
         return found
 
     @cached_property
@@ -79,15 +81,16 @@ class StoredDecode:
     @property
     def acoustic_scale(self) -> float:
         """Of the search that made the lattices."""
-        return float(self.summary["settings"].get("acoustic_scale", 1.0))
+        scale = self.summary["settings"].get("acoustic_scale", 1.0)
+        return _number(scale, LEAST, f"{self.folder / SUMMARY}: settings.acoustic_scale")
 
     @property
     def frame_seconds(self) -> float:
         """Duration of an output frame of the network."""
         seconds = self.summary.get("frame_seconds")
-        if not isinstance(seconds, int | float):
+        if seconds is None:
             raise UserError(f"{self.folder / SUMMARY} has no frame_seconds, which older decodes lack; decode again")
-        return float(seconds)
+        return _number(seconds, LEAST, f"{self.folder / SUMMARY}: frame_seconds")
 
     def manifest(self) -> Path:
         """The manifest that was decoded."""
@@ -116,6 +119,12 @@ class StoredDecode:
         if source is not None:
             return UserError(f"{self.folder} holds no {what}; {rescored}use {source}, which it was made from")
         return UserError(f"{self.folder} holds no {what}; {otherwise}")
+
+
+def _number(value: object, least: float, where: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= MOST:
+        raise UserError(f"{where} is {value!r}, which cannot be; decode again")
+    return float(value)
 
 
 @contextmanager

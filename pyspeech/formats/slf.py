@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pyspeech.decoding.lattice import NO_FRAME, Lattice
+from pyspeech.decoding.lattice import ARC_FIELDS, MAX_FRAMES, NO_FRAME, Lattice, check_lattices
 from pyspeech.errors import UserError
 from pyspeech.files import existing_file
 
@@ -97,6 +97,11 @@ def read_slf(path: Path, tokens: dict[str, int], words: dict[str, int]) -> tuple
     acoustic, graph = (np.array(column, np.float32) for column in columns[4:])
     frame, num_frames = np.array(frames, np.int32)[source], frames[-1]
     lattice = Lattice(header.text("UTTERANCE"), source, target, token, word, acoustic, graph, frame, num_frames)
+    fields = {name: getattr(lattice, name) for name in ARC_FIELDS}
+    try:  # all that has no line of its own
+        check_lattices(fields, np.array([0, len(arcs)]), np.array([num_frames]), len(tokens), len(words))
+    except ValueError as error:
+        raise UserError(f"{path}: {error}; write the lattice again") from error
     return lattice, frame_seconds
 
 
@@ -150,9 +155,12 @@ def _fields(line: bytes, where: str) -> Iterator[tuple[str, str]]:
             raise UserError(f"{where}: expected NAME=value, found '{rest}'; write the lattice again")
         name, value = found[1].decode(), found[2]
         try:
-            yield SHORT_NAMES.get(name, name), _unquoted(value)
+            text = _unquoted(value)
         except UnicodeDecodeError as error:
             raise UserError(f"{where}: {name}= is not UTF-8 ({error.reason}); write the lattice again") from error
+        if "\0" in text:
+            raise UserError(f"{where}: {name}= holds the character NUL; write the lattice again")
+        yield SHORT_NAMES.get(name, name), text
         place = found.end()
 
 
@@ -186,7 +194,7 @@ def _read_nodes_and_links(header: _Line, lines: Iterator[_Line]) -> tuple[list[_
 
 def _frame(node: _Line, frame_seconds: float) -> int:
     frames = node.number("t") / frame_seconds
-    if not -0.01 <= frames < 1 << 31 or abs(frames - round(frames)) > 0.01:
+    if not -0.01 <= frames < MAX_FRAMES or abs(frames - round(frames)) > 0.01:
         raise node.wrong(f"t={node.text('t')} is no multiple of {frame_seconds} s")
     return round(frames)
 

@@ -4,7 +4,6 @@ Reference: M. Mohri, F. Pereira, M. Riley, "Speech recognition with weighted fin
 https://cs.nyu.edu/~mohri/pub/hbka.pdf.
 """
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -12,15 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import k2
+import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 
+from pyspeech.arrays import check_form, check_names, check_places, check_range
 from pyspeech.errors import UserError
-from pyspeech.files import complete, digest, existing_file, write_json, writing
+from pyspeech.files import complete, digest, existing_file, write_json
 from pyspeech.graph.grammar import read_grammar, read_vocabulary
 from pyspeech.graph.lexicon_fst import lexicon_arcs
 from pyspeech.graph.topology import Topology, choose_topology, ctc_topology
+from pyspeech.json_files import read_json
+from pyspeech.tensor_files import read_header, read_tensors, write_tensors
 
 if TYPE_CHECKING:
     from pyspeech.lang.tokens import TokenSet
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 EPSILON = "<eps>"
 UNKNOWN = frozenset({"<unk>", "<UNK>"})
 NUM_EXAMPLES = 5
+AGAIN = "make the graph again"
+FINAL = -1  # label of the arcs into the final state
+LARGEST_SCORE = 1e6  # logarithm, of either sign: sums of no more stay finite in 32 bits
 
 Log = Callable[[str], None]
 
@@ -184,7 +188,8 @@ def save_graph(graph: Graph, description: Mapping[str, object], out: Path) -> No
     with complete(out) as partial:
         partial.mkdir()
         # Tensors of k2 may share memory, which the format does not allow.
-        _save_tensors({name: tensor.clone() for name, tensor in tensors.items()}, partial / "graph.safetensors")
+        whole = {name: tensor.clone() for name, tensor in tensors.items()}
+        write_tensors(partial / "graph.safetensors", whole, {"words": digest(list(graph.words))})
         (partial / "words.txt").write_text("".join(f"{word}\n" for word in graph.words), encoding="utf-8")
         write_json(partial / "graph.json", description)
 
@@ -195,21 +200,24 @@ def load_graph(folder: Path, device: torch.device | str = "cpu") -> Graph:
     Raises:
         UserError: a file is missing or damaged.
     """
+    path = existing_file(folder / "graph.safetensors", "decoding graph")
+    tensors = read_tensors(path, "decoding graph", AGAIN)
     words = read_words(folder)
+    symbols_digest = read_json(folder / "graph.json", "description of a graph", AGAIN).get("symbols_digest")
     try:
-        tensors = load_file(str(folder / "graph.safetensors"))
-        path = existing_file(folder / "graph.json", "description of a graph")
-        symbols_digest = json.loads(path.read_text(encoding="utf-8"))["symbols_digest"]
-        if int(tensors["aux_labels.values"].max()) >= len(words):
-            raise ValueError("words.txt lists fewer words than its arcs have")
+        if digest(list(words)) != read_header(path, "decoding graph", AGAIN).get("words"):
+            raise ValueError("words.txt holds other words")
+        if not isinstance(symbols_digest, str):
+            raise ValueError("graph.json has no symbols_digest")
+        _check(tensors, len(words))
         shape = k2.ragged.create_ragged_shape2(
             row_splits=tensors["aux_labels.row_splits"], cached_tot_size=len(tensors["aux_labels.values"])
         )
         fsa = k2.Fsa(tensors["arcs"], aux_labels=k2.RaggedTensor(shape, tensors["aux_labels.values"]))
         fsa.tokens = tensors["tokens"]
         return Graph(fsa.to(device), words, symbols_digest)
-    except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
-        raise UserError(f"{folder} holds no complete decoding graph ({error}); make it again") from error
+    except (ValueError, KeyError, RuntimeError) as error:
+        raise UserError(f"{folder} holds no complete decoding graph ({error}); {AGAIN}") from error
 
 
 def read_words(folder: Path) -> tuple[str, ...]:
@@ -221,17 +229,42 @@ def read_words(folder: Path) -> tuple[str, ...]:
     existing_file(folder / "graph.safetensors", "decoding graph")
     path = existing_file(folder / "words.txt", "list of words")
     try:
-        return tuple(path.read_text(encoding="utf-8").split("\n")[:-1])
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is damaged ({error}); make the graph again") from error
+        words = check_names("words", path.read_text(encoding="utf-8").split("\n")[:-1])
+        if not words or words[0] != EPSILON or "" in words:
+            raise ValueError(f"expected {EPSILON}, then a word in every line")
+    except ValueError as error:
+        raise UserError(f"{path} is damaged ({error}); {AGAIN}") from error
+    return words
 
 
-def _save_tensors(tensors: dict[str, torch.Tensor], path: Path) -> None:
-    with writing(path):
-        try:
-            save_file(tensors, str(path))
-        except SafetensorError as error:  # a full disk shows as this
-            raise OSError(str(error)) from error
+def _check(tensors: Mapping[str, torch.Tensor], num_words: int) -> None:
+    """Make sure of all that k2 believes, or ends the process at: what :func:`save_graph` writes is so.
+
+    Raises:
+        ValueError: naming the array, the place and what was expected there.
+    """
+    arcs, tokens = tensors["arcs"].numpy(), tensors["tokens"].numpy()
+    splits, values = tensors["aux_labels.row_splits"].numpy(), tensors["aux_labels.values"].numpy()
+    check_form("arcs", arcs, "int32", None, 4)
+    count = len(arcs)
+    check_form("tokens", tokens, "int32", count)
+    check_form("aux_labels.row_splits", splits, "int32", count + 1)
+    check_form("aux_labels.values", values, "int32", None)
+    if not count:
+        raise ValueError("it has no arcs")
+    source, target, labels = arcs[:, 0], arcs[:, 1], arcs[:, 2]
+    steps = np.diff(source, prepend=np.int32(-1))
+    check_places("arcs", (steps == 1) | ((steps == 0) & (source >= 0)), "the state of the arc before, or the next")
+    final = int(source[-1]) + 1
+    check_range("arcs, targets", target, 0, final)
+    check_range("arcs, labels", labels, FINAL, np.iinfo(np.int32).max)
+    check_places("arcs", (labels == FINAL) == (target == final), "the label -1 into the final state, and no other")
+    check_range("arcs, scores", arcs[:, 3].copy().view(np.float32), -LARGEST_SCORE, LARGEST_SCORE)
+    check_places("tokens", (tokens == labels) | (tokens == 0), "the label of the arc, or 0 where it is repeated")
+    check_range("aux_labels.values", values, FINAL, num_words - 1)
+    check_places("aux_labels.row_splits", splits[:-1] <= splits[1:], "no end before the start")
+    if (splits[0], splits[-1]) != (0, len(values)):
+        raise ValueError(f"array 'aux_labels.row_splits': {splits[0]} to {splits[-1]}, expected 0 to {len(values)}")
 
 
 def _with_espeak(tokens: "TokenSet", words: Sequence[str], language: str) -> "TokenSet":

@@ -238,7 +238,7 @@ def _load_pieces(symbols: Sequence[str], folder: Path, _espeak: str | None) -> T
     path = existing(folder / PIECES, "SentencePiece model")
     try:
         tokens = PieceTokens(path.read_bytes())
-    except RuntimeError as error:
+    except (RuntimeError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not a SentencePiece model; make the folder again with pyspeech lang") from error
     if tokens.symbols != tuple(symbols):
         raise UserError(f"{path} and {folder / TABLE} hold different tokens; make the folder again with pyspeech lang")

@@ -1,7 +1,5 @@
 """Stored embeddings: one row of numbers for each utterance, and who said it."""
 
-import json
-import tokenize
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pyspeech.arrays import check_form, parse_npy
 from pyspeech.errors import UserError
-from pyspeech.files import complete, existing, refuse_others, write_json
+from pyspeech.files import complete, digest, existing_file, refuse_others, write_json
+from pyspeech.json_files import parse_json, read_json_list
 
 IDS, SPEAKERS, ROWS, ORIGIN = "ids.json", "speakers.json", "embeddings.npy", "origin.json"
-FILES = frozenset({IDS, SPEAKERS, ROWS, ORIGIN})
-# What numpy raises for an array whose header, which is Python, is damaged, or asks for more memory than there is.
-NUMPY_DAMAGE = (ValueError, EOFError, SyntaxError, TypeError, MemoryError, tokenize.TokenError)
+CONTENT = (IDS, SPEAKERS, ROWS, ORIGIN)
+DIGEST = "digest.json"  # of the content, in which one number is as good as another; earlier versions wrote none
+FILES = frozenset({*CONTENT, DIGEST})
+AGAIN = "run pyspeech embed again"
 
 Space = tuple[str, int]  # a network's digest and how many numbers it gives: only what is of one space can be compared
 
@@ -76,6 +77,7 @@ def save_embeddings(
         write_json(partial / SPEAKERS, list(speakers))
         write_json(partial / ORIGIN, origin)
         np.save(partial / ROWS, rows_ND.astype(np.float32), allow_pickle=False)
+        write_json(partial / DIGEST, digest(*(partial / name for name in CONTENT)))
 
 
 def load_embeddings(folder: Path) -> Embeddings:
@@ -84,25 +86,22 @@ def load_embeddings(folder: Path) -> Embeddings:
     Raises:
         UserError: a file is missing or damaged, an id comes twice, or an embedding has no direction.
     """
-    ids_path, speakers_path, rows_path, origin_path = (
-        existing(folder / name, "embeddings") for name in (IDS, SPEAKERS, ROWS, ORIGIN)
-    )
-    try:
-        ids = json.loads(ids_path.read_text(encoding="utf-8"))
-        speakers = json.loads(speakers_path.read_text(encoding="utf-8"))
-        origin = json.loads(origin_path.read_text(encoding="utf-8"))
-        with rows_path.open("rb") as stream:
-            if stream.read(6) != b"\x93NUMPY":  # np.load would take a zip of arrays, too
-                raise ValueError("no array")
-        rows_ND = np.load(rows_path, allow_pickle=False)
-    except (*NUMPY_DAMAGE, RecursionError) as error:
-        raise UserError(f"{folder} holds damaged embeddings ({error}); run pyspeech embed again") from error
-    if not isinstance(origin, str):
-        raise UserError(f"{origin_path} is damaged; run pyspeech embed again")
+    ids_path, speakers_path, rows_path, origin_path = (existing_file(folder / name, "embeddings") for name in CONTENT)
+    ids, speakers = (read_json_list(path, "list of names", AGAIN) for path in (ids_path, speakers_path))
     if not _is_names(ids) or len(ids) != len(set(ids)) or not _is_names(speakers) or len(speakers) != len(ids):
-        raise UserError(f"{ids_path} and {speakers_path} do not fit each other; run pyspeech embed again")
-    if rows_ND.dtype != np.float32 or rows_ND.ndim != 2 or len(rows_ND) != len(ids):
-        raise UserError(f"{ids_path} and {rows_path} do not fit each other; run pyspeech embed again")
+        raise UserError(f"{ids_path} and {speakers_path} do not fit each other; {AGAIN}")
+    try:
+        origin = parse_json(origin_path.read_bytes())
+        rows_ND = parse_npy(rows_path.read_bytes(), ROWS)
+        if not isinstance(origin, str):
+            raise ValueError(f"{ORIGIN} holds no text")
+        check_form(ROWS, rows_ND, "float32", len(ids), None)
+        if (folder / DIGEST).exists() and parse_json((folder / DIGEST).read_bytes()) != digest(
+            *(folder / name for name in CONTENT)
+        ):
+            raise ValueError("they are not what their digest is of")
+    except ValueError as error:
+        raise UserError(f"{folder} holds damaged embeddings ({error}); {AGAIN}") from error
     with np.errstate(over="ignore", invalid="ignore"):  # these become what is refused next
         lengths_N = np.linalg.norm(rows_ND, axis=1)
     directed_N = np.isfinite(lengths_N) & (lengths_N > 0)

@@ -1,6 +1,7 @@
 """Stored people who can be identified: names and mean embeddings, changed by one program at a time."""
 
 import json
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyspeech.errors import UserError, nearest
-from pyspeech.files import existing, existing_file, refuse_others, write_text, writing
+from pyspeech.files import digest, existing, refuse_others, write_text, writing
+from pyspeech.json_files import MAX_FILE_BYTES, read_json
 from pyspeech.locks import only_writer
 
 PEOPLE = "people.json"
 FILES = frozenset({PEOPLE})
+DIGEST = "digest"  # of all else in the file, as one number is as good as another; earlier versions wrote none
 DIGITS = 9  # of a number, which tell float32 numbers apart
+LARGEST = 1e18  # number in an embedding: its square is one of 32 bits
+AGAIN = "enrol its people again in a new store"
 
 
 @dataclass(frozen=True)
@@ -47,15 +52,19 @@ def load_enrolments(store: Path, origin: str) -> dict[str, Enrolment]:
     Raises:
         UserError: there is no store, it is damaged, or it was made with another network or other features.
     """
-    path = existing_file(existing(store, "store of enrolled people") / PEOPLE, "store of enrolled people")
+    path = existing(store, "store of enrolled people") / PEOPLE
+    stored = read_json(path, "store of enrolled people", AGAIN)
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-        made_with = stored["origin"]
-        people = {check_name(name): _enrolment(values) for name, values in stored["people"].items()}
-    except (ValueError, TypeError, LookupError, AttributeError, RecursionError, UserError) as error:
-        raise UserError(f"{path} is damaged ({error}); enrol its people again in a new store") from error
-    if len({len(one.mean_D) for one in people.values()}) > 1:
-        raise UserError(f"{path} is damaged (embeddings of different widths); enrol its people again in a new store")
+        made_with, values = stored.get("origin"), stored.get("people")
+        if not isinstance(made_with, str) or not isinstance(values, dict):
+            raise ValueError("no 'origin' and 'people'")
+        if stored.get(DIGEST, found := digest(made_with, values)) != found:
+            raise ValueError("something in it was changed")
+        people = {check_name(name): _enrolment(name, each) for name, each in values.items()}
+        if len({len(one.mean_D) for one in people.values()}) > 1:
+            raise ValueError("embeddings of different widths")
+    except (ValueError, UserError) as error:
+        raise UserError(f"{path} is damaged ({error}); {AGAIN}") from error
     if made_with != origin:
         raise UserError(
             f"{store} was made with another network or feature settings; name the training that it was made with, or "
@@ -82,7 +91,10 @@ def change_enrolments(
     with writing(store, store), only_writer(store, wait=True):
         people = refuse_change(store, origin, remove)  # again: another program may have been here
         people = {name: one for name, one in people.items() if name not in remove} | dict(add)
-        write_text(store / PEOPLE, _text(people, origin))
+        text = _text(people, origin)
+        if len(text.encode()) > MAX_FILE_BYTES:
+            raise UserError(f"{store} holds {len(people)} people, more than can be read again; begin another store")
+        write_text(store / PEOPLE, text)
     return dict(sorted(people.items()))
 
 
@@ -101,11 +113,15 @@ def refuse_change(store: Path, origin: str, remove: Collection[str]) -> dict[str
     return people
 
 
-def _enrolment(values: Mapping[str, object]) -> Enrolment:
-    mean_D = np.array(values["mean"], dtype=np.float32)
-    utterances = values["utterances"]
-    if not isinstance(utterances, int) or mean_D.ndim != 1 or not 0 < np.linalg.norm(mean_D) < np.inf:
-        raise ValueError("a person without a direction")
+def _enrolment(name: str, values: object) -> Enrolment:
+    utterances, mean = (values.get("utterances"), values.get("mean")) if isinstance(values, dict) else (None, None)
+    if type(utterances) is not int or utterances < 1:
+        raise ValueError(f"'{name}' has no number of utterances")
+    if not isinstance(mean, list) or not all(type(each) in (int, float) and abs(each) < LARGEST for each in mean):
+        raise ValueError(f"'{name}' has no embedding of numbers")
+    mean_D = np.array(mean, dtype=np.float32)
+    if not 0 < np.linalg.norm(mean_D) < math.inf:
+        raise ValueError(f"'{name}' has an embedding without a direction")
     return Enrolment(utterances, mean_D)
 
 
@@ -119,4 +135,5 @@ def _text(people: Mapping[str, Enrolment], origin: str) -> str:
         for name, one in sorted(people.items())
     ]
     joined = ",\n".join(lines)
-    return f'{{"origin": {json.dumps(origin)}, "people": {{\n{joined}\n}}}}\n'
+    found = digest(origin, json.loads(f"{{{joined}}}"))
+    return f'{{"origin": {json.dumps(origin)}, "{DIGEST}": "{found}", "people": {{\n{joined}\n}}}}\n'

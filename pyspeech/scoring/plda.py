@@ -12,9 +12,6 @@ speakers left out of the 248 of a training set (spectra of 4 s of VoxCeleb1 as e
 log-likelihood ratios cost 0.1 bits a trial without LDA, 0.7 with 100 directions, 2.7 with 37; and 15 without a prior.
 """
 
-import io
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,17 +19,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pyspeech.arrays import TEXT, Array, check_form, check_names, check_range, read_npz
 from pyspeech.errors import UserError
 from pyspeech.files import complete, existing_file
 from pyspeech.scoring.backends import Floats, Vectors
-from pyspeech.scoring.embeddings import NUMPY_DAMAGE, Embeddings, Space, unit_rows
+from pyspeech.scoring.embeddings import Embeddings, Space, unit_rows
 from pyspeech.scoring.two_covariance import Statistics, TwoCovariance, fit, statistics
 
+MAX_BYTES = 1 << 30  # of a PLDA
+LARGEST = 1e100  # number in it, of either sign: products stay finite
+ASYMMETRY = 1e-6  # of a covariance, by rounding, of its largest number
 SPEAKERS_NEEDED = 2  # with two utterances each: less says nothing of how speakers, and how utterances, differ
 
 _BLOCK = 1 << 14  # utterances that are held in double precision
-_SHAPES = {"mean": 1, "projection": 2, "centre": 1, "between": 2, "within": 2}  # dimensions, in the file
-_TEXTS = {"speakers": 1, "origin": 0}
+# In the file.
+_SHAPES = {
+    "mean": ("width",),
+    "projection": ("width", "kept"),
+    "centre": ("kept",),
+    "between": ("kept", "kept"),
+    "within": ("kept", "kept"),
+}
+_TEXTS = ("speakers", "origin")
 
 
 @dataclass(frozen=True)
@@ -138,42 +146,33 @@ def load_plda(path: Path) -> Plda:
     Raises:
         UserError: it is missing or damaged, or another kind of file.
     """
-    content = io.BytesIO(existing_file(path, "PLDA").read_bytes())
     try:
-        arrays = _read_arrays(content)
-        model = TwoCovariance(arrays["centre"], arrays["between"], arrays["within"])
-        _check(arrays)
-        speakers, origin = tuple(arrays["speakers"].tolist()), str(arrays["origin"])
-        plda = Plda(arrays["mean"], arrays["projection"], model, speakers, origin)
-    except (*NUMPY_DAMAGE, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        arrays = read_npz(existing_file(path, "PLDA"), (*_SHAPES, *_TEXTS), MAX_BYTES)
+        speakers = _check(arrays)
+    except ValueError as error:
         raise UserError(f"{path} is no PLDA or damaged ({error}); make it again with pyspeech plda") from error
-    return plda
+    model = TwoCovariance(arrays["centre"], arrays["between"], arrays["within"])
+    return Plda(arrays["mean"], arrays["projection"], model, speakers, str(arrays["origin"]))
 
 
-def _read_arrays(content: io.BytesIO) -> dict[str, NDArray[Any]]:
-    with zipfile.ZipFile(content) as archive:
-        if (damaged := archive.testzip()) is not None:  # before numpy trusts what it finds
-            raise ValueError(f"'{damaged}' was changed")
-    content.seek(0)
-    with np.load(content, allow_pickle=False) as file:
-        return {name: file[name] for name in (*_SHAPES, *_TEXTS)}
-
-
-def _check(arrays: dict[str, NDArray[Any]]) -> None:
-    for name, dimensions in _SHAPES.items():
-        array = arrays[name]
-        if array.dtype != np.float64 or array.ndim != dimensions or not np.isfinite(array).all():
-            raise ValueError(f"'{name}' is not what it should be")
-    for name, dimensions in _TEXTS.items():
-        if arrays[name].dtype.kind != "U" or arrays[name].ndim != dimensions:
-            raise ValueError(f"'{name}' is not what it should be")
+def _check(arrays: dict[str, Array]) -> tuple[str, ...]:
+    """Make sure that these are the parts of a PLDA, and return the names of its speakers."""
+    check_form("projection", arrays["projection"], "float64", None, None)
     width, kept = arrays["projection"].shape
-    square = (kept, kept)
-    if arrays["mean"].shape != (width,) or arrays["centre"].shape != (kept,):
-        raise ValueError("its parts do not fit each other")
+    if not 1 <= kept <= width:
+        raise ValueError(f"array 'projection': {width} numbers become {kept}")
+    lengths = {"width": width, "kept": kept}
+    for name, dimensions in _SHAPES.items():
+        check_form(name, arrays[name], "float64", *(lengths[each] for each in dimensions))
+        check_range(name, arrays[name], -LARGEST, LARGEST)
     for name in ("between", "within"):
-        if arrays[name].shape != square or np.linalg.eigvalsh(arrays[name])[0] <= 0:
-            raise ValueError(f"'{name}' is no covariance")
+        matrix_DD = arrays[name]
+        symmetric = np.allclose(matrix_DD, matrix_DD.T, rtol=0, atol=ASYMMETRY * float(np.abs(matrix_DD).max()))
+        if not symmetric or np.linalg.eigvalsh(matrix_DD)[0] <= 0:
+            raise ValueError(f"array '{name}': no covariance")
+    check_form("origin", arrays["origin"], TEXT)
+    check_names("origin", arrays["origin"][None])
+    return check_names("speakers", arrays["speakers"])
 
 
 def _prepared(

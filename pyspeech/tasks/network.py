@@ -16,7 +16,7 @@ from pyspeech.losses import LOSSES, build_loss
 from pyspeech.models import build_model
 from pyspeech.models.precision import at_least_float32
 from pyspeech.tasks.counts import Counts
-from pyspeech.training.checkpoint import read_tensors
+from pyspeech.tensor_files import read_tensors
 
 MODEL, CONFIG = "model.safetensors", "config.yaml"
 
@@ -99,7 +99,7 @@ def load_network(exp: Path, config: Config, num_outputs: int, table: str, device
     """
     model = new_network(config, num_outputs)
     try:
-        model.load_state_dict(read_tensors(exp / MODEL))
+        model.load_state_dict(read_tensors(exp / MODEL, "trained model", "train again"))
     except RuntimeError as error:
         raise UserError(f"{exp / MODEL} does not fit {exp / CONFIG} and {exp / table}; train again") from error
     return model.to(device).eval()

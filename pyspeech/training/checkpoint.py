@@ -1,24 +1,22 @@
 """Checkpoints: weights, optimiser state and history in one safetensors file, which can hold no code."""
 
-import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from pydantic import FiniteFloat, NonNegativeInt, PositiveInt, TypeAdapter, ValidationError
 from torch import Tensor, nn
 
 from pyspeech.errors import UserError
-from pyspeech.files import complete, existing
+from pyspeech.tensor_files import read_header, read_tensors, write_tensors
 from pyspeech.training.lines import Position
 from pyspeech.training.sums import Sums
 
 MODEL, OPTIMIZER = "model.", "optimizer."
-HEADER = "pyspeech"  # the one key of the file's metadata
+WHAT, REMEDY = "checkpoint", "remove it, and training goes on from the one before"
 
 
 @dataclass(frozen=True)
@@ -38,11 +36,11 @@ class Progress:
         loss_scale: Of fp16: the scale, and the steps since it changed.
     """
 
-    epoch: int = 0
-    batches: int = 0
-    step: int = 0
-    done: float = 0.0
-    batches_per_step: int = 1
+    epoch: NonNegativeInt = 0
+    batches: NonNegativeInt = 0
+    step: NonNegativeInt = 0
+    done: FiniteFloat = 0.0
+    batches_per_step: PositiveInt = 1
     data_digest: str = ""
     metrics: list[dict[str, Any]] = field(default_factory=list)
     validated: Position = (0, 0)
@@ -88,76 +86,45 @@ def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimiz
     Raises:
         UserError: the file is damaged or belongs to another model.
     """
-    tensors = read_tensors(path)
+    tensors = read_tensors(path, WHAT, REMEDY)
+    progress = read_progress(path)
     try:
         model.load_state_dict(_part(tensors, MODEL))
     except RuntimeError as error:
         raise UserError(f"{path} is of another model than the configuration's; train into a new folder") from error
     for name, parameter in model.named_parameters():
         state = _part(tensors, f"{OPTIMIZER}{name}.")
+        for key, tensor in state.items():
+            if tensor.shape not in (parameter.shape, ()):
+                raise UserError(f"{path}: tensor '{OPTIMIZER}{name}.{key}' has shape {list(tensor.shape)}; {REMEDY}")
         # AdamW keeps its step count on the CPU.
         optimizer.state[parameter] = {
             key: tensor if key == "step" else tensor.to(parameter.device) for key, tensor in state.items()
         }
-    return read_progress(path)
+    return progress
 
 
 def read_progress(path: Path) -> Progress:
-    """Read the history alone, without the tensors."""
-    header = read_header(path)
+    """Read the history alone, without the tensors.
+
+    Raises:
+        UserError: the file is damaged, or is no checkpoint.
+    """
+    header = read_header(path, WHAT, REMEDY)
+    if header.keys() != {each.name for each in fields(Progress)}:
+        raise UserError(f"{path} is no checkpoint, or one of another version; {REMEDY}")
     try:
-        since, scale = Sums(**header.pop("since")), header.pop("loss_scale")
-        epoch, batch = header.pop("validated")
-        return Progress(**header, validated=(epoch, batch), since=since, loss_scale=scale and (scale[0], scale[1]))
-    except (TypeError, KeyError, ValueError) as error:
-        raise UserError(f"{path} is not a checkpoint of pyspeech; remove it") from error
+        return TypeAdapter(Progress).validate_python(header)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise UserError(f"{path}: {where} = {first['input']!r}: {first['msg']}; {REMEDY}") from error
 
 
 def load_weights(path: Path) -> dict[str, Tensor]:
     """Read the network's tensors of a checkpoint."""
-    return _part(read_tensors(path, MODEL), MODEL)
-
-
-def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: object) -> None:
-    """Write tensors and a JSON header as one safetensors file."""
-    whole = {name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()}
-    content = save(whole, {HEADER: json.dumps(header)})
-    with complete(path) as partial:
-        partial.write_bytes(content)
-
-
-def read_tensors(path: Path, begin: str = "") -> dict[str, Tensor]:
-    """Read the tensors of a safetensors file whose names begin so to the CPU.
-
-    Raises:
-        UserError: the file is missing or damaged.
-    """
-    try:
-        with safe_open(existing(path, "weights"), framework="pt") as file:
-            names = [name for name in file.keys() if name.startswith(begin)]  # noqa: SIM118
-            return {name: file.get_tensor(name) for name in names}
-    except SafetensorError as error:
-        raise _damaged(path, error) from error
-
-
-def read_header(path: Path) -> dict[str, Any]:
-    """Read the JSON header that :func:`write_tensors` wrote.
-
-    Raises:
-        UserError: the file is missing or damaged, or has no such header.
-    """
-    try:
-        with safe_open(existing(path, "weights"), framework="pt") as file:
-            header = json.loads((file.metadata() or {})[HEADER])
-    except (SafetensorError, KeyError, ValueError) as error:
-        raise _damaged(path, error) from error
-    assert isinstance(header, dict)
-    return header
+    return _part(read_tensors(path, WHAT, REMEDY, MODEL), MODEL)
 
 
 def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-
-
-def _damaged(path: Path, error: Exception) -> UserError:
-    return UserError(f"{path} is not a whole safetensors file of pyspeech ({error}); remove it and run training again")

@@ -20,6 +20,7 @@ from pyspeech.data.batch import Batch
 from pyspeech.data.loading import load, lost_workers
 from pyspeech.errors import UserError
 from pyspeech.tasks.network import MODEL
+from pyspeech.tensor_files import write_tensors
 from pyspeech.training.averaging import average_weights, chosen_steps
 from pyspeech.training.checkpoint import (
     Progress,
@@ -27,7 +28,6 @@ from pyspeech.training.checkpoint import (
     load_checkpoint,
     save_checkpoint,
     stored_steps,
-    write_tensors,
 )
 from pyspeech.training.distributed import Processes
 from pyspeech.training.gradient import Gradient, Numbered, Place

@@ -12,7 +12,8 @@ from click.testing import CliRunner
 
 from pyspeech.cli.train import train
 from pyspeech.lang.tokens import CharacterTokens
-from pyspeech.training.checkpoint import read_tensors, stored_steps
+from pyspeech.tensor_files import read_tensors
+from pyspeech.training.checkpoint import stored_steps
 from tests.processes import children, is_alive, killed_within_training, wait_until
 from tests.tones import PITCHES, RATE, tone_manifest
 
@@ -145,7 +146,7 @@ def test_two_processes_say_what_one_does_and_end_with_the_weights_of_one(folder)
     assert continues.endswith(" --processes 2")
     words = [*arguments(folder, "one"), "training.epochs=1", "training.average_epochs=1", "training.accumulate=2"]
     assert CliRunner().invoke(train, words, catch_exceptions=False).exit_code == 0
-    one, two = (read_tensors(folder / name / "model.safetensors") for name in ("one", "two"))
+    one, two = (read_tensors(folder / name / "model.safetensors", "model", "train again") for name in ("one", "two"))
     for name in one:
         torch.testing.assert_close(one[name], two[name])
     for left, right in zip(metrics(folder / "one"), metrics(folder / "two"), strict=True):

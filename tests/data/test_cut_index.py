@@ -8,15 +8,18 @@ import threading
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tones import tone_cuts, tone_manifest
 
-from pyspeech.data.cut_index import NO_SPEAKER, read_cut_index
+from pyspeech.data import cut_index
+from pyspeech.data.cut_index import NO_SPEAKER, PLACES_BYTES, read_cut_index
 from pyspeech.data.features import at_speed
 from pyspeech.data.manifests import read_manifest, write_manifest
 from pyspeech.data.own_partial import own_partial
 from pyspeech.errors import UserError
 from pyspeech.files import PARTIAL
+from tests.damage import flipped_bytes
 
 
 @pytest.fixture
@@ -64,6 +67,51 @@ def test_a_damaged_index_is_made_again(manifest, damage):
     cut_off = index_of(manifest).read_bytes()[:-20]
     index_of(manifest).write_bytes(cut_off)
     assert read_cut_index(manifest).cut(6).id == "utt006"
+
+
+def test_an_index_in_which_any_byte_was_changed_is_made_again_or_named(manifest):
+    cuts = list(read_manifest(manifest))
+    read_cut_index(manifest)
+    whole = index_of(manifest).read_bytes()
+    remade = named = 0
+    for _, content in flipped_bytes(whole, 300):
+        index_of(manifest).write_bytes(content)
+        index = read_cut_index(manifest)
+        remade += index_of(manifest).read_bytes() == whole
+        try:
+            assert [index.cut(number) for number in range(7)] == cuts
+        except UserError as error:
+            assert "index is damaged in line " in str(error)  # noqa: PT017 -- both outcomes are right
+            named += 1
+    assert remade > 30
+    assert named > 100
+    assert remade + named == 300
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "value"),
+    [
+        ("end", 0, 0),
+        ("end", 3, 10**12),
+        ("end", 6, 1),
+        ("seconds", 2, np.nan),
+        ("seconds", 2, -1),
+        ("speaker", 1, 3),
+        ("speaker", 1, -2),
+    ],
+)
+def test_a_row_that_cannot_be_is_made_again_though_its_digest_is_right(manifest, name, number, value):
+    index = read_cut_index(manifest)
+    whole = index_of(manifest).read_bytes()
+    rows = index.rows.copy()
+    rows[name][number] = value
+    begin, end = np.frombuffer(whole[-PLACES_BYTES:], "<i8")
+    tail = json.loads(whole[end:-PLACES_BYTES])
+    del tail["digest"]
+    forged = json.dumps({**tail, "digest": cut_index._digest(rows.tobytes(), tail)}).encode()
+    index_of(manifest).write_bytes(whole[:begin] + rows.tobytes() + forged + whole[-PLACES_BYTES:])
+    assert read_cut_index(manifest).rows.tobytes() == index.rows.tobytes()
+    assert index_of(manifest).read_bytes() == whole
 
 
 def test_another_process_reads_the_same(manifest):
@@ -147,6 +195,9 @@ def test_a_damaged_manifest_is_named_and_leaves_no_index(manifest):
     for wrong, message in (
         (b"{", r"line 8 is not valid JSON"),
         (json.dumps({"id": "x"}).encode(), r"line 8: no 'id' or no 'duration' in seconds"),
+        (b'{"id": "x", "duration": NaN}', r"line 8: no 'id' or no 'duration' in seconds"),
+        (b'{"id": "x", "duration": -1}', r"line 8: no 'id' or no 'duration' in seconds"),
+        (b'{"id": "x", "duration": 1e999}', r"line 8: no 'id' or no 'duration' in seconds"),
     ):
         manifest.write_bytes(gzip.compress(b"\n".join([*lines, wrong])))
         with pytest.raises(UserError, match=message):

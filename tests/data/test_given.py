@@ -168,8 +168,15 @@ def test_what_is_no_finite_matrix_is_named(tmp_path, values, message):
 def test_missing_damaged_and_partial_files_are_named(tmp_path):
     with pytest.raises(UserError, match=r"cannot read features from .*no\.npy"):
         given_utterance(tmp_path / "no.npy", "A", "s")
+    with (tmp_path / "f.npy").open("wb") as stream:
+        np.lib.format.write_array_header_1_0(stream, {"descr": "<f4", "fortran_order": False, "shape": (10**12, 3)})
+        stream.write(bytes(12))
+    with pytest.raises(
+        UserError, match=r"cannot read features from .*f\.npy: .* takes 12000000000000 bytes, there are 12;"
+    ):
+        given_utterance(tmp_path / "f.npy", "A", "s")
     np.savez(tmp_path / "z.npz", a=noise(3))
-    with pytest.raises(UserError, match=r"z\.npy holds"):
+    with pytest.raises(UserError, match=r"cannot read features from .*z\.npy: .*no header of an array"):
         given_utterance((tmp_path / "z.npz").rename(tmp_path / "z.npy"), "A", "s")
     kaldiio.save_ark(str(tmp_path / "k.ark"), {"a": noise(9)})
     data = (tmp_path / "k.ark").read_bytes()

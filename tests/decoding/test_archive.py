@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from pyspeech.decoding import archive
 from pyspeech.decoding.archive import LATTICE_CODEC, LatticeArchive, ShardWriter, adopt_shards, finish_archive
 from pyspeech.decoding.lattice import linear_lattice
 from pyspeech.errors import UserError
+from tests.damage import flipped_bytes
 from tests.lattices import random_lattice, same
 
 TOKENS, WORDS = ("<blk>", "a", "b"), ("<eps>", "ONE", "TWO", "ÉTÉ")
@@ -54,7 +56,7 @@ def test_a_lattice_is_found_by_its_id(tmp_path, lattices, small_shards):
 def test_any_lattice_survives_storage(seed, count, word):
     written = [random_lattice(seed + n, id_=str(n)) for n in range(count)]
     written[0].word[0] = word
-    decoded = archive._decode_lattices(archive._encode_lattices(written))
+    decoded = archive._decode_lattices(archive._encode_lattices(written), {"tokens": 3, "words": 2**31})
     assert all(same(archive._lattice(decoded, n), lattice) for n, lattice in enumerate(written))
 
 
@@ -108,8 +110,85 @@ def test_arrays_of_different_lengths_are_refused(tmp_path, lattices):
     np.savez_compressed(
         tmp_path / "lattices" / "0.npz", **{**archive._encode_lattices(lattices), "word": np.zeros(3, np.int32)}
     )
-    with pytest.raises(UserError, match="different lengths"):
+    with pytest.raises(
+        UserError, match=r"0\.npz is damaged \(array 'word': .* of shape \(3,\), expected .*decode again"
+    ):
         list(stored)
+
+
+def damaged_in_one_place(lattices):
+    """Name of an array -> itself with one number changed, of which nothing else tells."""
+    arrays = {
+        name: values.astype(np.int64) if values.dtype.kind in "iu" else values
+        for name, values in archive._encode_lattices(lattices).items()
+    }
+    last = len(arrays["source"]) - 1
+    for name, place, value in (
+        ("source", 0, 1),
+        ("source", 2, -1),
+        ("source", 2, 2**31),
+        ("source", last, 2**32),
+        ("target", 0, 0),
+        ("target", 0, -1),
+        ("target", 0, 2**31),
+        ("target", last, 2),
+        ("token", 1, -2),
+        ("token", 1, len(TOKENS)),
+        ("token", last, 0),
+        ("word", 1, -1),
+        ("word", 1, len(WORDS)),
+        ("frame", 0, 1),
+        ("frame", 2, 7),
+        ("frame", last, 2**31),
+        ("acoustic", 1, np.nan),
+        ("acoustic", 1, -np.inf),
+        ("graph", 1, np.inf),
+        ("num_frames", 0, -1),
+        ("num_frames", 0, 2**31),
+        ("num_frames", 0, 6),
+        ("num_arcs", 0, -1),
+        ("num_arcs", 0, 2**62),
+        ("num_arcs", 0, 0),
+    ):
+        changed = arrays[name].copy()
+        changed[place] = value
+        yield name, {**arrays, name: changed}
+    for name, values in arrays.items():
+        yield name, {**arrays, name: values.astype(np.complex64 if name != "id" else "S9")}
+        yield name, {**arrays, name: values[None]}
+    yield "id", {**arrays, "id": np.array(["utt"] * len(lattices))}
+    yield "id", {**arrays, "id": np.array(["\ud800", *map(str, range(len(lattices) - 1))])}
+
+
+def test_one_number_that_cannot_be_is_named_with_its_array(tmp_path, lattices):
+    stored = write(tmp_path / "lattices", lattices)
+    for name, arrays in damaged_in_one_place(lattices):
+        np.savez_compressed(tmp_path / "lattices" / "0.npz", **arrays)
+        with pytest.raises(UserError, match=r"0\.npz is damaged \(array '\w+': .*\); decode again$") as caught:
+            list(stored)
+        # A length that is wrong shows in the arrays that it is of.
+        assert f"'{name}'" in str(caught.value) or name.startswith("num_") or "frame" in str(caught.value)
+
+
+def test_flipped_bits_are_an_error_or_change_nothing(tmp_path, lattices):
+    stored = write(tmp_path / "lattices", lattices)
+    shard = tmp_path / "lattices" / "0.npz"
+    for _, content in flipped_bytes(shard.read_bytes(), 300):
+        shard.write_bytes(content)
+        with suppress(UserError):
+            assert all(same(*pair) for pair in zip(stored, lattices, strict=True))
+
+
+def test_two_lattices_of_one_utterance_in_different_shards_are_refused(tmp_path, lattices, small_shards):
+    stored = write(tmp_path / "lattices", [lattices[-2], *lattices[1:]])
+    with pytest.raises(UserError, match="holds two lattice of 'utt-6'; decode again"):
+        stored["utt-1"]
+
+
+def test_what_could_not_be_read_again_is_not_written(tmp_path, lattices, monkeypatch):
+    monkeypatch.setattr(archive, "MAX_VALUES", lattices[0].num_arcs - 1)
+    with pytest.raises(UserError, match=r"the lattice of an utterance are \d+ values.*lower decode\.frame_beam"):
+        write(tmp_path / "lattices", lattices)
 
 
 def test_pickled_arrays_are_not_loaded(tmp_path, lattices):
@@ -119,11 +198,25 @@ def test_pickled_arrays_are_not_loaded(tmp_path, lattices):
         list(stored)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"tokens": [], "words": []}'])
-def test_damaged_symbols_are_named(tmp_path, lattices, text):
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "is not valid JSON"),
+        ("[]", "expected a JSON object"),
+        ('{"tokens": [], "words": []}', "frame_seconds is None, no duration"),
+        ('{"tokens": [], "words": [], "frame_seconds": NaN, "shards": 1}', "frame_seconds is nan"),
+        ('{"tokens": [], "words": [], "frame_seconds": "0.03", "shards": 1}', "frame_seconds is '0.03'"),
+        ('{"tokens": [], "words": [], "frame_seconds": 0.03, "shards": -1}', "shards is -1, no number of files"),
+        ('{"tokens": [], "words": [], "frame_seconds": 0.03, "shards": true}', "shards is True"),
+        ('{"tokens": "ab", "words": [], "frame_seconds": 0.03, "shards": 1}', "'tokens': expected a list of names"),
+        ('{"tokens": ["a", 1], "words": [], "frame_seconds": 0.03, "shards": 1}', "'tokens': expected a list of names"),
+        ('{"tokens": [], "words": ["a", "a"], "frame_seconds": 0.03, "shards": 1}', "'words': 'a' comes twice"),
+    ],
+)
+def test_damaged_symbols_are_named(tmp_path, lattices, text, message):
     write(tmp_path / "lattices", lattices)
     (tmp_path / "lattices" / "symbols.json").write_text(text)
-    with pytest.raises(UserError, match=r"symbols\.json is damaged"):
+    with pytest.raises(UserError, match=rf"symbols\.json.*{message}.*decode again"):
         LatticeArchive(tmp_path / "lattices")
 
 

@@ -13,6 +13,7 @@ from pyspeech.decoding.decoder import Decoder, Setup
 from pyspeech.errors import MissingPackage, UserError
 from pyspeech.lang.tokens import CharacterTokens
 from pyspeech.tasks.recognition import Recogniser
+from pyspeech.tensor_files import read_header, read_tensors, write_tensors
 from tests.experiments import save_tone_graph, save_untrained
 from tests.lattices import assert_well_formed
 from tests.tones import PITCHES
@@ -131,6 +132,17 @@ def test_one_frame_is_enough(decode, needs_k2):
 def test_a_graph_for_other_tokens_is_refused(tmp_path, needs_k2):
     save_untrained(tmp_path / "exp")
     save_tone_graph(tmp_path / "graph", CharacterTokens.from_words([*PITCHES, "XYZ"]))
+    with pytest.raises(UserError, match=r"graph was made for other tokens than .*lang, which the model was trained"):
+        Decoder(Setup(tmp_path / "exp", tmp_path / "graph", "one-best", "cpu", load_decode_config()))
+
+
+def test_a_graph_with_a_label_that_no_token_has_is_refused(tmp_path, needs_k2):
+    save_untrained(tmp_path / "exp")
+    save_tone_graph(tmp_path / "graph")
+    path = tmp_path / "graph/graph.safetensors"
+    tensors, header = read_tensors(path, "graph", "again"), read_header(path, "graph", "again")
+    tensors["arcs"][0, 2] = tensors["tokens"][0] = len(TOKENS.symbols)
+    write_tensors(path, tensors, header)
     with pytest.raises(UserError, match=r"graph was made for other tokens than .*lang, which the model was trained"):
         Decoder(Setup(tmp_path / "exp", tmp_path / "graph", "one-best", "cpu", load_decode_config()))
 

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from pyspeech.decoding import archive, frames
 from pyspeech.decoding.archive import ShardWriter, adopt_shards, finish_archive
 from pyspeech.decoding.frames import FRAME_CODEC, FrameArchive, likely_tokens
 from pyspeech.errors import UserError
+from tests.damage import flipped_bytes
 
 NUM_TOKENS = 5
 TOKENS = ("<blk>", "a", "b", "c", "d")
@@ -89,7 +91,7 @@ def test_dense_scores_are_the_log_probabilities_where_kept(batch):
 @given(utterances)
 def test_any_scores_survive_storage(batch):
     written = kept(*batch)
-    decoded = frames._decode(frames._encode(written))
+    decoded = frames._decode(frames._encode(written), {"tokens": NUM_TOKENS})
     for n, scores in enumerate(written):
         read = frames._frame_scores(decoded, n)
         assert same(read, stored_form(scores))
@@ -144,8 +146,65 @@ def test_arrays_of_different_lengths_are_refused(tmp_path, change):
     written = random_scores()
     stored = write(tmp_path / "frames", written)
     np.savez_compressed(tmp_path / "frames" / "0.npz", **{**frames._encode(written), **change})
-    with pytest.raises(UserError, match="different lengths"):
+    with pytest.raises(UserError, match=r"0\.npz is damaged \(array '\w+': .* expected .*; decode again"):
         list(stored)
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "value", "found"),
+    [
+        ("num_frames", 0, -1, "holds -1"),
+        ("num_frames", 0, 2**62, f"holds {2**62}"),
+        ("num_tokens", 0, 0, "holds 0"),
+        ("num_tokens", 0, 6, "holds 6"),
+        ("token", 1, -1, "holds -1"),
+        ("token", 1, NUM_TOKENS, "holds 5, expected 0 to 4"),
+        ("token", 0, 1, "at place 0, expected the blank first in every frame"),
+        ("token", 1, 0, "the blank twice in a frame"),
+        ("log_prob", 1, 0.5, "holds 0.5"),
+        ("log_prob", 1, np.inf, "holds inf"),
+        ("log_prob", 1, np.nan, "holds nan"),
+        ("seconds", 0, np.nan, "holds nan"),
+        ("seconds", 0, -1.0, "holds -1.0"),
+        ("seconds", 0, np.inf, "holds inf"),
+        ("id", 0, "utt-1", "'utt-1' comes twice"),
+    ],
+)
+def test_a_number_that_cannot_be_is_named_with_its_array(tmp_path, name, place, value, found):
+    written = random_scores(beam=50.0)
+    stored = write(tmp_path / "frames", written)
+    arrays = {
+        each: values.astype(np.int64) if values.dtype.kind in "iu" else values.copy()
+        for each, values in frames._encode(written).items()
+    }
+    arrays[name][place] = value
+    if name == "num_tokens" and value:  # of the same sum, so that nothing but this number is wrong
+        arrays[name][1] -= 1
+    np.savez_compressed(tmp_path / "frames" / "0.npz", **arrays)
+    expected = name if value != 0 or name != "num_tokens" else "token"  # whose number is no longer the sum
+    with pytest.raises(UserError, match=rf"0\.npz is damaged \(array '{expected}': .*\); decode again") as caught:
+        list(stored)
+    assert found in str(caught.value) or expected != name
+
+
+def test_tokens_in_another_order_are_refused(tmp_path):
+    written = random_scores(beam=50.0)
+    stored = write(tmp_path / "frames", written)
+    arrays = frames._encode(written)
+    arrays["token"][[1, 2]] = arrays["token"][[2, 1]]
+    np.savez_compressed(tmp_path / "frames" / "0.npz", **arrays)
+    with pytest.raises(UserError, match=r"array 'token': at place 1, expected ascending tokens within a frame"):
+        list(stored)
+
+
+def test_flipped_bits_are_an_error_or_change_nothing(tmp_path):
+    written = random_scores()
+    stored = write(tmp_path / "frames", written)
+    shard = tmp_path / "frames" / "0.npz"
+    for _, content in flipped_bytes(shard.read_bytes(), 300):
+        shard.write_bytes(content)
+        with suppress(UserError):
+            assert all(same(left, stored_form(right)) for left, right in zip(stored, written, strict=True))
 
 
 def test_a_folder_without_symbols_is_no_archive(tmp_path):

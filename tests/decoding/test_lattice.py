@@ -1,12 +1,23 @@
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyspeech.decoding.lattice import NO_FRAME, Lattice, best_path, linear_lattice, prune
+from pyspeech.decoding.lattice import (
+    ARC_FIELDS,
+    NO_FRAME,
+    Lattice,
+    best_path,
+    check_lattices,
+    linear_lattice,
+    prune,
+    reordered,
+)
+from pyspeech.formats.word_lattice import word_lattice
 from tests.lattices import all_paths, assert_well_formed, random_lattice
 
 SEEDS = st.integers(0, 10_000)
@@ -94,3 +105,75 @@ def test_lattices_are_read_without_torch_k2_and_lhotse():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+NUM_TOKENS, NUM_WORDS = 3, 4
+
+
+def is_right(lattice):
+    """What a lattice promises, arc by arc."""
+    arcs = list(zip(*(getattr(lattice, name).tolist() for name in ARC_FIELDS), strict=True))
+    times = {0: 0}
+    end = max(arc[1] for arc in arcs)
+    if end > 2 * len(arcs) or [arc[0] for arc in arcs] != sorted(arc[0] for arc in arcs):
+        return False
+    for source, target, token, word, acoustic, graph, frame in arcs:
+        if not (0 <= source < target and -1 <= token < NUM_TOKENS and 0 <= word < NUM_WORDS):
+            return False
+        if not np.isfinite([acoustic, graph]).all() or times.setdefault(source, frame) != frame:
+            return False
+    times[end] = lattice.num_frames
+    for source, target, token, *_, frame in arcs:
+        elapsed = times.get(target, -1) - frame
+        free = all(arc[2] == NO_FRAME for arc in arcs)
+        if elapsed != (token != NO_FRAME) and not (free and elapsed >= 0):
+            return False
+        if source not in times or (source and source not in {arc[1] for arc in arcs}):
+            return False
+    return {arc[0] for arc in arcs} == set(range(end)) and {arc[1] for arc in arcs} == set(range(1, end + 1))
+
+
+def is_accepted(lattices):
+    arcs = {name: np.concatenate([getattr(each, name) for each in lattices]) for name in ARC_FIELDS}
+    bounds = np.cumsum([0, *(each.num_arcs for each in lattices)])
+    try:
+        check_lattices(arcs, bounds, np.array([each.num_frames for each in lattices]), NUM_TOKENS, NUM_WORDS)
+    except ValueError:
+        return False
+    return True
+
+
+@given(SEEDS, st.booleans(), st.data())
+def test_any_change_of_a_lattice_is_accepted_just_where_it_is_one_arc_by_arc(seed, of_words, data):
+    before, lattice, after = (random_lattice(seed + n, num_frames=3, words=NUM_WORDS - 1) for n in range(3))
+    if of_words:
+        lattice = word_lattice(lattice, 1.0)
+    assert is_right(lattice)
+    assert is_accepted([before, lattice, after])
+    name = data.draw(st.sampled_from([*ARC_FIELDS, "num_frames"]))
+    if name == "num_frames":
+        lattice = replace(lattice, num_frames=lattice.num_frames + data.draw(st.sampled_from([-3, -1, 1, 2**20])))
+    else:
+        values = getattr(lattice, name).copy()
+        place = data.draw(st.integers(0, len(values) - 1))
+        whole = st.sampled_from([-(2**31), -1, 0, 1, 2, 3, 2**31 - 1]) | st.integers(-2, lattice.num_states + 1)
+        values[place] = data.draw(whole if values.dtype == np.int32 else st.floats(width=32))
+        lattice = replace(lattice, **{name: values})
+    assert is_accepted([before, lattice, after]) == is_right(lattice)
+
+
+@given(SEEDS, st.data())
+def test_arcs_that_are_left_out_or_doubled_are_accepted_just_where_a_lattice_is_left(seed, data):
+    lattice = random_lattice(seed, num_frames=3, words=NUM_WORDS - 1)
+    arcs = data.draw(st.lists(st.integers(0, lattice.num_arcs - 1), min_size=1, max_size=2 * lattice.num_arcs))
+    if data.draw(st.booleans()):
+        arcs = sorted({*range(lattice.num_arcs)} - set(arcs[:2])) or [0]
+    changed = reordered(lattice, np.array(arcs))
+    assert is_accepted([changed]) == is_right(changed)
+
+
+def test_no_lattices_and_one_without_frames_are_accepted():
+    empty = np.zeros(0, np.int32)
+    assert is_accepted([linear_lattice("utt", empty, empty, np.zeros(0, np.float32))])
+    kinds = dict.fromkeys(ARC_FIELDS, empty) | {name: np.zeros(0, np.float32) for name in ("acoustic", "graph")}
+    check_lattices(kinds, np.array([0]), empty, NUM_TOKENS, NUM_WORDS)

@@ -83,13 +83,22 @@ def test_a_rescored_folder_names_the_decode_that_has_what_it_lacks(decode):
         ("decode.json", "{}", "not the summary of a decode"),
         ("decode.json", '{"settings": {}}', "no frame_seconds"),
         ("hyps.jsonl", '{"id": "a"}\n', "hyps.jsonl, line 1: no 'id' and 'seconds'"),
+        ("hyps.jsonl", '{"id": "a", "seconds": NaN}\n', "hyps.jsonl, line 1: seconds is nan, which cannot be"),
+        ("hyps.jsonl", '{"id": "a", "seconds": -1}\n', "hyps.jsonl, line 1: seconds is -1"),
+        ("hyps.jsonl", '{"id": "a", "seconds": true}\n', "hyps.jsonl, line 1: seconds is True"),
+        ("decode.json", '{"settings": {}, "frame_seconds": NaN}', "decode.json: frame_seconds is nan"),
+        ("decode.json", '{"settings": {}, "frame_seconds": "0.03"}', "decode.json: frame_seconds is '0.03'"),
+        ("decode.json", '{"settings": {}, "frame_seconds": 0}', "decode.json: frame_seconds is 0,"),
+        ("decode.json", '{"settings": {"acoustic_scale": "x"}}', "settings.acoustic_scale is 'x', which cannot be"),
+        ("decode.json", '{"settings": {"acoustic_scale": NaN}}', "settings.acoustic_scale is nan"),
+        ("decode.json", '{"settings": {"acoustic_scale": -1}}', "settings.acoustic_scale is -1"),
         ("hyps.jsonl", "{", "hyps.jsonl, line 1 is not valid JSON"),
     ],
 )
 def test_a_damaged_file_is_named(decode, name, text, message):
     (decode.folder / name).write_text(text)
     with pytest.raises(UserError, match=message):
-        print(decode.summary, decode.seconds, decode.frame_seconds)
+        print(decode.summary, decode.acoustic_scale, decode.seconds, decode.frame_seconds)
 
 
 def test_an_utterance_is_written_with_a_warning_for_each_of_its_problems(decode):

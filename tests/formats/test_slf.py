@@ -12,7 +12,7 @@ from pyspeech.formats.word_lattice import word_lattice
 from tests.lattices import assert_well_formed, random_lattice, same
 
 TOKENS, WORDS = ("<blk>", "a", "ɔː"), ("<eps>", "DON'T", "ÉTÉ", '"')
-SYMBOLS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=6)
+SYMBOLS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=6)
 TEXT = """VERSION=1.0
 UTTERANCE="utt 1"
 # a remark
@@ -150,6 +150,10 @@ def test_words_may_be_on_the_nodes_they_lead_to(tmp_path):
         ("frameseconds=0.03\n", "", r"line 4: there is no field frameseconds="),
         ("frameseconds=0.03", "frameseconds=0", r"frameseconds=0.0 is no duration"),
         ('UTTERANCE="utt 1"\n', "", r"there is no field UTTERANCE="),
+        ("I=2 t=0.03", "I=2 t=3e8", r"line 8: t=3e8 is no multiple of 0.03 s"),
+        ("unit=a", "unit=\\000", r"line 9: unit= holds the character NUL"),
+        ("N=3", "N=2147483647", r"line 5: N=2147483647 L=3, but 3 nodes"),
+        ("J=2 S=1 E=2", "J=2 S=2 E=2", r"line 11: S=2 E=2 does not lead to a higher node"),
         ("VERSION=1.0", "lmscale=15", r"lmscale=15 is not understood, only 1.0"),
         ("VERSION=1.0", "SUBLAT=a", r"line 1: .*no sub-lattice"),
         (TEXT, "", r"line 1: there is no field frameseconds="),

@@ -2,6 +2,8 @@ import itertools
 import math
 import random
 import string
+import subprocess
+import sys
 
 import kenlm
 import numpy as np
@@ -12,11 +14,10 @@ from hypothesis import strategies as st
 torch = pytest.importorskip("torch", reason="needs torch, which this lane does not have")
 k2 = pytest.importorskip("k2", reason="needs k2, which this lane does not have")
 
-from safetensors import SafetensorError  # noqa: E402
+from safetensors.torch import save_file  # noqa: E402
 
 from pyspeech.errors import UserError  # noqa: E402
 from pyspeech.files import digest  # noqa: E402
-from pyspeech.graph import compose  # noqa: E402
 from pyspeech.graph.compose import (  # noqa: E402
     Compilation,
     compile_graph,
@@ -27,6 +28,8 @@ from pyspeech.graph.compose import (  # noqa: E402
 )
 from pyspeech.lang.tokens import CharacterTokens, PhoneTokens  # noqa: E402
 from pyspeech.lm.ngram import LmSettings, train_lm  # noqa: E402
+from pyspeech.tensor_files import read_header, read_tensors, write_tensors  # noqa: E402
+from tests.damage import limited_files  # noqa: E402
 
 SYMBOLS = ("<blk>", "X", "Y", "Z")
 # Homophones (two, too), a word that begins others (x), repeated tokens (xx), several ways (either).
@@ -203,7 +206,13 @@ def test_a_stored_graph_is_the_graph(bigram, tmp_path):
         ("graph.json", b"{}"),
         ("graph.json", b"{"),
         ("graph.json", b"[1]"),
+        ("graph.json", b'{"symbols_digest": 1}'),
         ("words.txt", None),
+        ("words.txt", b""),
+        ("words.txt", b"<eps>\nx\nx\n"),
+        ("words.txt", b"<eps>\nx\n\n"),
+        ("words.txt", b"x\n<eps>\n"),
+        ("words.txt", b"<eps>\nx\nxx\nxy\ntwo\ntwo2\neither\n"),
         ("words.txt", b"<eps>\n"),
         ("words.txt", b"\xff\n" * 99),
     ],
@@ -220,13 +229,154 @@ def test_a_damaged_graph_is_refused(bigram, tmp_path, name, content):
         load_graph(tmp_path / "graph")
 
 
-def test_a_full_disk_is_one_clear_error_and_leaves_nothing(bigram, tmp_path, monkeypatch):
-    def full(*_):
-        raise SafetensorError("No space left on device")
+def tensors_of(graph, folder):
+    save_graph(graph, {"symbols_digest": graph.symbols_digest}, folder)
+    path = folder / "graph.safetensors"
+    return read_tensors(path, "graph", "again"), read_header(path, "graph", "again")
 
-    monkeypatch.setattr(compose, "save_file", full)
-    with pytest.raises(UserError, match=r"cannot write .*graph\.safetensors: No space left on device; free space"):
-        save_graph(compiled(bigram), {}, tmp_path / "graph")
+
+FINAL_ARC = 10**6  # stands for the first of those
+
+# A number in its place, and what is said of it.
+FORGED = [
+    ("arcs", (0, 0), 1, "array 'arcs': at place 0, expected the state of the arc before"),
+    ("arcs", (0, 0), -1, "array 'arcs': at place 0"),
+    ("arcs", (-1, 0), 2**31 - 1, "array 'arcs': at place"),
+    ("arcs", (1, 0), 2, "array 'arcs': at place"),
+    ("arcs", (0, 1), -1, "array 'arcs, targets': holds -1, expected 0 to"),
+    ("arcs", (0, 1), 2**31 - 1, "array 'arcs, targets': holds 2147483647, expected 0 to"),
+    ("arcs", (0, 2), -2, "array 'arcs, labels': holds -2"),
+    ("arcs", (0, 2), -1, "expected the label -1 into the final state"),
+    ("arcs", (FINAL_ARC, 2), 1, "expected the label -1 into the final state"),
+    ("arcs", (FINAL_ARC, 1), 0, "expected the label -1 into the final state"),
+    ("arcs", (0, 3), 0x7FC00000, "array 'arcs, scores': holds nan"),
+    ("arcs", (0, 3), 0x7F800000, "array 'arcs, scores': holds inf"),
+    ("arcs", (0, 3), 0x7F7FFFFF, "array 'arcs, scores': holds 3.4"),
+    ("tokens", 0, -5, "array 'tokens': at place 0, expected the label of the arc, or 0"),
+    ("tokens", 0, 99, "array 'tokens': at place 0"),
+    ("aux_labels.values", 0, 99, "array 'aux_labels.values': holds 99, expected -1 to 6"),
+    ("aux_labels.values", 0, -2, "array 'aux_labels.values': holds -2"),
+    ("aux_labels.row_splits", 0, 1, "array 'aux_labels.row_splits': "),
+    ("aux_labels.row_splits", 0, -1, "expected 0 to"),
+    ("aux_labels.row_splits", 1, 2**31 - 1, "array 'aux_labels.row_splits': at place 1, expected no end before"),
+    ("aux_labels.row_splits", -1, 2**31 - 1, "expected 0 to"),
+]
+
+
+@pytest.mark.parametrize(("name", "place", "value", "message"), FORGED)
+def test_a_number_that_k2_would_believe_is_named(bigram, tmp_path, name, place, value, message):
+    tensors, header = tensors_of(compiled(bigram), tmp_path / "graph")
+    if place in ((FINAL_ARC, 1), (FINAL_ARC, 2)):
+        place = (int((tensors["arcs"][:, 2] == -1).nonzero()[0]), place[1])
+    tensors[name][place] = value
+    write_tensors(tmp_path / "graph/graph.safetensors", tensors, header)
+    with pytest.raises(UserError, match=r"graph holds no complete decoding graph.*; make the graph again") as caught:
+        load_graph(tmp_path / "graph")
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["arcs", "tokens", "aux_labels.values", "aux_labels.row_splits"])
+def test_arrays_of_another_form_are_named(bigram, tmp_path, name):
+    tensors, header = tensors_of(compiled(bigram), tmp_path / "graph")
+    for other in (tensors[name].long(), tensors[name][None], tensors[name][:0], tensors[name].float(), None):
+        forged = (
+            {**tensors, name: other} if other is not None else {each: tensors[each] for each in {*tensors} - {name}}
+        )
+        write_tensors(tmp_path / "graph/graph.safetensors", forged, header)
+        with pytest.raises(UserError, match=r"graph holds no complete decoding graph.*; make the graph again"):
+            load_graph(tmp_path / "graph")
+
+
+def test_a_graph_of_an_earlier_version_is_made_again(bigram, tmp_path):
+    tensors, _ = tensors_of(compiled(bigram), tmp_path / "graph")
+    save_file(tensors, str(tmp_path / "graph/graph.safetensors"))
+    with pytest.raises(UserError, match=r"no header of pyspeech.*; make the graph again"):
+        load_graph(tmp_path / "graph")
+
+
+TIMES = 120
+
+# In a process of its own, as what is not caught ends one: changes one number at a time, or one byte of the file.
+HAMMER = """
+import sys
+from pathlib import Path
+import numpy as np, torch
+from pyspeech.decoding.config import load_decode_config
+from pyspeech.decoding.lattice import ARC_FIELDS, check_lattices
+from pyspeech.decoding.search import GraphSearch
+from pyspeech.errors import UserError
+from pyspeech.graph.compose import load_graph
+from pyspeech.tensor_files import read_header, read_tensors, write_tensors
+from tests.damage import flipped_bytes
+
+folder, num_tokens = Path(sys.argv[1]), int(sys.argv[2])
+path, rng = folder / "graph.safetensors", np.random.default_rng(0)
+whole, tensors, header = path.read_bytes(), read_tensors(path, "graph", ""), read_header(path, "graph", "")
+log_probs_BTV = torch.from_numpy(rng.normal(0, 2, (2, 6, num_tokens)).astype(np.float32)).log_softmax(2)
+
+def numbers():
+    extremes = (-(2**31), -2, -1, 0, 1, 2, 3, 2**31 - 1, 0x7FC00000, -0x800000)
+    for number in range(int(sys.argv[3])):
+        changed = {name: tensor.clone() for name, tensor in tensors.items()}
+        name = sorted(changed)[number % len(changed)]
+        flat = changed[name].view(-1)
+        place = int(rng.integers(len(flat)))
+        near = int(flat[place]) + int(rng.integers(-3, 4))
+        flat[place] = near if number % 2 else int(rng.choice(extremes))
+        write_tensors(path, changed, header)
+        yield
+
+def flips():
+    for _, content in flipped_bytes(whole, int(sys.argv[3])):
+        path.write_bytes(content)
+        yield
+
+def search():
+    try:
+        graph = load_graph(folder)
+        if int(graph.fsa.labels.max()) >= num_tokens:
+            return "other tokens"
+    except UserError:
+        return "refused"
+    found = GraphSearch(graph.fsa, load_decode_config())(["a", "b"], log_probs_BTV, [6, 4])
+    for each in found:
+        if each.lattice is not None:
+            lattice = each.lattice
+            arcs = {name: getattr(lattice, name) for name in ARC_FIELDS}
+            bounds, frames = np.array([0, lattice.num_arcs]), np.array([lattice.num_frames])
+            check_lattices(arcs, bounds, frames, num_tokens, len(graph.words))
+    return [each.lattice and (each.lattice.num_arcs, float(each.lattice.scores(1.0).sum())) for each in found]
+
+right = search()
+print("right", right, flush=True)
+for _ in numbers():
+    print("number", search(), flush=True)
+for _ in flips():
+    found = search()
+    print("flip", found if found in (right, "refused") else "WRONG", flush=True)
+"""
+
+
+def test_no_damage_ends_the_process_or_gives_anything_but_lattices(bigram, tmp_path):
+    tensors_of(compiled(bigram, "modified"), tmp_path / "graph")
+    done = subprocess.run(
+        [sys.executable, "-c", HAMMER, str(tmp_path / "graph"), str(len(SYMBOLS)), str(TIMES)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["right"] + ["number"] * TIMES + ["flip"] * TIMES
+    assert not [line for line in lines if "WRONG" in line]
+    assert sum("refused" in line for line in lines) > TIMES
+    assert sum("[(" in line for line in lines) > TIMES / 30  # some scores and words may well be others
+
+
+def test_a_full_disk_is_one_clear_error_and_leaves_nothing(bigram, tmp_path):
+    graph = compiled(bigram)
+    with limited_files(1000), pytest.raises(UserError, match=r"cannot write .*graph\.safetensors: .*; free space"):
+        save_graph(graph, {}, tmp_path / "graph")
     assert not list(tmp_path.iterdir())
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from pyspeech.errors import UserError
 from pyspeech.lang.tokens import BLANK, TOKEN_KINDS, CharacterTokens, PhoneTokens, PieceTokens, load_tokens
+from tests.damage import flipped_bytes
 
 TEXTS = [
     "CALL ANNA SMITH AND HANNA LAMBERT AT HOME",
@@ -213,3 +214,19 @@ def test_phones_remember_who_pronounces_further_words(tmp_path):
     assert PhoneTokens.from_lexicon(LEXICON, "en-us").with_words({"NEW": (("a",),)}).espeak == "en-us"
     CharacterTokens.from_words(["a"]).save(tmp_path / "lang")
     assert load_tokens(tmp_path / "lang").espeak is None
+
+
+def test_a_model_of_pieces_in_which_a_byte_was_changed_is_one_or_named(tmp_path):
+    PieceTokens.from_texts(["the cat sat on the mat", "a dog and a cat"], 15).save(tmp_path / "lang")
+    path = tmp_path / "lang/pieces.model"
+    refused = 0
+    for _, content in flipped_bytes(path.read_bytes(), 300):
+        path.write_bytes(content)
+        try:
+            tokens = load_tokens(tmp_path / "lang")
+        except UserError as error:
+            assert "make the folder again with pyspeech lang" in str(error)  # noqa: PT017 -- both outcomes are right
+            refused += 1
+        else:
+            assert all(id_ < 15 for ids in tokens.pronunciations("cat") for id_ in ids)
+    assert refused > 50

@@ -12,7 +12,7 @@ from pyspeech.losses.ctc import torch_ctc_loss
 from pyspeech.models import build_model
 from pyspeech.settings import save_config
 from pyspeech.tasks.recognition import RecognitionTask, count_words, greedy_tokens, load_recogniser
-from pyspeech.training.checkpoint import write_tensors
+from pyspeech.tensor_files import write_tensors
 
 TOKENS = CharacterTokens.from_words(["AB"])  # <blk> ▁ A B
 MODEL = {"name": "tdnn_lstm", "tdnn_width": 4, "lstm_width": 4, "lstm_layers": 1, "label_delay": 2, "dropout": 0.0}

@@ -1,21 +1,22 @@
-import resource
-import signal
+from contextlib import suppress
+from dataclasses import asdict
 
 import pytest
 import torch
 
 from pyspeech.errors import UserError
+from pyspeech.tensor_files import read_tensors, write_tensors
 from pyspeech.training.checkpoint import (
     Progress,
     checkpoint_path,
     load_checkpoint,
     load_weights,
-    read_tensors,
+    read_progress,
     save_checkpoint,
     stored_steps,
-    write_tensors,
 )
 from pyspeech.training.sums import Sums
+from tests.damage import flipped_bytes, limited_files
 
 PROGRESS = Progress(
     epoch=2,
@@ -96,20 +97,73 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path):
 def test_a_file_that_is_no_safetensors_is_refused(tmp_path, content):
     (tmp_path / "c.safetensors").write_bytes(content)
     with pytest.raises(UserError, match=r"c.safetensors is not a whole safetensors file"):
-        read_tensors(tmp_path / "c.safetensors")
+        read_tensors(tmp_path / "c.safetensors", "model", "train again")
 
 
 def test_a_full_disk_leaves_the_old_file_and_says_so(tmp_path):
     path = tmp_path / "c.safetensors"
     write_tensors(path, {"a": torch.ones(1)}, {})
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
-    try:
-        with pytest.raises(UserError, match=r"cannot write .*c.safetensors: .*free space"):
-            write_tensors(path, {"a": torch.ones(10_000)}, {})
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, before)
-    assert read_tensors(path)["a"].tolist() == [1.0]
+    with limited_files(1000), pytest.raises(UserError, match=r"cannot write .*c.safetensors: .*free space"):
+        write_tensors(path, {"a": torch.ones(10_000)}, {})
+    assert read_tensors(path, "model", "train again")["a"].tolist() == [1.0]
     assert [file.name for file in tmp_path.iterdir()] == ["c.safetensors"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("epoch", -1, "epoch = -1"),
+        ("epoch", "one", "epoch = 'one'"),
+        ("step", 1.5, "step = 1.5"),
+        ("batches_per_step", 0, "batches_per_step = 0"),
+        ("done", float("nan"), "done = nan"),
+        ("validated", [1], "validated.1 = "),
+        ("validated", None, "validated = None"),
+        ("since", {"loss": "much"}, "since.loss = 'much'"),
+        ("metrics", [1], "metrics.0 = 1"),
+        ("loss_scale", 3, "loss_scale = 3"),
+        ("other", 1, "no checkpoint, or one of another version"),
+        ("epoch", None, "epoch = None"),
+    ],
+)
+def test_a_history_that_cannot_be_is_named(tmp_path, key, value, message):
+    path = tmp_path / "c.safetensors"
+    write_tensors(path, {"model.a": torch.ones(1)}, {**asdict(PROGRESS), key: value})
+    with pytest.raises(UserError, match=rf"c\.safetensors.*{message}.*; remove it, and training goes on"):
+        read_progress(path)
+
+
+def test_a_history_without_one_of_its_parts_is_refused(tmp_path):
+    values = asdict(PROGRESS)
+    for key in values:
+        write_tensors(tmp_path / "c.safetensors", {}, {name: values[name] for name in values.keys() - {key}})
+        with pytest.raises(UserError, match="is no checkpoint"):
+            read_progress(tmp_path / "c.safetensors")
+
+
+@pytest.mark.parametrize("state", ["step", "exp_avg", "exp_avg_sq"])
+def test_a_state_of_the_optimiser_of_another_shape_is_named(tmp_path, state):
+    path = tmp_path / "c.safetensors"
+    model, optimizer = net()
+    some_steps(model, optimizer, 1)
+    save_checkpoint(path, model, optimizer, PROGRESS)
+    tensors, name = read_tensors(path, "model", "train again"), f"optimizer.layer.bias.{state}"
+    write_tensors(path, {**tensors, name: torch.ones(4)}, asdict(PROGRESS))
+    with pytest.raises(UserError, match=rf"c\.safetensors: tensor '{name}' has shape \[4\]; remove it"):
+        load_checkpoint(path, model, optimizer)
+
+
+def test_flipped_bits_are_an_error_or_change_nothing(tmp_path):
+    path = tmp_path / "c.safetensors"
+    model, optimizer = net()
+    some_steps(model, optimizer, 2)
+    save_checkpoint(path, model, optimizer, PROGRESS)
+    for _, content in flipped_bytes(path.read_bytes(), 300):
+        path.write_bytes(content)
+        other, other_optimizer = net(seed=1)
+        with suppress(UserError):
+            assert load_checkpoint(path, other, other_optimizer) == PROGRESS
+            for left, right in zip(model.state_dict().values(), other.state_dict().values(), strict=True):
+                assert torch.equal(left, right)
+            for left, right in zip(optimizer.state.values(), other_optimizer.state.values(), strict=False):
+                assert all(torch.equal(left[key], right[key]) for key in left)

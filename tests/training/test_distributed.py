@@ -11,7 +11,8 @@ import torch
 
 from pyspeech.data.batch import Unreadable
 from pyspeech.errors import UserError
-from pyspeech.training.checkpoint import read_tensors, stored_steps
+from pyspeech.tensor_files import read_tensors
+from pyspeech.training.checkpoint import stored_steps
 from pyspeech.training.distributed import Processes, _lost_process, joined
 from pyspeech.training.loop import train
 from tests.training.test_loop import BATCHES, Net, Regression, Steep, batch, changed, data_of, metrics, read, timeless
@@ -102,7 +103,7 @@ def test_two_processes_learn_what_one_does_with_two_batches_in_a_step(both, name
         assert len(left) == len(right) > 1
         for these, those in zip(left, right, strict=True):
             assert numbers(these) == pytest.approx(numbers(those), rel=1e-5)
-    left, right = (read_tensors(folder / "model.safetensors") for folder in (one, two))
+    left, right = (read_tensors(folder / "model.safetensors", "model", "train again") for folder in (one, two))
     assert left.keys() == right.keys()
     for tensor, other in zip(left.values(), right.values(), strict=True):
         torch.testing.assert_close(tensor, other)

@@ -13,7 +13,7 @@ from pyspeech.errors import UserError
 from pyspeech.lang.labels import LabelTable
 from pyspeech.lang.tokens import CharacterTokens
 from pyspeech.tasks.recognition import RecognitionTask, load_recogniser
-from pyspeech.training.checkpoint import read_tensors
+from pyspeech.tensor_files import read_tensors
 from pyspeech.training.experiment import Sources, run, training_data
 from tests.classifiers import YAML as LABELS_YAML
 from tests.classifiers import labelled_manifest
@@ -74,7 +74,7 @@ def test_a_finished_training_is_left_as_it_is(trained, folder, sources):
 def test_the_folder_holds_all_that_inference_needs(trained):
     assert load_config(trained / "config.yaml").features.num_mel_bins == 24
     assert (trained / "lang" / "tokens.json").exists()
-    assert read_tensors(trained / "model.safetensors")["output.weight"].shape[0] == len(
+    assert read_tensors(trained / "model.safetensors", "model", "train again")["output.weight"].shape[0] == len(
         load_recogniser(trained, "cpu").tokens.symbols
     )
 

@@ -12,8 +12,9 @@ from pyspeech.errors import UserError
 from pyspeech.models.masking import MaskedBatchNorm
 from pyspeech.settings import SHARED_CONF, read_yaml
 from pyspeech.tasks.counts import Counts
+from pyspeech.tensor_files import read_header, read_tensors
 from pyspeech.training import lines, loop
-from pyspeech.training.checkpoint import checkpoint_path, load_weights, read_header, read_tensors, stored_steps
+from pyspeech.training.checkpoint import checkpoint_path, load_weights, stored_steps
 from pyspeech.training.inputs import TrainingData
 from pyspeech.training.loop import train
 
@@ -298,7 +299,7 @@ def test_it_ends_when_dev_gets_no_better(tmp_path, capsys):
     rates = iter([9, 5, 6, 5, 7, 4])
     run(tmp_path, config=changed(epochs=9, patience=3), task=Growing())
     assert [line["dev_miss_rate"] for line in metrics(tmp_path)] == [0.09, 0.05, 0.06, 0.05, 0.07]
-    assert read_header(tmp_path / "model.safetensors") == {"steps": [10, 20], "epochs": [2, 4]}
+    assert read_header(tmp_path / "model.safetensors", "model", "train again") == {"steps": [10, 20], "epochs": [2, 4]}
     assert "no better dev figure in 3 validations: training ends" in capsys.readouterr().err
     (tmp_path / "model.safetensors").unlink()  # killed before the average: nothing is trained again
     run(tmp_path, config=changed(epochs=9, patience=3), task=Growing())
@@ -358,10 +359,10 @@ def test_epochs_draw_different_random_numbers(tmp_path):
 def test_the_last_and_the_needed_checkpoints_stay_and_make_the_average(tmp_path):
     run(tmp_path, config=changed(average="last", epochs=5))
     assert stored_steps(tmp_path) == [20, 25]
-    assert read_header(tmp_path / "model.safetensors") == {"steps": [20, 25], "epochs": [4, 5]}
+    assert read_header(tmp_path / "model.safetensors", "model", "train again") == {"steps": [20, 25], "epochs": [4, 5]}
     both = [load_weights(checkpoint_path(tmp_path, step)) for step in (20, 25)]
     mean = {name: (both[0][name].double() + both[1][name].double()).div(2).float() for name in both[0]}
-    assert equal(read_tensors(tmp_path / "model.safetensors"), mean)
+    assert equal(read_tensors(tmp_path / "model.safetensors", "model", "train again"), mean)
 
 
 def test_accumulating_two_batches_equals_one_batch_of_both(tmp_path):
@@ -394,7 +395,9 @@ def test_a_batch_with_a_non_finite_loss_leaves_no_trace_but_a_line(tmp_path):
     for number, extra in enumerate([[nothing], [bad], [poisoned]]):
         data = dataclasses.replace(data_of(), train=lambda epoch, extra=extra: Listed(extra[: epoch == 1] + BATCHES))
         run(tmp_path / str(number), data, net=lambda: Net(dropout=0.0))
-    weights = [read_tensors(tmp_path / str(number) / "model.safetensors") for number in range(3)]
+    weights = [
+        read_tensors(tmp_path / str(number) / "model.safetensors", "model", "train again") for number in range(3)
+    ]
     assert equal(weights[0], weights[1])
     assert equal(weights[0], weights[2])
     assert [line["bad_batches"] for line in metrics(tmp_path / "1")] == [1, 0, 0, 0]

@@ -11,7 +11,8 @@ from pyspeech.config import load_config
 from pyspeech.errors import UserError
 from pyspeech.lang.labels import LabelTable
 from pyspeech.tasks.verification import VerificationTask
-from pyspeech.training.checkpoint import checkpoint_path, read_header, read_tensors, stored_steps
+from pyspeech.tensor_files import read_header, read_tensors
+from pyspeech.training.checkpoint import checkpoint_path, stored_steps
 from pyspeech.training.experiment import Sources, run
 from tests.classifiers import SPEAKERS_YAML, labelled_manifest
 from tests.tones import PITCHES, RATE
@@ -55,7 +56,9 @@ def test_stopped_and_resumed_with_a_worker_equals_never_stopped(tmp_path, monkey
         patch.setattr(VerificationTask, "evaluate", killed)
         with pytest.raises(Killed):
             trained("resumed", 0)
-    header = read_header(checkpoint_path(tmp_path / "resumed", stored_steps(tmp_path / "resumed")[-1]))
+    header = read_header(
+        checkpoint_path(tmp_path / "resumed", stored_steps(tmp_path / "resumed")[-1]), "model", "train again"
+    )
     assert (header["epoch"], header["validated"]) == (2, [1, 0])
     torch.manual_seed(99)
     (tmp_path / "noise").rename(tmp_path / "moved")
@@ -64,6 +67,8 @@ def test_stopped_and_resumed_with_a_worker_equals_never_stopped(tmp_path, monkey
     with pytest.raises(UserError, match="resumed was trained on other utterances or noise than these until epoch 2"):
         trained("resumed", 1, f"noise.noise_dir={tmp_path / 'other'}")
     trained("resumed", 1, f"noise.noise_dir={tmp_path / 'moved'}")
-    whole, resumed = (read_tensors(tmp_path / name / "model.safetensors") for name in ("whole", "resumed"))
+    whole, resumed = (
+        read_tensors(tmp_path / name / "model.safetensors", "model", "train again") for name in ("whole", "resumed")
+    )
     assert whole.keys() == resumed.keys()
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)

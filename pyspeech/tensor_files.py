@@ -1,0 +1,118 @@
+"""Tensors with a JSON header in one safetensors file, which can hold no code; damage to any of it is noticed."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from pyspeech.errors import UserError, first_line
+from pyspeech.files import complete, digest, existing_file
+from pyspeech.json_files import parse_json
+
+HEADER, DIGESTS = "pyspeech", "digests"  # the keys of the file's metadata; files of earlier versions lack the second
+# What the library raises for bytes that are none of its files, or of types that torch does not have.
+DAMAGE = (SafetensorError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, OverflowError)
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: object) -> None:
+    """Write tensors, no two of which share memory, and a JSON header, and the digests of both.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    whole = {name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()}
+    text = json.dumps(header)
+    digests = {HEADER: digest(text), **{name: _digest(tensor) for name, tensor in whole.items()}}
+    content = save(whole, {HEADER: text, DIGESTS: json.dumps(digests)})
+    with complete(path) as partial:
+        partial.write_bytes(content)
+
+
+def read_tensors(path: Path, what: str, remedy: str, begin: str = "") -> dict[str, Tensor]:
+    """Read the tensors whose names begin so to the CPU, all of their real numbers finite.
+
+    Args:
+        path: The file.
+        what: It should be, for the message.
+        remedy: What to do where it is not: ``make it again``.
+        begin: Of the names.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    tensors, digests = {}, {}
+    try:
+        with safe_open(existing_file(path, what), framework="pt") as file:
+            if metadata := file.metadata():
+                digests = _digests(metadata)
+            for name in file.keys():  # noqa: SIM118
+                if name.startswith(begin):
+                    tensors[name] = file.get_tensor(name)
+                    _check(name, tensors[name], digests)
+        if missing := [name for name in digests if name.startswith(begin) and name not in (HEADER, *tensors)]:
+            raise ValueError(f"tensor '{missing[0]}' is not in it")
+    except OSError as error:
+        raise _unreadable(path, what, error) from error
+    except DAMAGE as error:
+        raise _damaged(path, error, remedy) from error
+    return tensors
+
+
+def read_header(path: Path, what: str, remedy: str) -> dict[str, Any]:
+    """Read the JSON header alone.
+
+    Raises:
+        UserError: the file is missing or damaged, or has no such header.
+    """
+    try:
+        with safe_open(existing_file(path, what), framework="pt") as file:
+            metadata = file.metadata() or {}
+        if HEADER not in metadata:
+            raise ValueError("it has no header of pyspeech")
+        digests = _digests(metadata)
+        if digests and digests.get(HEADER) != digest(metadata[HEADER]):
+            raise ValueError("its header was changed")
+        header = parse_json(metadata[HEADER].encode())
+        if not isinstance(header, dict):
+            raise ValueError(f"its header is no object, but {type(header).__name__}")
+    except OSError as error:
+        raise _unreadable(path, what, error) from error
+    except DAMAGE as error:
+        raise _damaged(path, error, remedy) from error
+    return header
+
+
+def _digests(metadata: Mapping[str, str]) -> dict[str, object]:
+    digests = parse_json(metadata.get(DIGESTS, "{}").encode())
+    if not isinstance(digests, dict):
+        raise ValueError("its digests are no object")
+    return digests
+
+
+def _check(name: str, tensor: Tensor, digests: Mapping[str, object]) -> None:
+    if digests and digests.get(name) != _digest(tensor):
+        raise ValueError(f"tensor '{name}': its numbers were changed")
+    if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+        raise ValueError(f"tensor '{name}': holds NaN or infinity")
+
+
+def _digest(tensor: Tensor) -> str:
+    """Hexadecimal SHA-256 (16 digits) of type, shape and numbers."""
+    found = hashlib.sha256(f"{tensor.dtype} {list(tensor.shape)}".encode())
+    found.update(tensor.reshape(-1).view(torch.uint8).numpy())
+    return found.hexdigest()[:16]
+
+
+def _unreadable(path: Path, what: str, error: OSError) -> UserError:
+    """The library's error has neither number nor file, and says of one without permission that it is not there."""
+    return UserError(f"cannot read the {what} {path} ({first_line(error)}); are you allowed to read it?")
+
+
+def _damaged(path: Path, error: Exception, remedy: str) -> UserError:
+    return UserError(f"{path} is not a whole safetensors file of pyspeech ({first_line(error)}); {remedy}")
