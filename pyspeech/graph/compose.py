@@ -18,9 +18,10 @@ from safetensors.torch import load_file, save_file
 
 from pyspeech.errors import UserError
 from pyspeech.files import complete, digest, existing_file, write_json, writing
-from pyspeech.graph.grammar import read_grammar, read_vocabulary
+from pyspeech.graph.grammar import read_grammar
 from pyspeech.graph.lexicon_fst import lexicon_arcs
 from pyspeech.graph.topology import Topology, choose_topology, ctc_topology
+from pyspeech.lm.arpa import arpa_words
 
 if TYPE_CHECKING:
     from pyspeech.lang.tokens import TokenSet
@@ -93,7 +94,7 @@ def make_graph(out: Path, key: str, tokens: "TokenSet", arpa: Path, log: Log = p
     Raises:
         UserError: a damaged ARPA file, or one that shares no word with the tokens.
     """
-    spelled = spell(tokens, read_vocabulary(arpa))
+    spelled = spell(tokens, arpa_words(arpa))
     if spelled.missing:
         shown = ", ".join(spelled.missing[:NUM_EXAMPLES])
         log(f"{len(spelled.missing)} words of {arpa} cannot be spelled and are left out, first: {shown}")
@@ -126,6 +127,8 @@ def spell(tokens: "TokenSet", vocabulary: Sequence[str]) -> Spelled:
     if tokens.espeak is not None:
         tokens = _with_espeak(tokens, [word for word in words if word not in UNKNOWN], tokens.espeak)
     found = {word: tokens.pronunciations(word) for word in words}
+    if "<unk>" in found:  # which a lexicon may write in capitals
+        found["<unk>"] = found["<unk>"] or tokens.pronunciations("<UNK>")
     missing = tuple(word for word, ways in found.items() if not ways and word not in UNKNOWN)
     spellings = {word: ways for word, ways in found.items() if ways}
     if not spellings:
