@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pyspeech.lang.tokens import TokenSet
 
 EPSILON = "<eps>"
-UNKNOWN = frozenset({"<unk>", "<UNK>"})
+UNKNOWN = "<unk>"
 NUM_EXAMPLES = 5
 
 Log = Callable[[str], None]
@@ -123,13 +123,13 @@ def spell(tokens: "TokenSet", vocabulary: Sequence[str]) -> Spelled:
         UserError: no word can be spelled.
         MissingPackage: espeak-ng is to pronounce words and not installed.
     """
-    words = [word for word in vocabulary if word not in UNKNOWN or tokens.kind == "phones"]
+    words = [word for word in vocabulary if word != UNKNOWN or tokens.kind == "phones"]
     if tokens.espeak is not None:
-        tokens = _with_espeak(tokens, [word for word in words if word not in UNKNOWN], tokens.espeak)
+        tokens = _with_espeak(tokens, [word for word in words if word != UNKNOWN], tokens.espeak)
     found = {word: tokens.pronunciations(word) for word in words}
-    if "<unk>" in found:  # which a lexicon may write in capitals
-        found["<unk>"] = found["<unk>"] or tokens.pronunciations("<UNK>")
-    missing = tuple(word for word, ways in found.items() if not ways and word not in UNKNOWN)
+    if UNKNOWN in found:  # which a lexicon may write in capitals
+        found[UNKNOWN] = found[UNKNOWN] or tokens.pronunciations("<UNK>")
+    missing = tuple(word for word, ways in found.items() if not ways and word != UNKNOWN)
     spellings = {word: ways for word, ways in found.items() if ways}
     if not spellings:
         shown = ", ".join(missing[:NUM_EXAMPLES]) or "none"
