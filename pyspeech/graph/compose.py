@@ -17,17 +17,18 @@ import torch
 from pyspeech.arrays import check_form, check_names, check_places, check_range
 from pyspeech.errors import UserError
 from pyspeech.files import complete, digest, existing_file, write_json
-from pyspeech.graph.grammar import read_grammar, read_vocabulary
+from pyspeech.graph.grammar import read_grammar
 from pyspeech.graph.lexicon_fst import lexicon_arcs
 from pyspeech.graph.topology import Topology, choose_topology, ctc_topology
 from pyspeech.json_files import read_json
+from pyspeech.lm.arpa import arpa_words
 from pyspeech.tensor_files import read_header, read_tensors, write_tensors
 
 if TYPE_CHECKING:
     from pyspeech.lang.tokens import TokenSet
 
 EPSILON = "<eps>"
-UNKNOWN = frozenset({"<unk>", "<UNK>"})
+UNKNOWN = "<unk>"
 NUM_EXAMPLES = 5
 AGAIN = "make the graph again"
 FINAL = -1  # label of the arcs into the final state
@@ -97,7 +98,7 @@ def make_graph(out: Path, key: str, tokens: "TokenSet", arpa: Path, log: Log = p
     Raises:
         UserError: a damaged ARPA file, or one that shares no word with the tokens.
     """
-    spelled = spell(tokens, read_vocabulary(arpa))
+    spelled = spell(tokens, arpa_words(arpa))
     if spelled.missing:
         shown = ", ".join(spelled.missing[:NUM_EXAMPLES])
         log(f"{len(spelled.missing)} words of {arpa} cannot be spelled and are left out, first: {shown}")
@@ -126,11 +127,13 @@ def spell(tokens: "TokenSet", vocabulary: Sequence[str]) -> Spelled:
         UserError: no word can be spelled.
         MissingPackage: espeak-ng is to pronounce words and not installed.
     """
-    words = [word for word in vocabulary if word not in UNKNOWN or tokens.kind == "phones"]
+    words = [word for word in vocabulary if word != UNKNOWN or tokens.kind == "phones"]
     if tokens.espeak is not None:
-        tokens = _with_espeak(tokens, [word for word in words if word not in UNKNOWN], tokens.espeak)
+        tokens = _with_espeak(tokens, [word for word in words if word != UNKNOWN], tokens.espeak)
     found = {word: tokens.pronunciations(word) for word in words}
-    missing = tuple(word for word, ways in found.items() if not ways and word not in UNKNOWN)
+    if UNKNOWN in found:  # which a lexicon may write in capitals
+        found[UNKNOWN] = found[UNKNOWN] or tokens.pronunciations("<UNK>")
+    missing = tuple(word for word, ways in found.items() if not ways and word != UNKNOWN)
     spellings = {word: ways for word, ways in found.items() if ways}
     if not spellings:
         shown = ", ".join(missing[:NUM_EXAMPLES]) or "none"

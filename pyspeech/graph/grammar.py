@@ -6,8 +6,6 @@ off only where there is none gets exactly the probability of the model; the best
 past an explicit arc, never less (https://cs.nyu.edu/~mohri/pub/hbka.pdf, section 3).
 """
 
-import itertools
-import math
 from array import array
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,47 +14,32 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pyspeech.errors import UserError
 from pyspeech.graph.arcs import FINAL_LABEL, Arcs
-from pyspeech.lm.text import read_text
+from pyspeech.lm.arpa import BEGIN, END, ArpaReader
 
-BEGIN, END = "<s>", "</s>"
 ROOT = 0
 LOG_10 = float(np.log(10))
 END_ID, BEGIN_ID = 0, -1  # beside the words, whose ids start at 1
 
 
-def read_vocabulary(arpa: Path) -> list[str]:
-    """Return the words of an ARPA file in its order, ``<unk>`` among them, ``<s>`` and ``</s>`` not.
-
-    Raises:
-        UserError: the file is not in ARPA format.
-    """
-    entries = itertools.takewhile(lambda entry: len(entry[1]) == 1, _read_ngrams(arpa))
-    return [words[0] for _, words, _ in entries if words[0] not in (BEGIN, END)]
-
-
 def read_grammar(arpa: Path, words: Mapping[str, int], back_off_id: int) -> Arcs:
-    """Read G from an ARPA file (also ``.gz`` or ``.xz``), in one pass.
+    """Read G from an ARPA file, plain or packed, in one pass.
 
     ``words`` gives labels from 1; n-grams with another word are left out. Back-off arcs have the label ``back_off_id``.
 
     Raises:
-        UserError: the file is not in ARPA format, is cut short or lacks ``</s>``.
+        UserError: it is none that :class:`ArpaReader` takes.
     """
     histories = _Histories()
     ids = {**words, BEGIN: BEGIN_ID, END: END_ID}
-    for log10, ngram, back_off in _read_ngrams(arpa):
+    for log10, ngram, back_off in _read_ngrams(ArpaReader(arpa)):
         try:
             *history, word = (ids[name] for name in ngram)
         except KeyError:
             continue
-        if not histories.add(history, word, log10, back_off):
-            raise UserError(
-                f"{arpa}: '{' '.join(ngram)}' stands without '{' '.join(ngram[:-1])}'; make the model again"
-            )
-    if END_ID not in histories.arc_word:
-        raise UserError(f"{arpa} gives the end of a sentence, {END}, no probability; make the model again")
+        # Nothing goes on after the end of a sentence, whatever the model says of it.
+        if END_ID not in history:
+            histories.add(history, word, log10, back_off)
     return histories.arcs(back_off_id)
 
 
@@ -76,14 +59,11 @@ class _Histories:
     arc_word: "array[int]" = field(default_factory=lambda: array("i"))
     arc_log10: "array[float]" = field(default_factory=lambda: array("d"))
 
-    def add(self, history: list[int], word: int, log10: float, back_off: float | None) -> bool:
-        """Add an n-gram; False where the n-gram's history was never added itself."""
+    def add(self, history: list[int], word: int, log10: float, back_off: float | None) -> None:
+        """Add an n-gram; its history was added before."""
         node = ROOT
         for name in history:
-            found = self.children.get(_key(node, name))
-            if found is None:
-                return False
-            node = found
+            node = self.children[_key(node, name)]
         self.extended[node] = 1
         target = self._longest(node, word) if back_off is None else self._new(node, word, back_off)
         if word != BEGIN_ID:
@@ -91,7 +71,6 @@ class _Histories:
             self.arc_target.append(target)
             self.arc_word.append(word)
             self.arc_log10.append(log10)
-        return True
 
     def _new(self, parent: int, word: int, back_off: float) -> int:
         # No history continues an ended sentence.
@@ -152,57 +131,14 @@ def _numbers(is_state: npt.NDArray[np.bool_], start: int) -> npt.NDArray[np.int6
     return state
 
 
-def _read_ngrams(arpa: Path) -> Iterator[tuple[float, list[str], float | None]]:
+def _read_ngrams(arpa: ArpaReader) -> Iterator[tuple[float, list[str], float | None]]:
     """Yield (log10 probability, words, log10 back-off); the back-off is None at the highest order alone.
 
     Raises:
-        UserError: the file is not in ARPA format or is cut short.
+        UserError: the file is damaged.
     """
-    counts: list[int] = []
-    order = found = 0
-    for number, text in enumerate(read_text(arpa), 1):
-        line = text.strip(" \t\r\n")
-        if line.startswith("\\"):
-            if order and found != counts[order - 1]:
-                raise UserError(f"{arpa}, line {number}: {found} {order}-grams where its head says {counts[order - 1]}")
-            if line == "\\end\\" and order == len(counts) > 0:
-                return
-            order, found = _next_order(line, order, len(counts), f"{arpa}, line {number}"), 0
-        elif line and order:
-            found += 1
-            yield _parse(line, order, order == len(counts), f"{arpa}, line {number}")
-        elif line.startswith("ngram "):
-            counts.append(_promised(line, f"{arpa}, line {number}"))
-    raise UserError(f"{arpa} is not a complete ARPA file: it has no line '\\end\\'; make the model again")
-
-
-def _promised(line: str, where: str) -> int:
-    try:
-        return int(line.partition("=")[2])
-    except ValueError:
-        raise UserError(f"{where}: expected 'ngram <order>=<count>', found '{line}'") from None
-
-
-def _next_order(line: str, order: int, highest: int, where: str) -> int:
-    if line == "\\data\\" and order == 0:
-        return 0
-    if order < highest and line == f"\\{order + 1}-grams:":
-        return order + 1
-    expected = f"\\{order + 1}-grams:" if order < highest else "\\end\\"
-    raise UserError(f"{where}: expected {expected}, found {line}; is this a model in ARPA format?")
-
-
-def _parse(line: str, order: int, is_highest: bool, where: str) -> tuple[float, list[str], float | None]:
-    # Only these two part fields: a word may hold any other space of Unicode, as KenLM reads it.
-    fields = line.replace("\t", " ").split(" ")
-    try:
-        if len(fields) not in (order + 1, order + 2):
-            raise ValueError
-        log10, back_off = float(fields[0]), float(fields[order + 1]) if len(fields) == order + 2 else 0.0
-        if not (-math.inf < log10 <= 0 and math.isfinite(back_off)):
-            raise ValueError
-        return log10, fields[1 : order + 1], None if is_highest else back_off
-    except ValueError:
-        raise UserError(
-            f"{where}: expected log10 (at most 0), {order} words and perhaps a back-off, found '{line}'"
-        ) from None
+    for block in arpa.blocks():
+        is_highest = block.order == len(arpa.counts)
+        for line, ngram in zip(block.text.split("\n"), block.ngrams, strict=False):  # after the last newline is nothing
+            log10, _, *back_off = line.split("\t")
+            yield float(log10), ngram.split(" "), None if is_highest else float(back_off[0]) if back_off else 0.0

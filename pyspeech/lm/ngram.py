@@ -19,13 +19,15 @@ from tqdm import tqdm
 from pyspeech.errors import UserError
 from pyspeech.files import complete, digest, existing_file, refuse_others, write_json
 from pyspeech.json_files import is_made_from
+from pyspeech.lm.arpa import MAX_ORDER, ArpaReader
 from pyspeech.lm.held_out import HeldOut, read_held_out
-from pyspeech.lm.text import SENTENCE_MARKS, Line, read_lines, read_text
+from pyspeech.lm.text import Line, read_lines
 from pyspeech.process_lifetime import bound
 
 PROJECT = Path(__file__).resolve().parents[2]
 FILES = frozenset({"lm.arpa", "lm.bin", "lm.json"})
-MIN_ORDER, MAX_ORDER = 2, 6  # what KenLM's binary format and Python module hold
+MIN_ORDER = 2  # what lmplz estimates
+NUM_MARKS = 3  # <s>, </s> and <unk>, in every model of lmplz
 NUM_EXAMPLES = 3
 FULL_DISK = os.strerror(errno.ENOSPC)
 FORMAT = 1  # raise it when the same inputs give another model
@@ -122,17 +124,6 @@ def find_program(name: str) -> str:
     raise UserError(f"KenLM's program {name} is not installed; run tools/install.sh, or set PYSPEECH_KENLM_BIN")
 
 
-def ngram_counts(arpa: Path) -> list[int]:
-    """Return how many n-grams of each order the head of an ARPA file promises."""
-    counts = []
-    for line in read_text(arpa):
-        if line.startswith("ngram "):
-            counts.append(int(line.partition("=")[2]))
-        elif line.startswith("\\1-grams:"):
-            break
-    return counts
-
-
 def _check(out: Path, settings: LmSettings) -> None:
     if not MIN_ORDER <= settings.order <= MAX_ORDER:
         raise UserError(f"order {settings.order}: KenLM's models have an order of {MIN_ORDER} to {MAX_ORDER}")
@@ -156,15 +147,16 @@ def _make(
     log: Callable[[str], None],
 ) -> tuple[Screen, dict[str, object]]:
     """Write the model into ``folder``; return which lines trained it, and the figures of ``lm.json``."""
-    lmplz, build_binary = find_program("lmplz"), find_program("build_binary")
+    lmplz = find_program("lmplz")
+    find_program("build_binary")  # before the long work
     arpa = folder / "lm.arpa"
     command = [lmplz, "--memory", memory, *_options(folder, texts, index, settings)]
     screen, fallback = _estimate(command, arpa, texts, index, settings, log)
-    ngrams = ngram_counts(arpa)
-    words = ngrams[0] - len(SENTENCE_MARKS)
+    ngrams = list(ArpaReader(arpa).counts)
+    words = ngrams[0] - NUM_MARKS
     if words < 1:
         raise UserError(f"pruning by '{' '.join(map(str, settings.prune))}' leaves no word in the model; prune less")
-    run_program([build_binary, str(arpa), str(folder / "lm.bin")])
+    build_binary(arpa, folder / "lm.bin")
     for path in folder.iterdir():  # the vocabulary, and what lmplz may leave of its sorting
         if path.name not in FILES:
             path.unlink()
@@ -246,6 +238,21 @@ def _pipe(lines: Iterable[Line], command: list[str]) -> str | None:
             status = process.wait()
         stderr.seek(0)
         return None if status == 0 else _last_line(stderr.read().decode(errors="replace"), status)
+
+
+def build_binary(arpa: Path, binary: Path) -> None:
+    """Write the KenLM binary of an ARPA file that :func:`pyspeech.lm.arpa.for_kenlm` gave.
+
+    It holds hash tables, or a trie where those have no room: for the ends of n-grams that the file itself leaves out.
+
+    Raises:
+        UserError: build_binary is not installed, or failed.
+    """
+    program = find_program("build_binary")
+    try:
+        run_program([program, str(arpa), str(binary)])
+    except UserError:
+        run_program([program, "trie", str(arpa), str(binary)])
 
 
 def run_program(command: list[str]) -> None:

@@ -1,18 +1,22 @@
-"""Lines of text of any size: plain, ``.gz``, ``.xz``, or the transcripts of a manifest; read once, never held whole."""
+"""Lines of text of any size, plain or packed, or the transcripts of a manifest; read once, never held whole."""
 
+import bz2
 import gzip
 import lzma
 import zlib
 from collections.abc import Iterable, Iterator
+from io import TextIOWrapper
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, cast
 
 from pyspeech.data.transcripts import SUFFIXES as MANIFEST_SUFFIXES
 from pyspeech.data.transcripts import read_transcripts
 from pyspeech.errors import UserError
 from pyspeech.files import existing
 
-SENTENCE_MARKS = frozenset({"<s>", "</s>", "<unk>"})
+SENTENCE_MARKS = frozenset({"<s>", "</s>", "<unk>", "<UNK>"})  # the last are one for KenLM
+PACKED = (".gz", ".xz", ".bz2")
+UNPACK_ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError)
 
 
 class Line(NamedTuple):
@@ -44,28 +48,29 @@ def read_lines(paths: Iterable[Path]) -> Iterator[Line]:
 
 
 def read_text(path: Path) -> Iterator[str]:
-    """Yield the lines of a UTF-8 text file, unpacked if its name ends in ``.gz`` or ``.xz``.
+    """Yield the lines of a UTF-8 text file, unpacked if its name says that it is packed.
 
     Raises:
         UserError: the file is missing, damaged or not UTF-8, naming the last good line.
     """
     number = 0
     try:
-        with _open(existing(path, "text")) as stream:
+        # "utf-8-sig" drops the mark that some editors put before the first word.
+        with TextIOWrapper(unpacked(existing(path, "text")), encoding="utf-8-sig", newline="\n") as stream:
             for line in stream:
                 number += 1
                 yield line
-    except (OSError, EOFError, zlib.error, lzma.LZMAError, UnicodeDecodeError) as error:
+    except (*UNPACK_ERRORS, UnicodeDecodeError) as error:
         raise UserError(f"{path} cannot be read as text after line {number} ({error}); make it again") from error
 
 
-def _open(path: Path) -> IO[str]:
-    # "utf-8-sig" drops the mark that some editors put before the first word.
+def unpacked(path: Path) -> IO[bytes]:
+    """Open a file, which is packed if its name ends in one of ``PACKED``; reading it may raise ``UNPACK_ERRORS``."""
     if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8-sig", newline="\n")
+        return cast(IO[bytes], gzip.open(path))
     if path.suffix == ".xz":
-        return lzma.open(path, "rt", encoding="utf-8-sig", newline="\n")
-    return path.open(encoding="utf-8-sig", newline="\n")
+        return lzma.open(path)
+    return bz2.open(path) if path.suffix == ".bz2" else path.open("rb")
 
 
 def _transcript_lines(path: Path) -> Iterator[str]:

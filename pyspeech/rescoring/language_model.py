@@ -1,48 +1,36 @@
 """N-gram language models as rescoring uses them, from any file: ARPA, KenLM binary, or text to train one on.
 
-What is made of a file stands in a cache under a digest of its content, so that it is made once. Binaries as in KenLM's
-``lm/binary_format.cc`` and ``lm/vocab.cc`` (https://github.com/kpu/kenlm).
+What is made of a file stands in a cache under a digest of its content, so that it is made once.
 """
 
 import fcntl
-import gzip
-import lzma
 import math
 import os
 import pwd
 import stat
 import tempfile
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pyspeech.errors import UserError
 from pyspeech.files import complete, digest, existing, existing_file, writing
-from pyspeech.lm.model import open_model
-from pyspeech.lm.ngram import LmSettings, find_program, run_program, train_lm
-from pyspeech.lm.text import SENTENCE_MARKS, read_text
+from pyspeech.lm.arpa import arpa_words, for_kenlm, is_arpa
+from pyspeech.lm.model import BINARY_MAGIC, binary_words, is_binary, open_model
+from pyspeech.lm.ngram import LmSettings, build_binary, find_program, train_lm
+from pyspeech.lm.text import PACKED, SENTENCE_MARKS, UNPACK_ERRORS, unpacked
 
 LN10 = math.log(10)
 STAND_IN_LOG10 = -100.0  # what KenLM gives <unk> where the ARPA file has none
-FORMAT = 1  # of what is cached; raise it when the same file gives another binary
+FORMAT = 2  # of what is cached; raise it when the same file gives another binary
 
-BINARY_MAGIC = b"mmap lm http://kheafield.com/code"
-ARPA_MAGIC = b"\\data\\"
-# A binary begins with a test pattern, the parameters, and an n-gram count per order; then the vocabulary's size.
-PARAMETERS_OFFSET, PARAMETERS_BYTES, COUNT_BYTES = 88, 20, 8
-MODEL_TYPE_OFFSET, HAS_VOCABULARY_OFFSET = 8, 12  # in the parameters, whose first byte is the order
-FIRST_TRIE_TYPE = 2
-FIRST_TAIL_BYTES = 1 << 16
 MAX_LINE_BYTES = 1 << 16
-CHUNK_BYTES = 1 << 20
-PACKED = (".gz", ".xz")
-UNPACK_ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError)
+SHOWN_BYTES = 40
 
 
 class LanguageModel:
@@ -82,11 +70,8 @@ class LanguageModel:
         Raises:
             UserError: a binary that was built without its words, or whose end is missing.
         """
-        with self.path.open("rb") as stream:
-            is_binary = stream.read(len(BINARY_MAGIC)) == BINARY_MAGIC
-        found = _binary_words(self.path) if is_binary else _arpa_words(self.path)
-        # KenLM takes <UNK> for <unk> too, and has no number for it.
-        return sorted(set(found) - SENTENCE_MARKS - {"<UNK>"})
+        found = binary_words(self.path) if is_binary(self.path) else arpa_words(self.path)
+        return sorted(set(found) - SENTENCE_MARKS)
 
     def score(self, words: Sequence[str]) -> float:
         """Return the natural log-probability of ``<s> words </s>``; an unknown word counts as ``<unk>``."""
@@ -113,7 +98,7 @@ def open_lm(
 
     Args:
         path: A folder of ``pyspeech lm train``; a KenLM binary; an ARPA file; or text or a manifest to train on.
-            Text and ARPA files may be packed as ``.gz`` or ``.xz``.
+            Text and ARPA files may be packed as ``.gz``, ``.xz`` or ``.bz2``.
         cache: Where the binary of an ARPA file, and models trained on text, are kept by content. Default:
             ``$PYSPEECH_CACHE``, or ``~/.cache/pyspeech/lm``. Processes may use one cache at once. One that cannot be
             written serves what it holds; what another user could have written is refused.
@@ -139,80 +124,48 @@ def open_lm(
 
 def _kind(path: Path) -> str:
     """``binary``, ``arpa`` or ``text``, by what the file holds: packed ARPA files have all kinds of names."""
-    first = _first_line(path)
+    if is_binary(path):
+        return "binary"
     packed = path.suffix in PACKED
     name = path.with_suffix("") if packed else path
-    if first.startswith(BINARY_MAGIC):
-        if packed:
-            raise UserError(f"{path} is a packed KenLM binary, which cannot be mapped into memory; unpack it")
-        return "binary"
-    if first.rstrip() == ARPA_MAGIC:
+    if name.suffix == ".arpa" or is_arpa(path):
         return "arpa"
-    shown = f"begins with '{first[:40].decode(errors='replace').strip()}'" if first else "is empty"
+    first = _first_line(path)
+    if first.startswith(BINARY_MAGIC):
+        raise UserError(f"{path} is a packed KenLM binary, which cannot be mapped into memory; unpack it")
     if name.suffix == ".bin":
+        shown = f"begins with '{first[:SHOWN_BYTES].decode(errors='replace').strip()}'" if first else "is empty"
         raise UserError(f"{path} is not a KenLM binary, it {shown}; build it again with KenLM's build_binary")
-    if name.suffix == ".arpa":
-        raise UserError(f"{path} is not an ARPA file, it {shown} where \\data\\ is expected; make it again")
     return "text"
 
 
 def _first_line(path: Path) -> bytes:
-    """The first line of a file, packed or not, that is neither blank nor, as KenLM allows before an ARPA, a comment."""
     try:
-        with _unpacked(path) as stream:
-            while line := stream.readline(MAX_LINE_BYTES):
-                if line.strip() and not line.startswith(b"#"):
-                    return line
+        with unpacked(path) as stream:
+            return stream.readline(MAX_LINE_BYTES)
     except UNPACK_ERRORS as error:
         raise UserError(f"{path} cannot be read ({error}); make it again") from error
-    return b""
-
-
-def _unpacked(path: Path) -> IO[bytes]:
-    if path.suffix == ".gz":
-        return cast(IO[bytes], gzip.open(path))
-    return lzma.open(path) if path.suffix == ".xz" else path.open("rb")
 
 
 def _binary(arpa: Path, cache: Path, log: Callable[[str], None]) -> Path:
     """Return the binary of an ARPA file, building it once; the ARPA itself where that cannot be."""
     try:
-        program = find_program("build_binary")
+        find_program("build_binary")
     except UserError as error:
-        if arpa.suffix in PACKED:
-            raise UserError(f"{arpa} must be unpacked first, because {error}") from error
         log(f"{error}; until then {arpa} is parsed anew in every process")
         return arpa
-    with _made_once(cache, digest("binary", FORMAT, arpa) + ".bin") as binary:
+    packing = arpa.suffix if arpa.suffix in PACKED else ""
+    with _made_once(cache, digest("binary", FORMAT, packing, arpa) + ".bin") as binary:
         if not binary.exists():
             log(f"building the binary of {arpa} in {binary}")
-            # A folder of its own, so that an unpacked copy goes however this ends.
+            # A folder of its own, so that a copy for KenLM goes however this ends.
             with complete(binary) as partial, tempfile.TemporaryDirectory(dir=cache) as folder:
+                plain = for_kenlm(arpa, Path(folder))
                 try:
-                    run_program([program, str(_plain(arpa, Path(folder))), str(partial)])
+                    build_binary(plain, partial)
                 except UserError as error:
                     raise UserError(f"{arpa} cannot be made a KenLM binary: {error}; make it again") from error
     return binary
-
-
-def _plain(path: Path, folder: Path) -> Path:
-    """Return the path of the unpacked file: itself, or a copy in ``folder``."""
-    if path.suffix not in PACKED:
-        return path
-    copy = folder / "lm.arpa"
-    with copy.open("wb") as out:
-        for chunk in _chunks(path):
-            out.write(chunk)
-    return copy
-
-
-def _chunks(path: Path) -> Iterator[bytes]:
-    try:
-        with _unpacked(path) as stream:
-            while chunk := stream.read(CHUNK_BYTES):
-                yield chunk
-    except UNPACK_ERRORS as error:
-        raise UserError(f"{path} cannot be unpacked ({error}); make it again") from error
 
 
 def _trained(
@@ -269,58 +222,3 @@ def _user(number: int) -> str:
         return pwd.getpwuid(number).pw_name
     except KeyError:
         return f"user {number}"
-
-
-def _arpa_words(path: Path) -> Iterator[str]:
-    """Yield the unigrams of an ARPA file: lines of probability TAB word, and perhaps TAB backoff."""
-    lines = read_text(path)
-    for line in lines:
-        if line.startswith("\\1-grams:"):
-            break
-    for line in lines:
-        if line.startswith("\\"):
-            return
-        _, _, rest = line.partition("\t")
-        if word := rest.partition("\t")[0].rstrip("\r\n"):
-            yield word
-
-
-def _binary_words(path: Path) -> list[str]:
-    """Read the words at the end of a KenLM binary, each with a NUL after it; the first is always ``<unk>``."""
-    damaged = UserError(f"{path}: the words at its end are damaged or cut short; copy it again or build it again")
-    with path.open("rb") as stream:
-        stream.seek(PARAMETERS_OFFSET)
-        parameters = stream.read(PARAMETERS_BYTES)
-        if not parameters[HAS_VOCABULARY_OFFSET]:
-            raise UserError(f"{path} was built without its words; build it again, without build_binary's option -v")
-        # The header is padded to a multiple of 8 bytes.
-        header = PARAMETERS_OFFSET + PARAMETERS_BYTES + COUNT_BYTES * parameters[0]
-        stream.seek(-(-header // 8) * 8)
-        vocabulary = stream.read(8)
-        if parameters[MODEL_TYPE_OFFSET] >= FIRST_TRIE_TYPE:
-            num_words = int.from_bytes(vocabulary, "little") + 1  # counted without <unk>
-        else:
-            num_words = int.from_bytes(vocabulary[4:], "little")  # after a version
-        tail = _tail(stream, num_words)
-    first, *words = tail.split(b"\0")[-num_words - 1 : -1] or [b""]
-    # Before the first word stands what ends the n-grams, without a mark between.
-    if not tail.endswith(b"\0") or len(words) != num_words - 1 or not first.endswith(b"<unk>"):
-        raise damaged
-    try:
-        return [word.decode() for word in words]
-    except UnicodeDecodeError:
-        raise damaged from None
-
-
-def _tail(stream: IO[bytes], num_strings: int) -> bytes:
-    """Read so much of the end of a file that it holds ``num_strings`` whole strings, where the file does."""
-    size = stream.seek(0, os.SEEK_END)
-    length = FIRST_TAIL_BYTES
-    while True:
-        length = min(length, size)
-        stream.seek(size - length)
-        tail = stream.read(length)
-        # One more than that, so that the first string has not lost its beginning.
-        if tail.count(b"\0") > num_strings or length == size:
-            return tail
-        length *= 2

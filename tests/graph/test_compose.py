@@ -398,6 +398,8 @@ def test_words_that_cannot_be_spelled_are_listed_and_the_unknown_word_is_not_a_w
     assert list(spell(characters, ["<unk>", "x"]).spellings) == ["x"]
     heard = PhoneTokens(SYMBOLS, {**LEXICON, "<unk>": (("Z",),)})
     assert list(spell(heard, ["<unk>", "x"]).spellings) == ["<unk>", "x"]
+    capitals = PhoneTokens(SYMBOLS, {**LEXICON, "<UNK>": (("Z",),)})
+    assert spell(capitals, ["<unk>", "x"]) == spell(heard, ["<unk>", "x"])
 
 
 def test_a_model_that_shares_no_word_with_the_tokens_is_refused():

@@ -9,7 +9,8 @@ import pytest
 
 from pyspeech.errors import UserError
 from pyspeech.lm import ngram
-from pyspeech.lm.ngram import LmSettings, find_program, ngram_counts, train_lm
+from pyspeech.lm.arpa import ArpaReader
+from pyspeech.lm.ngram import LmSettings, find_program, train_lm
 
 MEMORY = "100M"
 SENTENCES = ["call anna now", "call bert", "anna calls bert now", "play a song", "play it"]
@@ -41,7 +42,7 @@ def test_a_model_has_three_files_that_agree(tmp_path, text):
     assert "discount_fallback" in log  # so little text has no Kneser-Ney discounts
     description = json.loads((tmp_path / "lm" / "lm.json").read_text())
     assert description["words"] == len({word for sentence in SENTENCES for word in sentence.split()})
-    assert description["ngrams"] == ngram_counts(tmp_path / "lm" / "lm.arpa")
+    assert description["ngrams"] == [*ArpaReader(tmp_path / "lm" / "lm.arpa").counts]
     assert description["text"] == {"sentences": 5, "words": 14, "lines_left_out": 0}
     binary, arpa = (kenlm.Model(str(tmp_path / "lm" / name)) for name in ("lm.bin", "lm.arpa"))
     assert binary.order == 3
@@ -103,7 +104,7 @@ def test_pruning_leaves_out_rare_ngrams(tmp_path):
     (tmp_path / "text").write_text("a b c\na b c\na c b\nb b a\n")
     train(tmp_path / "all", [tmp_path / "text"], LmSettings(3))
     train(tmp_path / "pruned", [tmp_path / "text"], LmSettings(3, (0, 0, 1)))
-    full, pruned = (ngram_counts(tmp_path / name / "lm.arpa") for name in ("all", "pruned"))
+    full, pruned = (ArpaReader(tmp_path / name / "lm.arpa").counts for name in ("all", "pruned"))
     assert pruned[:2] == full[:2]
     assert 0 < pruned[2] < full[2]
 

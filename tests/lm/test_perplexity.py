@@ -53,7 +53,7 @@ def test_what_is_no_model_or_no_text_is_named(tmp_path, lm):
     (tmp_path / "text").write_text("\n")
     with pytest.raises(UserError, match=r"no language model at .*nothing"):
         perplexity(tmp_path / "nothing", [tmp_path / "text"])
-    with pytest.raises(UserError, match="text is not a model that KenLM can read"):
+    with pytest.raises(UserError, match="text is not an ARPA file, it is empty"):
         perplexity(tmp_path / "text", [tmp_path / "text"])
     with pytest.raises(UserError, match="text: no words"):
         perplexity(lm, [tmp_path / "text"])
