@@ -115,7 +115,7 @@ def test_a_laptop_scores_rescores_exports_and_trains_language_models_without_tor
     assert not {top(name) for name in loaded_with(modules_of(path))} & HEAVY
 
 
-NEED_A_NETWORK = {"decoder", "run", "search", "processes"}
+NEED_A_NETWORK = {"decoder", "run", "search"}
 
 
 def test_what_a_decode_stored_is_read_with_numpy_alone():

@@ -65,7 +65,7 @@ class LazyGroup(NamingGroup):
 @click.version_option(__version__)
 def cli() -> None:
     """Kaldi-style speech recipes: lhotse data, torch training, k2 lattices, KenLM language models."""
-    from pyspeech.training.threads import set_threads
+    from pyspeech.threads import set_threads
 
     set_threads()  # here, before a command's module imports numpy
 

@@ -26,7 +26,7 @@ def audio(manifests: tuple[Path, ...], out: Path, config_path: Path | None, rate
     """
     from pyspeech.config import load_feature_config
     from pyspeech.data.resampled import Resampler
-    from pyspeech.training.threads import physical_cores
+    from pyspeech.threads import physical_cores
 
     if config_path is not None and rate is None:
         rate = load_feature_config(config_path).sampling_rate

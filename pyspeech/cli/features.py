@@ -12,13 +12,19 @@ PATH = click.Path(path_type=Path)
 @click.argument("out", type=PATH)
 @click.option("--config", "config_path", required=True, type=PATH, help="YAML with a section 'features'.")
 @click.option("--perturb", multiple=True, help="Manifest (its name without ending) stored at every speed of 'augment'.")
-def features(manifests: tuple[Path, ...], out: Path, config_path: Path, perturb: tuple[str, ...]) -> None:
+@click.option("--jobs", type=click.IntRange(min=1), help="Processes; without it one per core, or one for little audio.")
+def features(
+    manifests: tuple[Path, ...], out: Path, config_path: Path, perturb: tuple[str, ...], jobs: int | None
+) -> None:
     """Compute the features of MANIFESTS and write OUT/<name>.jsonl.gz, which points to them.
+
+    After a run that was stopped, the same command goes on: what was finished is not computed again, unless the
+    manifest, its audio files or the configuration have changed.
 
     Optional: training and decoding compute features on the fly, from the same configuration, for cuts without.
     """
     from pyspeech.config import AugmentConfig, load_feature_config
-    from pyspeech.data.features import store_features
+    from pyspeech.data.stored_features import store_features
     from pyspeech.errors import UserError, nearest
     from pyspeech.settings import check_config, read_yaml
 
@@ -33,5 +39,5 @@ def features(manifests: tuple[Path, ...], out: Path, config_path: Path, perturb:
             speeds = check_config(
                 AugmentConfig, read_yaml(config_path).get("augment"), f"{config_path}: augment"
             ).speeds
-        counts = store_features(path, out / path.name, config, speeds)
+        counts = store_features(path, out / path.name, config, speeds, jobs)
         click.echo(f"{out / path.name}: {counts.utterances} utterances, {counts.seconds / 3600:.2f} hours", err=True)

@@ -2,30 +2,29 @@
 
 import math
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+import soundfile
 import torch
-from lhotse import Fbank, FbankConfig, Features, LilcomChunkyWriter, Mfcc, MfccConfig
+from lhotse import Fbank, FbankConfig, Mfcc, MfccConfig
 from lhotse.cut import Cut, MonoCut
-from lhotse.utils import fastcopy
 from torch import nn
-from tqdm import tqdm
 
 from pyspeech.config import FeatureConfig
 from pyspeech.data.audio_files import CannotRead, refuse_want_of_memory  # this module says how lhotse is to read, too
 from pyspeech.data.given import MATRIX_KEY, given_features, has_matrix
-from pyspeech.data.manifests import ManifestCounts, read_manifest, write_manifest
-from pyspeech.data.transcripts import read_transcripts
 from pyspeech.errors import UserError, first_line
-from pyspeech.files import complete, digest
+from pyspeech.files import digest
 
 Matrix = npt.NDArray[np.float32]
 Samples = npt.NDArray[np.float32]
 SETTINGS_KEY = "feature_settings"  # custom field of a cut: digest of the settings its stored features were made with
+PIECE_SECONDS = 16  # of audio whose frames are in memory at once
+EXACT = ("WAV", "WAVEX", "RF64", "FLAC")  # formats of libsndfile's in which a part reads as it does in the whole
 MIN_DEVIATION = 1e-3  # of a feature over an utterance; keeps digital silence finite
 
 
@@ -45,12 +44,16 @@ class FeatureExtractor:
             "num_filters": config.num_mel_bins,
             "low_freq": config.low_hz,
             "high_freq": config.high_hz,
-            "dither": config.dither,
         }
         if config.type == "mfcc":
             self._extractor = Mfcc(MfccConfig(**common, num_ceps=config.num_ceps))
         else:
             self._extractor = Fbank(FbankConfig(**common))
+
+    @property
+    def name(self) -> str:
+        """What lhotse calls such features."""
+        return str(self._extractor.name)
 
     def __call__(self, cut: Cut) -> Matrix:
         """Features of ``cut``, normalised, [T, F].
@@ -65,14 +68,42 @@ class FeatureExtractor:
 
     def compute(self, cut: Cut) -> Matrix:
         """Features of the audio of ``cut`` before normalisation, [T, F]; equal for equal cuts, dither too."""
-        return self.from_samples(load_audio(cut, self.config.sampling_rate)[0], cut.id)
+        rate = self.config.sampling_rate
+        if cut.duration >= 2 * PIECE_SECONDS and _is_read_in_pieces(cut, rate):
+            pieces = (load_audio(_piece(cut, piece), rate)[0] for piece in self._pieces(cut.num_samples))
+            return self._from_pieces(pieces, cut.num_samples, cut.id)
+        return self.from_samples(load_audio(cut, rate)[0], cut.id)
 
     def from_samples(self, samples_S: Samples, name: str = "") -> Matrix:
         """Features before normalisation, [T, F]; equal for equal samples and names: ``name`` decides the dither."""
-        with torch.random.fork_rng(devices=[], enabled=self.config.dither > 0):
-            if self.config.dither:
-                torch.manual_seed(int(digest(name), 16) % 2**63)
-            return np.asarray(self._extractor.extract(samples_S, self.config.sampling_rate), dtype=np.float32)
+        return self._from_pieces((samples_S[piece] for piece in self._pieces(len(samples_S))), len(samples_S), name)
+
+    def _pieces(self, num_samples: int) -> list[slice]:
+        """Cut samples into pieces of one length; the last is up to twice as long."""
+        # A multiple of 16, as dither needs, and longer than any frame.
+        length = PIECE_SECONDS * max(self.config.sampling_rate, self._window)
+        begins = range(0, max(num_samples - length, 0) + 1, length)
+        return [slice(begin, end) for begin, end in zip(begins, [*begins[1:], num_samples], strict=True)]
+
+    def _from_pieces(self, pieces: Iterable[Samples], num_samples: int, name: str) -> Matrix:
+        """Features of ``num_samples`` samples, which come in pieces as :meth:`_pieces` has them.
+
+        Frames take fifteen times the memory of their features while these are computed: that of one piece, so.
+        """
+        matrix_TF = np.empty((self.num_frames(num_samples), self.config.num_features), np.float32)
+        dither = self._dither(name)
+        begin, samples, frames = None, 0, 0
+        for piece_S in pieces:
+            dithered_S = dither(piece_S)
+            samples += len(piece_S)
+            if samples == num_samples:
+                dithered_S = self._to_the_last_frame(dithered_S, num_samples)
+            # begin: samples that frames of the piece before share with frames of this one; the first mirrors its own.
+            piece_1TF, begin = self._extractor.extractor.online_inference(torch.from_numpy(dithered_S)[None], begin)
+            matrix_TF[frames : frames + piece_1TF.shape[1]] = piece_1TF[0].numpy()
+            frames += piece_1TF.shape[1]
+        assert (samples, frames) == (num_samples, len(matrix_TF))
+        return matrix_TF
 
     def normalised(self, samples_S: Samples, name: str = "") -> Matrix:
         """As :meth:`from_samples`, normalised."""
@@ -88,57 +119,33 @@ class FeatureExtractor:
         They have the dither of :meth:`from_samples`, and go on as far as the last frame reaches: mirrored, as lhotse
         does (and Kaldi with snip_edges=false), which in a batch would mirror the padding.
         """
-        if self.config.dither:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(int(digest(name), 16) % 2**63)
-                samples_S = samples_S + self.config.dither * torch.randn(1, len(samples_S))[0].numpy()
+        return self._to_the_last_frame(self._dither(name)(samples_S), len(samples_S))
+
+    def _dither(self, name: str) -> Callable[[Samples], Samples]:
+        """Return what adds noise to pieces of samples as it would to all at once, if :meth:`_pieces` has cut them.
+
+        torch draws normal numbers by sixteens, and the last sixteen anew where they are fewer.
+        """
+        if not self.config.dither:
+            return np.asarray
+        generator = torch.Generator().manual_seed(int(digest(name), 16) % 2**63)
+
+        def dithered(samples_S: Samples) -> Samples:
+            noise_S: Samples = torch.randn(len(samples_S), generator=generator).numpy()
+            return samples_S + self.config.dither * noise_S
+
+        return dithered
+
+    def _to_the_last_frame(self, samples_S: Samples, num_samples: int) -> Samples:
+        """Append to the last of ``num_samples`` samples what the last frame needs of them, mirrored."""
         left = (self._window - self._shift) // 2
-        reached = (self.num_frames(len(samples_S)) - 1) * self._shift + self._window - left
-        return np.concatenate([samples_S, samples_S[::-1][: max(reached - len(samples_S), 0)]])
+        reached = (self.num_frames(num_samples) - 1) * self._shift + self._window - left
+        return np.concatenate([samples_S, samples_S[::-1][: max(reached - num_samples, 0)]])
 
     def layer(self) -> nn.Module:
         """Return what computes features [B, T, F], before normalisation, of samples [B, S] on any device."""
-        config = self.config.model_copy(update={"dither": 0.0})
-        layer: nn.Module = FeatureExtractor(config)._extractor.extractor
+        layer: nn.Module = FeatureExtractor(self.config)._extractor.extractor
         return layer
-
-    def store(self, cuts: Iterable[MonoCut], path: Path) -> ManifestCounts:
-        """Compute the features of ``cuts`` into an archive beside ``path``, and write the manifest ``path``.
-
-        Features that others computed stay where they are: each is read through, and the manifest is the same.
-        """
-        if self.config.type == "given":
-            return write_manifest(self._read_through(cuts), path)
-        archive = path.with_name(f"{path.name.partition('.')[0]}.lca")
-        # Both get their names at the end: an earlier manifest never points into a later archive.
-        with complete(archive) as partial:
-            return write_manifest(self._stored_cuts(cuts, partial, archive), path)
-
-    def _read_through(self, cuts: Iterable[MonoCut]) -> Iterator[MonoCut]:
-        for cut in cuts:
-            given_features(cut, self.config)
-            yield cut
-
-    def _stored_cuts(self, cuts: Iterable[MonoCut], partial: Path, archive: Path) -> Iterator[MonoCut]:
-        with LilcomChunkyWriter(partial) as writer:
-            for cut in cuts:
-                matrix = self.compute(cut)
-                features = Features(
-                    type=self._extractor.name,
-                    num_frames=len(matrix),
-                    num_features=matrix.shape[1],
-                    frame_shift=self.config.frame_shift_seconds,
-                    sampling_rate=self.config.sampling_rate,
-                    start=cut.start,
-                    duration=cut.duration,
-                    storage_type=writer.name,
-                    storage_path=str(archive.resolve()),
-                    storage_key=writer.write(cut.id, matrix),
-                    recording_id=cut.recording_id,
-                    channels=cut.channel,
-                )
-                custom = {**(cut.custom or {}), SETTINGS_KEY: self.settings}
-                yield fastcopy(cut, features=features, custom=custom)
 
     def _stored(self, cut: Cut) -> Matrix:
         found = (cut.custom or {}).get(SETTINGS_KEY)
@@ -187,6 +194,28 @@ def load_audio(cut: Cut, sampling_rate: int) -> Samples:
     return samples
 
 
+def _is_read_in_pieces(cut: Cut, sampling_rate: int) -> bool:
+    """Whether a part of the audio reads as it does in the whole: it is a file's, unaltered, and all is there."""
+    if not isinstance(cut, MonoCut) or not cut.has_recording:
+        return False
+    recording = cut.recording
+    if recording.transforms or recording.sampling_rate != sampling_rate or len(recording.sources) != 1:
+        return False
+    [source] = recording.sources
+    if source.type != "file" or not Path(source.source).is_file():
+        return False
+    try:
+        found = soundfile.info(source.source)
+    except soundfile.LibsndfileError:
+        return False  # reading the whole tells why
+    return found.format in EXACT and (found.samplerate, found.frames) == (sampling_rate, recording.num_samples)
+
+
+def _piece(cut: MonoCut, samples: slice) -> MonoCut:
+    begin, end = samples.start / cut.sampling_rate, samples.stop / cut.sampling_rate
+    return MonoCut(cut.id, cut.start + begin, end - begin, cut.channel, recording=cut.recording)
+
+
 def _files(cut: Cut) -> str:
     return ", ".join(str(source.source) for source in cut.recording.sources)
 
@@ -204,26 +233,6 @@ def normalise(matrix_TF: Matrix, kind: Literal["none", "mean", "mean-variance"])
         return centred
     deviation = np.maximum(centred.std(axis=0), MIN_DEVIATION)
     return np.asarray(centred / deviation, dtype=np.float32)
-
-
-def store_features(
-    manifest: Path, path: Path, config: FeatureConfig, speeds: Sequence[float] = (1.0,)
-) -> ManifestCounts:
-    """Compute and store the features of a manifest, each utterance once at each speed.
-
-    Raises:
-        UserError: a damaged or empty manifest, audio that cannot be read, features that others computed at another
-            speed, or ``path`` cannot be written.
-    """
-    if config.type == "given" and tuple(speeds) != (1.0,):
-        raise UserError(
-            f"{manifest}: given features cannot be stored at the speeds {list(speeds)}; leave out --perturb"
-        )
-    total = len(speeds) * sum(1 for _ in read_transcripts(manifest))  # reads it through before the work begins
-    cuts = read_manifest(manifest)
-    perturbed = (at_speed(cut, speed) for speed in speeds for cut in cuts)
-    with tqdm(perturbed, desc=path.name, total=total, unit=" cuts", leave=False, disable=None) as bar:
-        return FeatureExtractor(config).store(bar, path)
 
 
 def at_speed(cut: Cut, speed: float) -> Cut:

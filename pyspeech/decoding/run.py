@@ -1,6 +1,5 @@
 """Decode a manifest into a folder, by one process or several: all utterances, in the manifest's order, or nothing."""
 
-import gzip
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,12 +12,12 @@ from typing import Any
 from tqdm import tqdm
 
 from pyspeech.data.batches import inference_batches
-from pyspeech.data.transcripts import Transcript, read_transcripts
+from pyspeech.data.manifest_parts import split_manifest
+from pyspeech.data.transcripts import read_transcripts
 from pyspeech.decoding.archive import LATTICE_CODEC, ShardWriter, adopt_shards, finish_archive
 from pyspeech.decoding.config import DecodeConfig, Method
 from pyspeech.decoding.decoder import Decoded, Decoder, Setup, frame_seconds, k2_has_cuda
 from pyspeech.decoding.frames import FRAME_CODEC
-from pyspeech.decoding.processes import map_in_processes
 from pyspeech.decoding.stored import (
     FILES,
     FRAMES,
@@ -31,13 +30,13 @@ from pyspeech.decoding.stored import (
 )
 from pyspeech.errors import UserError
 from pyspeech.files import complete, digest, refuse_others, write_json
+from pyspeech.processes import jobs_for, map_in_processes
 from pyspeech.tasks.recognition import load_recogniser
 from pyspeech.training.device import choose_device
-from pyspeech.training.threads import physical_cores
 
-LITTLE_SECONDS = 600.0  # of audio: decoded before further processes have started, which takes 2 to 3 seconds
 SHARES_PER_JOB = 4  # so that no process waits long for the last
 MAX_SHARE_SECONDS = 1800.0
+LESS_MEMORY = "use fewer --jobs, or lower decode.max_active_states or decode.batch_seconds"
 
 
 @dataclass(frozen=True)
@@ -102,12 +101,13 @@ def decode(job: Decode, out: Path) -> dict[str, Any]:
     recogniser = load_recogniser(job.exp, "cpu")  # what is wrong with it shows before any work is done
     words = _words(job.graph)
     total = _count(job.cuts)
-    jobs = job.jobs or (1 if setup.device != "cpu" or total.seconds < LITTLE_SECONDS else physical_cores())
+    jobs = job.jobs or (1 if setup.device != "cpu" else jobs_for(total.seconds))
     with complete(out) as folder:
-        shares = _write_shares(job.cuts, folder / "shares", _share_seconds(total, jobs, job.config))
+        parts = split_manifest(job.cuts, folder / "shares", _share_seconds(total, jobs, job.config))
+        shares = [Share(part.path, part.path.with_suffix("")) for part in parts]
         kept = _kept(job)
         work = partial(_decode_share, setup, kept)
-        results = map_in_processes(work, shares, jobs) if jobs > 1 else map(work, shares)
+        results = map_in_processes(work, shares, jobs, LESS_MEMORY)
         with tqdm(total=round(total.seconds), desc="decode", unit="s audio", dynamic_ncols=True, disable=None) as bar:
             counts = _merge(shares, results, folder, bar)
         shutil.rmtree(folder / "shares")
@@ -168,27 +168,6 @@ def _count(cuts: Path) -> Counts:
 def _share_seconds(total: Counts, jobs: int, config: DecodeConfig) -> float:
     least = config.batch_seconds if jobs == 1 else 0.0
     return min(max(total.seconds / (SHARES_PER_JOB * jobs), least), MAX_SHARE_SECONDS)
-
-
-def _write_shares(cuts: Path, folder: Path, seconds: float) -> list[Share]:
-    """Cut a manifest into parts of about so many seconds, line by line."""
-    folder.mkdir(parents=True)
-    shares: list[Share] = []
-    with gzip.open(cuts, "rb") if cuts.suffix == ".gz" else cuts.open("rb") as stream:
-        pairs = zip(read_transcripts(cuts), filter(bytes.strip, stream), strict=True)
-        while part := list(_take(pairs, seconds)):
-            shares.append(Share(folder / f"{len(shares)}.jsonl", folder / str(len(shares))))
-            shares[-1].cuts.write_bytes(b"".join(part))
-    return shares
-
-
-def _take(pairs: Iterator[tuple[Transcript, bytes]], seconds: float) -> Iterator[bytes]:
-    taken = 0.0
-    for transcript, line in pairs:
-        yield line.rstrip() + b"\n"
-        taken += transcript.seconds
-        if taken >= seconds:
-            return
 
 
 _loaded = lru_cache(maxsize=1)(Decoder)  # of a process that decodes many shares

@@ -24,13 +24,13 @@ from pyspeech.models import OutputPer, require_output_per
 from pyspeech.settings import save_config
 from pyspeech.tasks import classification, recognition, verification
 from pyspeech.tasks.network import CONFIG, MODEL, new_network
+from pyspeech.threads import workers_beside
 from pyspeech.training.checkpoint import refuse_older, stored_steps
 from pyspeech.training.contents import Contents
 from pyspeech.training.distributed import joined
 from pyspeech.training.inputs import Task, TrainingData
 from pyspeech.training.loop import train
 from pyspeech.training.seeds import seed_everything
-from pyspeech.training.threads import workers_beside
 
 # A resumed training may change these: they do not change what it learns, but for rounding. Of batches in a step, the
 # loop sees to it that their number stays; by the minute, validations are at other steps in every run.

@@ -14,9 +14,9 @@ from pyspeech.config import Config, load_config
 from pyspeech.data.batch import Batch
 from pyspeech.data.batches import TrainingBatches, inference_batches
 from pyspeech.data.corpus import utterance
-from pyspeech.data.features import store_features
 from pyspeech.data.loading import load
 from pyspeech.data.manifests import read_manifest, write_manifest
+from pyspeech.data.stored_features import store_features
 from pyspeech.errors import UserError
 
 
@@ -166,7 +166,7 @@ def test_samples_that_are_no_numbers_are_left_out(tmp_path, config):
 def test_stored_features_that_cannot_be_read_are_left_out(manifest, config, tmp_path):
     config = config.model_copy(update={"augment": config.augment.model_copy(update={"speeds": (1.0,)})})
     store_features(manifest, tmp_path / "m.jsonl.gz", config.features)
-    archive = tmp_path / "m.lca"
+    [archive] = (tmp_path / "m.lca").iterdir()
     archive.write_bytes(archive.read_bytes()[: archive.stat().st_size * 9 // 10])
     batches = list(TrainingBatches(tmp_path / "m.jsonl.gz", config, epoch=1))
     unreadable = [each for batch in batches for each in batch.unreadable]

@@ -12,7 +12,8 @@ from tones import RATE, tone_manifest
 from pyspeech.config import Config, load_config
 from pyspeech.data.batches import TrainingBatches
 from pyspeech.data.device_features import DeviceFeatures
-from pyspeech.data.features import FeatureExtractor, store_features
+from pyspeech.data.features import FeatureExtractor
+from pyspeech.data.stored_features import store_features
 
 CPU = torch.device("cpu")
 

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -5,19 +7,19 @@ import pytest
 import soundfile
 import torch
 import torchaudio.compliance.kaldi
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from lhotse import Fbank, FbankConfig, Mfcc, MfccConfig, MonoCut, Recording
 from tones import RATE, tone_cuts, write_tones
 
 from pyspeech.config import FeatureConfig, load_feature_config
 from pyspeech.data.corpus import utterance
-from pyspeech.data.features import FeatureExtractor, at_speed, load_audio, normalise, store_features
-from pyspeech.data.manifests import read_manifest, write_manifest
+from pyspeech.data.features import PIECE_SECONDS, FeatureExtractor, at_speed, load_audio, normalise
 from pyspeech.errors import UserError
+from pyspeech.files import digest
 
 SHARED = load_feature_config(Path(__file__).parents[2] / "conf" / "fbank.yaml")
-LILCOM_STEP = 2.0**-5  # stored features are multiples of it
 
 
 def config(**changes: object) -> FeatureConfig:
@@ -42,42 +44,14 @@ def test_fbank_equals_torchaudios_kaldi_features(tmp_path):
 
 def test_mfcc_has_as_many_values_as_asked(tmp_path):
     cut = utterance(write_tones(tmp_path / "a.wav", ["LOW"]), "LOW", "a")
-    settings = config(type="mfcc", num_ceps=13)
-    assert FeatureExtractor(settings)(cut).shape[1] == settings.num_features == 13
+    mfcc = config(type="mfcc", num_ceps=13)
+    assert FeatureExtractor(mfcc)(cut).shape[1] == mfcc.num_features == 13
 
 
 def test_audio_of_another_rate_is_resampled(tmp_path):
     cut = utterance(write_tones(tmp_path / "a.wav", ["LOW"]), "LOW", "a")
     matrix = FeatureExtractor(config(sampling_rate=2 * RATE))(cut)
     assert len(matrix) == pytest.approx(cut.duration * 100, abs=1)
-
-
-def test_stored_features_equal_those_computed_on_the_fly(tmp_path):
-    write_manifest(tone_cuts(tmp_path / "audio", 3), tmp_path / "m.jsonl.gz")
-    store_features(tmp_path / "m.jsonl.gz", tmp_path / "fbank" / "m.jsonl.gz", config())
-    extractor = FeatureExtractor(config())
-    for plain, stored in zip(
-        read_manifest(tmp_path / "m.jsonl.gz"), read_manifest(tmp_path / "fbank" / "m.jsonl.gz"), strict=True
-    ):
-        assert stored.has_features
-        assert np.abs(extractor(plain) - extractor(stored)).max() <= LILCOM_STEP
-
-
-def test_features_stored_with_other_settings_are_refused(tmp_path):
-    write_manifest(tone_cuts(tmp_path / "audio", 1), tmp_path / "m.jsonl.gz")
-    store_features(tmp_path / "m.jsonl.gz", tmp_path / "fbank" / "m.jsonl.gz", config())
-    cut = next(iter(read_manifest(tmp_path / "fbank" / "m.jsonl.gz")))
-    with pytest.raises(UserError, match="'utt000' has features made with other settings"):
-        FeatureExtractor(config(low_hz=60))(cut)
-    FeatureExtractor(config(normalise="mean"))(cut)
-
-
-def test_every_utterance_is_stored_once_at_each_speed(tmp_path):
-    write_manifest(tone_cuts(tmp_path / "audio", 2), tmp_path / "m.jsonl.gz")
-    counts = store_features(tmp_path / "m.jsonl.gz", tmp_path / "fbank" / "m.jsonl.gz", config(), speeds=(0.9, 1.0))
-    assert counts.utterances == 4
-    ids = [cut.id for cut in read_manifest(tmp_path / "fbank" / "m.jsonl.gz")]
-    assert ids == ["utt000_sp0.9", "utt001_sp0.9", "utt000", "utt001"]
 
 
 def test_a_faster_cut_is_shorter_and_says_the_same(tmp_path):
@@ -108,21 +82,6 @@ def test_features_of_samples_are_those_of_their_cut(tmp_path, dither):
     assert np.array_equal(extractor.from_samples(samples, "other"), extractor.compute(cut)) == (not dither)
 
 
-def test_a_damaged_archive_or_manifest_is_one_error(tmp_path):
-    write_manifest(tone_cuts(tmp_path, 3), tmp_path / "in.jsonl.gz")
-    store_features(tmp_path / "in.jsonl.gz", tmp_path / "out.jsonl.gz", config())
-    archive = tmp_path / "out.lca"
-    archive.write_bytes(archive.read_bytes()[:-100])
-    *_, last = read_manifest(tmp_path / "out.jsonl.gz")
-    with pytest.raises(UserError, match=r"cannot read the features of cut 'utt002' from .*out\.lca: .*feature stage"):
-        FeatureExtractor(config())(last)
-    manifest = tmp_path / "in.jsonl.gz"
-    manifest.write_bytes(manifest.read_bytes()[:-30])
-    with pytest.raises(UserError, match=r"in\.jsonl\.gz cannot be read after line"):
-        store_features(manifest, tmp_path / "again.jsonl.gz", config())
-    assert not list(tmp_path.glob("*again*"))
-
-
 def test_a_cut_without_audio_and_features_is_named(tmp_path):
     [cut] = tone_cuts(tmp_path, 1)
     cut.recording = None
@@ -130,13 +89,95 @@ def test_a_cut_without_audio_and_features_is_named(tmp_path):
         FeatureExtractor(config())(cut)
 
 
-def test_audio_cut_short_after_its_manifest_was_written_is_named_and_nothing_is_left(tmp_path):
-    write_manifest(tone_cuts(tmp_path / "audio", 2), tmp_path / "m.jsonl.gz")
-    path = tmp_path / "audio" / "utt001.wav"
-    path.write_bytes(path.read_bytes()[:500])
-    with pytest.raises(UserError, match=r"cannot read the audio of cut 'utt001' from .*utt001\.wav"):
-        store_features(tmp_path / "m.jsonl.gz", tmp_path / "fbank" / "m.jsonl.gz", config())
-    assert not list((tmp_path / "fbank").iterdir())
+def at_once(these: FeatureConfig, samples: np.ndarray, name: str) -> np.ndarray:
+    """What lhotse makes of all samples at once, dither and all."""
+    kind, kind_config = (Mfcc, MfccConfig) if these.type == "mfcc" else (Fbank, FbankConfig)
+    ours = {"num_ceps": these.num_ceps} if these.type == "mfcc" else {}
+    extractor = kind(
+        kind_config(
+            sampling_rate=these.sampling_rate,
+            frame_length=these.frame_length_seconds,
+            frame_shift=these.frame_shift_seconds,
+            num_filters=these.num_mel_bins,
+            low_freq=these.low_hz,
+            high_freq=these.high_hz,
+            dither=these.dither,
+            **ours,
+        )
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(int(digest(name), 16) % 2**63)
+        return extractor.extract(samples, these.sampling_rate)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(0, 3 * PIECE_SECONDS * 1000),
+    st.sampled_from(["fbank", "mfcc"]),
+    st.sampled_from([0.0, 0.01, 1.0]),
+    st.sampled_from([0.01, 0.0125, 0.025]),
+    st.integers(0, 2**32 - 1),
+)
+def test_long_audio_in_pieces_has_the_features_of_all_at_once(more, kind, dither, shift, seed):
+    these = config(
+        type=kind, dither=dither, frame_shift_seconds=shift, sampling_rate=1000, num_mel_bins=8, num_ceps=5, high_hz=0
+    )
+    samples = np.random.default_rng(seed).normal(0, 0.1, 25 + more).astype(np.float32)
+    found = FeatureExtractor(these).from_samples(samples, "name")
+    expected = at_once(these, samples, "name")
+    assert found.shape == expected.shape
+    # Sums over frequencies may be rounded in another order where a matrix has other rows beside; nothing else differs.
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize("dither", [0.0, 1.0])
+@pytest.mark.parametrize("ending", ["wav", "flac", "ogg"])
+def test_long_audio_read_in_pieces_is_the_same_to_the_bit(tmp_path, ending, dither):
+    samples = np.random.default_rng(1).uniform(-0.5, 0.5, (int(3.5 * PIECE_SECONDS * RATE), 2)).astype(np.float32)
+    soundfile.write(tmp_path / f"long.{ending}", samples, RATE)
+    whole = Recording.from_file(tmp_path / f"long.{ending}")
+    extractor = FeatureExtractor(config(dither=dither, frame_shift_seconds=0.02))
+    # From its beginning, from the middle of a sample on, and beyond the end by less than a header may promise too much.
+    for start, duration in ((0.0, whole.duration), (1.5 + 0.5 / RATE, 40.0), (5.0, whole.duration - 4.99)):
+        cut = MonoCut("long", start, duration, 1, recording=whole)
+        assert np.array_equal(extractor.compute(cut), extractor.from_samples(load_audio(cut, RATE)[0], "long"))
+
+
+def test_a_file_longer_or_shorter_than_its_manifest_says_is_refused_however_long(tmp_path):
+    seconds = 3 * PIECE_SECONDS
+    for found in (seconds - 1, seconds + 1):
+        soundfile.write(tmp_path / "long.wav", np.zeros(seconds * RATE), RATE)
+        cut = utterance(tmp_path / "long.wav", "", "")
+        soundfile.write(tmp_path / "long.wav", np.zeros(found * RATE), RATE)
+        with pytest.raises(UserError, match=r"cannot read the audio of cut 'long' from .*long\.wav"):
+            FeatureExtractor(config())(cut)
+
+
+PEAK = """
+import resource, sys
+from pathlib import Path
+import numpy as np
+from pyspeech.config import FeatureConfig
+from pyspeech.data.corpus import utterance
+from pyspeech.data.features import FeatureExtractor
+
+extractor = FeatureExtractor(FeatureConfig.model_validate_json(sys.argv[1]))
+peaks = []
+for path in sys.argv[2:]:
+    extractor.compute(utterance(Path(path), "", ""))
+    peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(peaks[1] - peaks[0])
+"""
+
+
+def test_memory_grows_with_the_features_alone(tmp_path):
+    minutes = 30
+    soundfile.write(tmp_path / "short.wav", np.zeros(60 * RATE, np.int16), RATE)
+    soundfile.write(tmp_path / "long.wav", np.zeros(minutes * 60 * RATE, np.int16), RATE)
+    program = [sys.executable, "-c", PEAK, config().model_dump_json(), tmp_path / "short.wav", tmp_path / "long.wav"]
+    grown = int(subprocess.run(list(map(str, program)), capture_output=True, text=True, check=True).stdout)  # KiB
+    features = minutes * 60 * 100 * 40 * 4 / 1024
+    assert grown < features + 20_000  # the samples would be 56,000, all frames at once 300,000
 
 
 @given(hnp.arrays(np.float32, st.tuples(st.integers(1, 9), st.integers(1, 4)), elements=st.floats(-50, 50, width=32)))

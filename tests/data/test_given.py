@@ -16,10 +16,11 @@ from tones import tone_cuts
 
 from pyspeech.config import FeatureConfig, load_config, load_feature_config
 from pyspeech.data.batches import TrainingBatches, inference_batches
-from pyspeech.data.features import FeatureExtractor, store_features
+from pyspeech.data.features import FeatureExtractor
 from pyspeech.data.given import MatrixFile, given_features, given_utterance, read_matrix
 from pyspeech.data.loading import load
 from pyspeech.data.manifests import read_manifest, write_manifest
+from pyspeech.data.stored_features import store_features
 from pyspeech.errors import UserError
 from pyspeech.settings import check_config
 

@@ -5,9 +5,10 @@ import pytest
 from tones import RATE, tone_cuts, tone_manifest
 
 from pyspeech.config import load_feature_config
-from pyspeech.data.features import at_speed, store_features
+from pyspeech.data.features import at_speed
 from pyspeech.data.manifests import write_manifest
 from pyspeech.data.speaker_index import read_speaker_index
+from pyspeech.data.stored_features import store_features
 from pyspeech.errors import UserError
 
 

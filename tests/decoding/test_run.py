@@ -269,7 +269,7 @@ def test_a_killed_process_fails_the_decode_and_leaves_nothing(running, tmp_path)
     os.kill(decoders(running.pid)[0], signal.SIGKILL)
     _, stderr = running.communicate()
     assert running.returncode == 1
-    assert stderr.splitlines()[-1].startswith("error: a decoding process was killed or crashed")
+    assert stderr.splitlines()[-1].startswith("error: one of the processes was killed or crashed")
     assert names(tmp_path) == []
 
 

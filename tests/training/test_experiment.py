@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pyspeech.config import load_config
-from pyspeech.data.features import store_features
+from pyspeech.data.stored_features import store_features
 from pyspeech.data.transcripts import read_transcripts
 from pyspeech.errors import UserError
 from pyspeech.lang.labels import LabelTable

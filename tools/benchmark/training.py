@@ -23,7 +23,7 @@ import click
 from pyspeech.config import Config, load_config
 from pyspeech.errors import UserError
 from pyspeech.files import write_json, write_text
-from pyspeech.training.threads import set_threads
+from pyspeech.threads import set_threads
 
 if TYPE_CHECKING:
     from tools.benchmark.meter import Turn

@@ -10,8 +10,8 @@ from lhotse.utils import fastcopy
 
 from pyspeech.config import Config
 from pyspeech.data.corpus import utterance
-from pyspeech.data.features import store_features
 from pyspeech.data.manifests import read_manifest, write_manifest
+from pyspeech.data.stored_features import store_features
 from pyspeech.data.transcripts import read_transcripts
 from pyspeech.files import digest
 from pyspeech.lang.tokens import CharacterTokens

@@ -9,9 +9,10 @@ from lhotse.utils import fastcopy
 from tones import RATE, tone_cuts, write_tones
 
 from pyspeech.config import load_feature_config
-from pyspeech.data.features import load_audio, store_features
+from pyspeech.data.features import load_audio
 from pyspeech.data.manifests import read_manifest, write_manifest
 from pyspeech.data.sources.lhotse_manifests import LhotseManifests
+from pyspeech.data.stored_features import store_features
 from pyspeech.errors import UserError
 
 SPLITS = ("train", "dev", "test")

@@ -11,17 +11,38 @@ from multiprocessing.connection import wait
 from typing import TypeVar
 
 from pyspeech.errors import UserError
+from pyspeech.threads import physical_cores
+
+LITTLE_SECONDS = 600.0  # of audio: done before further processes have started, which takes 2 to 3 seconds
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def map_in_processes(work: Callable[[Item], Result], items: Sequence[Item], processes: int) -> Iterator[Result]:
+def jobs_for(seconds: float) -> int:
+    """How many processes should work on so much audio: one for each core, or this one alone where it is little."""
+    return 1 if seconds < LITTLE_SECONDS else physical_cores()
+
+
+def map_in_processes(
+    work: Callable[[Item], Result], items: Sequence[Item], processes: int, advice: str
+) -> Iterator[Result]:
     """Yield ``work(item)`` for every item, in their order, computed by new processes of one thread each.
+
+    Where there is one process or one item, this process does the work.
+
+    Args:
+        work: A function of a module, or an object of a class of one.
+        items: One for each call.
+        processes: At most; there are no more than items.
+        advice: What the user may do about a process that died.
 
     Raises:
         UserError: a process died, by the hand of the system as a rule; what ``work`` raises is raised here.
     """
+    if min(processes, len(items)) <= 1:
+        yield from map(work, items)
+        return
     # Started afresh, not forked: a fork of a process with threads, as torch has, may hang.
     context = multiprocessing.get_context("spawn")
     executor = ProcessPoolExecutor(min(processes, len(items)), context, initializer=_die_with_parent)
@@ -31,8 +52,7 @@ def map_in_processes(work: Callable[[Item], Result], items: Sequence[Item], proc
         yield from results
     except BrokenProcessPool as error:
         raise UserError(
-            "a decoding process was killed or crashed, for want of memory as a rule; "
-            "use fewer --jobs, or lower decode.max_active_states or decode.batch_seconds"
+            f"one of the processes was killed or crashed, for want of memory as a rule; {advice}"
         ) from error
     finally:
         executor.shutdown(cancel_futures=True)

@@ -2,10 +2,10 @@ import os
 import subprocess
 import sys
 
-from pyspeech.training.threads import physical_cores, workers_beside
+from pyspeech.threads import physical_cores, workers_beside
 
 PROGRAM = """
-from pyspeech.training.threads import set_threads
+from pyspeech.threads import set_threads
 set_threads()
 import torch
 print(torch.get_num_threads())
@@ -36,7 +36,7 @@ def test_physical_cores_are_at_most_the_logical_ones():
 
 
 def test_the_processes_of_this_machine_share_its_cores(monkeypatch):
-    monkeypatch.setattr("pyspeech.training.threads.physical_cores", lambda: 16)
+    monkeypatch.setattr("pyspeech.threads.physical_cores", lambda: 16)
     monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
     assert (workers_beside("cpu"), workers_beside("cuda")) == (1, 15)
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")

@@ -1,0 +1,221 @@
+"""Features of whole manifests, on disk: computed in parts by several processes, each part kept once it is finished.
+
+While ``fbank/train.jsonl.gz`` is in the making, what is finished of it stands in ``fbank/.train.parts``. A run that was
+stopped leaves that folder; the next one takes from it what it would compute itself, and removes it in the end.
+"""
+
+import json
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import click
+import torch
+from lhotse import Features, LilcomChunkyWriter
+from lhotse.cut import Cut, MonoCut
+from lhotse.utils import fastcopy
+from tqdm import tqdm
+
+from pyspeech.config import FeatureConfig
+from pyspeech.data.features import SETTINGS_KEY, FeatureExtractor, at_speed
+from pyspeech.data.given import given_features
+from pyspeech.data.manifest_parts import ManifestPart, split_manifest
+from pyspeech.data.manifests import ManifestCounts, read_manifest, write_manifest
+from pyspeech.data.transcripts import manifest_name, read_transcripts
+from pyspeech.errors import UserError
+from pyspeech.files import complete, digest, write_text, writing
+from pyspeech.processes import jobs_for, map_in_processes
+
+VERSION = 1  # of what a part holds; parts of another are made again
+PART_SECONDS = 1200.0  # of audio: a few seconds of work for each process
+LESS_MEMORY = "use fewer --jobs; what is finished is kept"
+
+
+@dataclass(frozen=True)
+class Part:
+    """Consecutive utterances of a manifest at one speed.
+
+    Args:
+        cuts: The utterances, as they are in the manifest.
+        archive: Their features; the name is a digest of all that decides what they are.
+        places: Where in the archive each is, line by line, written when the archive is complete.
+    """
+
+    cuts: ManifestPart
+    speed: float
+    archive: Path
+    places: Path
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it need not be computed."""
+        return self.archive.exists() and self.places.exists()
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is to be computed, and ``archives``, the folder in which it ends up."""
+
+    config: FeatureConfig
+    archives: Path
+
+    def __call__(self, part: Part) -> int:
+        """Compute a part, and return how many utterances it has."""
+        extractor = FeatureExtractor(self.config)
+        # Sums are rounded in another way by several threads: features do not depend on the number of processes so.
+        with _one_thread(), complete(part.archive) as unfinished, LilcomChunkyWriter(unfinished) as writer:
+            places = [self._write(cut, extractor, writer, part.archive.name) for cut in _cuts(part)]
+        write_text(part.places, "".join(json.dumps(place.to_dict()) + "\n" for place in places))
+        return part.cuts.utterances
+
+    def _write(self, cut: MonoCut, extractor: FeatureExtractor, writer: LilcomChunkyWriter, archive: str) -> Features:
+        matrix = extractor.compute(cut)
+        return Features(
+            type=extractor.name,
+            num_frames=len(matrix),
+            num_features=matrix.shape[1],
+            frame_shift=self.config.frame_shift_seconds,
+            sampling_rate=self.config.sampling_rate,
+            start=cut.start,
+            duration=cut.duration,
+            storage_type=writer.name,
+            storage_path=str(self.archives / archive),
+            storage_key=writer.write(cut.id, matrix),
+            recording_id=cut.recording_id,
+            channels=cut.channel,
+        )
+
+
+def store_features(
+    manifest: Path,
+    path: Path,
+    config: FeatureConfig,
+    speeds: Sequence[float] = (1.0,),
+    jobs: int | None = None,
+    part_seconds: float = PART_SECONDS,
+) -> ManifestCounts:
+    """Compute and store the features of a manifest, each utterance once at each speed.
+
+    They go into a folder of archives beside ``path``, the manifest that points to them. Features that others computed
+    stay where they are: each is read through, and the manifest is the same.
+
+    Args:
+        manifest: Cuts, each with audio or, where the configuration says so, with a matrix.
+        path: Manifest to write.
+        config: Of the features.
+        speeds: At which each utterance is stored; the id tells.
+        jobs: Processes; None for one per core, or one where the audio is little.
+        part_seconds: Audio in a part of the work, which is kept when the rest is not finished.
+
+    Raises:
+        UserError: a damaged or empty manifest, audio that cannot be read, features that others computed at another
+            speed, a process died, or ``path`` cannot be written.
+    """
+    if config.type == "given":
+        return _read_through(manifest, path, config, speeds)
+    name = manifest_name(path)
+    archives, folder = path.with_name(f"{name}.lca"), path.with_name(f".{name}.parts")
+    # Both get their names at the end: an earlier manifest never points into a later archive.
+    with complete(archives) as unfinished:
+        try:
+            with writing(path, folder):
+                parts = _parts(manifest, folder, config, speeds, part_seconds)
+            _compute(parts, Work(config, archives.resolve()), path, jobs)
+            counts = write_manifest(_stored(parts, FeatureExtractor(config).settings), path)
+            parts[0].archive.parent.replace(unfinished)
+        except BaseException:
+            if not any(folder.glob("*.jsonl")):  # nothing to keep
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
+    shutil.rmtree(folder)
+    return counts
+
+
+def _read_through(manifest: Path, path: Path, config: FeatureConfig, speeds: Sequence[float]) -> ManifestCounts:
+    if tuple(speeds) != (1.0,):
+        raise UserError(
+            f"{manifest}: given features cannot be stored at the speeds {list(speeds)}; leave out --perturb"
+        )
+    total = sum(1 for _ in read_transcripts(manifest))  # reads it through before the work begins
+
+    def read(cuts: Iterable[MonoCut]) -> Iterator[MonoCut]:
+        for cut in cuts:
+            given_features(cut, config)
+            yield cut
+
+    with tqdm(read_manifest(manifest), desc=path.name, total=total, unit=" cuts", leave=False, disable=None) as bar:
+        return write_manifest(read(bar), path)
+
+
+def _parts(
+    manifest: Path, folder: Path, config: FeatureConfig, speeds: Sequence[float], part_seconds: float
+) -> list[Part]:
+    """Cut up the work anew; of an earlier run, only finished parts remain that are among those of this one."""
+    cuts = iter(read_manifest(manifest))
+    given = folder / "cuts"
+    shutil.rmtree(given, ignore_errors=True)
+    settings = FeatureExtractor(config).settings
+    # What is in the files is part of it: one that was fetched again since is another.
+    keys = {}
+    for part in split_manifest(manifest, given, part_seconds):
+        audio = [_audio_state(cut) for cut in islice(cuts, part.utterances)]
+        keys[part] = digest(VERSION, settings, part.path.name, part.path, audio)
+    parts = []
+    for speed in speeds:
+        for part, key in keys.items():
+            name = digest(key, speed)
+            parts.append(Part(part, speed, folder / "archives" / f"{name}.lca", folder / f"{name}.jsonl"))
+    kept = {path for part in parts if part.is_finished for path in (part.archive, part.places)}
+    for path in {*folder.glob("*.*"), *folder.glob("archives/*")} - kept:
+        path.unlink()
+    return parts
+
+
+def _audio_state(cut: Cut) -> list[tuple[int, int] | None]:
+    """Size and time of the files that a cut is read from; None for one that cannot be read."""
+    sources = cut.recording.sources if cut.has_recording else []
+    return [_state(Path(source.source)) for source in sources if source.type == "file"]
+
+
+def _state(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns
+
+
+def _compute(parts: Sequence[Part], work: Work, path: Path, jobs: int | None) -> None:
+    missing = [part for part in parts if not part.is_finished]
+    if there := len(parts) - len(missing):
+        click.echo(f"{path}: {there} of {len(parts)} parts were there", err=True)
+    jobs = jobs or jobs_for(sum(part.cuts.seconds for part in missing))
+    total = sum(part.cuts.utterances for part in missing)
+    with tqdm(desc=path.name, total=total, unit=" cuts", leave=False, disable=None) as bar:
+        for done in map_in_processes(work, missing, jobs, LESS_MEMORY):
+            bar.update(done)
+
+
+def _stored(parts: Iterable[Part], settings: str) -> Iterator[MonoCut]:
+    for part in parts:
+        with part.places.open(encoding="utf-8") as lines:
+            for cut, line in zip(_cuts(part), lines, strict=True):
+                features = Features.from_dict(json.loads(line))
+                yield fastcopy(cut, features=features, custom={**(cut.custom or {}), SETTINGS_KEY: settings})
+
+
+def _cuts(part: Part) -> Iterator[MonoCut]:
+    return (at_speed(cut, part.speed) for cut in read_manifest(part.cuts.path))
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
