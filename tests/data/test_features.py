@@ -177,7 +177,7 @@ def test_memory_grows_with_the_features_alone(tmp_path):
     program = [sys.executable, "-c", PEAK, config().model_dump_json(), tmp_path / "short.wav", tmp_path / "long.wav"]
     grown = int(subprocess.run(list(map(str, program)), capture_output=True, text=True, check=True).stdout)  # KiB
     features = minutes * 60 * 100 * 40 * 4 / 1024
-    assert grown < features + 20_000  # the samples would be 56,000, all frames at once 300,000
+    assert grown < features + 40_000  # the samples would be 56,000, all frames at once 300,000
 
 
 @given(hnp.arrays(np.float32, st.tuples(st.integers(1, 9), st.integers(1, 4)), elements=st.floats(-50, 50, width=32)))
