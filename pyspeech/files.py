@@ -52,13 +52,27 @@ def put_in_place(partial: Path, path: Path) -> None:
         OSError: the disk is full, or fails.
     """
     for each in (*partial.rglob("*"), partial) if partial.is_dir() else (partial,):
-        _sync(each)
+        sync(each)
     # A rename alone replaces a file by a file only.
     if partial.is_dir() and os.path.lexists(path):
         _remove(partial if _exchanged(partial, path) else path)
     if partial.exists():
         partial.replace(path)
-    _sync(path.parent)
+    sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Have the system write a file or a folder, so that it is there when the power comes back."""
+    if path.is_symlink():
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # of a file system that has no such thing
+            raise
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
@@ -157,20 +171,6 @@ def _exchanged(one: Path, other: Path) -> bool:
     if not hasattr(libc, "renameat2"):
         return False
     return bool(libc.renameat2(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE) == 0)
-
-
-def _sync(path: Path) -> None:
-    """Have the system write a file or a folder, so that it is there when the power comes back."""
-    if path.is_symlink():
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # of a file system that has no such thing
-            raise
-    finally:
-        os.close(descriptor)
 
 
 def _remove(path: Path) -> None:

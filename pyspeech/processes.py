@@ -2,15 +2,14 @@
 
 import multiprocessing
 import os
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing.connection import wait
 from typing import TypeVar
 
 from pyspeech.errors import UserError
+from pyspeech.process_lifetime import die_with_parent
 from pyspeech.threads import physical_cores
 
 LITTLE_SECONDS = 600.0  # of audio: done before further processes have started, which takes 2 to 3 seconds
@@ -45,7 +44,7 @@ def map_in_processes(
         return
     # Started afresh, not forked: a fork of a process with threads, as torch has, may hang.
     context = multiprocessing.get_context("spawn")
-    executor = ProcessPoolExecutor(min(processes, len(items)), context, initializer=_die_with_parent)
+    executor = ProcessPoolExecutor(min(processes, len(items)), context, initializer=die_with_parent)
     try:
         with _one_thread():
             results = executor.map(work, items)
@@ -56,17 +55,6 @@ def map_in_processes(
         ) from error
     finally:
         executor.shutdown(cancel_futures=True)
-
-
-def _die_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def watch() -> None:
-        wait([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 @contextmanager

@@ -26,7 +26,8 @@ from pyspeech.data.manifest_parts import ManifestPart, split_manifest
 from pyspeech.data.manifests import ManifestCounts, read_manifest, write_manifest
 from pyspeech.data.transcripts import manifest_name, read_transcripts
 from pyspeech.errors import UserError
-from pyspeech.files import complete, digest, write_text, writing
+from pyspeech.files import complete, digest, sync, write_text, writing
+from pyspeech.locks import only_writer
 from pyspeech.processes import jobs_for, map_in_processes
 
 VERSION = 1  # of what a part holds; parts of another are made again
@@ -118,19 +119,21 @@ def store_features(
         return _read_through(manifest, path, config, speeds)
     name = manifest_name(path)
     archives, folder = path.with_name(f"{name}.lca"), path.with_name(f".{name}.parts")
-    # Both get their names at the end: an earlier manifest never points into a later archive.
-    with complete(archives) as unfinished:
+    with only_writer(path):
         try:
             with writing(path, folder):
                 parts = _parts(manifest, folder, config, speeds, part_seconds)
             _compute(parts, Work(config, archives.resolve()), path, jobs)
+            with writing(path, archives):
+                _add(parts, archives)
             counts = write_manifest(_stored(parts, FeatureExtractor(config).settings), path)
-            parts[0].archive.parent.replace(unfinished)
         except BaseException:
             if not any(folder.glob("*.jsonl")):  # nothing to keep
                 shutil.rmtree(folder, ignore_errors=True)
             raise
-    shutil.rmtree(folder)
+        for other in {*archives.iterdir()} - {archives / part.archive.name for part in parts}:
+            other.unlink()
+        shutil.rmtree(folder)
     return counts
 
 
@@ -197,6 +200,24 @@ def _compute(parts: Sequence[Part], work: Work, path: Path, jobs: int | None) ->
     with tqdm(desc=path.name, total=total, unit=" cuts", leave=False, disable=None) as bar:
         for done in map_in_processes(work, missing, jobs, LESS_MEMORY):
             bar.update(done)
+
+
+def _add(parts: Iterable[Part], archives: Path) -> None:
+    """Put the archives beside those of an earlier manifest, which stay until the new one has taken its place.
+
+    Each has a second name there, so that a run which ends now has them for the next one, too.
+    """
+    if not archives.is_dir():  # of an earlier version, it is one file
+        archives.unlink(missing_ok=True)
+    archives.mkdir(parents=True, exist_ok=True)
+    for part in parts:
+        target = archives / part.archive.name
+        target.unlink(missing_ok=True)
+        try:
+            target.hardlink_to(part.archive)
+        except OSError:  # not every file system has second names
+            part.archive.replace(target)
+    sync(archives)
 
 
 def _stored(parts: Iterable[Part], settings: str) -> Iterator[MonoCut]:
