@@ -78,7 +78,7 @@ def _acquire(lock: Path, path: Path, wait: bool) -> BinaryIO:
     """Return the file called ``lock``, open and locked."""
     until = time.monotonic() + LONGEST_DEATH
     while True:
-        stream = lock.open("a+b")
+        stream = lock.open("a+b", buffering=0)  # what does not go to a full disk must not come back at the end
         try:
             is_ours = try_lock(stream)
         except OSError:  # without locks there is nothing to go by
@@ -108,7 +108,6 @@ def _sign(stream: BinaryIO) -> None:
     with suppress(OSError):  # of a full disk: it is locked without a word, too
         stream.truncate(0)
         stream.write("\n".join(words).encode(errors="replace"))
-        stream.flush()
 
 
 def _holder(stream: BinaryIO) -> tuple[str, bool]:
