@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -24,9 +25,9 @@ def map_in_processes(work: Callable[[Item], Result], items: Sequence[Item], proc
     """
     # Started afresh, not forked: a fork of a process with threads, as torch has, may hang.
     context = multiprocessing.get_context("spawn")
-    executor = ProcessPoolExecutor(min(processes, len(items)), context, initializer=_die_with_parent)
+    executor = ProcessPoolExecutor(min(processes, len(items)), context, initializer=_begin)
     try:
-        with _one_thread():
+        with _one_thread(), _no_interrupt():
             results = executor.map(work, items)
         yield from results
     except BrokenProcessPool as error:
@@ -38,6 +39,12 @@ def map_in_processes(work: Callable[[Item], Result], items: Sequence[Item], proc
         executor.shutdown(cancel_futures=True)
 
 
+def _begin() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C is for all processes of a command; the first one tells of it
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    _die_with_parent()
+
+
 def _die_with_parent() -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None
@@ -47,6 +54,16 @@ def _die_with_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+@contextmanager
+def _no_interrupt() -> Iterator[None]:
+    """Let Ctrl-C wait, also in the processes that start in this block, whose imports it would break into."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -112,7 +112,7 @@ def test_an_id_that_the_format_cannot_hold_is_an_error(tmp_path, id_):
         (b"1 a b\n0 a\n", "trials.txt, line 2: expected '1 idA idB' or '0 idA idB', found '0 a'"),
         (b"target a b\n", "line 1"),
         (b"1 a b\n\n", "line 2: .* found ''"),
-        (b"1 a \xff\n", "trials.txt is not UTF-8 text"),
+        (b"1 a \xff\n", "trials.txt, line 1 is not UTF-8"),
     ],
 )
 def test_what_is_no_list_is_named(tmp_path, content, message):

@@ -183,7 +183,7 @@ def test_texts_without_audio_are_told_in_one_line(tmp_path, capsys):
         ("wav.scp", b"a audio/a.wav\na audio/b.wav\n", r"wav\.scp, line 2: 'a' stands there twice, .*line 1"),
         ("text", b"a X\n\nb Y\n", r"text, line 2 is empty"),
         ("utt2spk", b"a s\nb s\nb t\n", r"utt2spk, line 3: 'b' stands there twice"),
-        ("text", b"a \xff\n", r"text cannot be read: .*expected lines of UTF-8 text"),
+        ("text", b"a \xff\n", r"text, line 1 is not UTF-8"),
         ("wav.scp", b"a\n", r"wav\.scp, line 1 names no audio file"),
         ("wav.scp", b"a audio/a.ark:17\n", r"line 1: 'audio/a\.ark:17' is audio within an archive"),
     ],
