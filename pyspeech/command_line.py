@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Callable
 from io import TextIOWrapper
+from types import FrameType
 from typing import NoReturn
 
 import click
@@ -39,7 +40,7 @@ def run(command: click.Command, name: str | None = None, tell: Callable[[str], b
     except Exception as error:
         if _interrupted(error):
             _exit(INTERRUPTED)
-        message = _message(error)
+        message = message_of(error)
         if message is None:
             raise
         _exit(1 if not message or tell(message) else f"error: {_one_line(message)}")
@@ -50,12 +51,27 @@ def run(command: click.Command, name: str | None = None, tell: Callable[[str], b
 
 
 def interruptible() -> None:
-    """From here on Ctrl-C is a ``KeyboardInterrupt``, so that what is half written is removed."""
+    """From here on Ctrl-C is a ``KeyboardInterrupt``, so that what is half written is removed; but not in imports."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, _interrupt)
 
 
-def _message(error: Exception) -> str | None:
+def _interrupt(_: int, frame: FrameType | None) -> NoReturn:
+    while frame is not None:
+        # torch makes a RuntimeError of an exception in its import, others pass over it.
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            _die()
+        frame = frame.f_back
+    raise KeyboardInterrupt
+
+
+def _die() -> None:
+    """End by the signal itself: no exception, no tidying up."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.raise_signal(signal.SIGINT)
+
+
+def message_of(error: Exception) -> str | None:
     """What is to be said of an exception; nothing ("") where nobody reads it, ``None`` where it is our mistake."""
     message = None
     match error:
@@ -67,9 +83,7 @@ def _message(error: Exception) -> str | None:
             message = f"{os.fsdecode(error.filename)}: {error.strerror}; give another path, or mend this one"
         case UnicodeDecodeError():
             found = f"0x{error.object[error.start]:02x}"
-            message = (
-                f"what was read is not {error.encoding} (byte {found}); convert it with iconv"
-            )
+            message = f"what was read is not {error.encoding} (byte {found}); convert it with iconv"
         case UnicodeEncodeError(encoding="utf-8"):
             message = f"{error.object[:SHOWN]!a} holds what is no character, which cannot be written; give it in UTF-8"
         case UnicodeEncodeError():
@@ -85,7 +99,7 @@ def _message(error: Exception) -> str | None:
 
 
 def _interrupted(error: BaseException | None) -> bool:
-    """Whether Ctrl-C led to an error, as where it comes within the import of a library."""
+    """Whether Ctrl-C led to an error."""
     while error is not None:
         if isinstance(error, KeyboardInterrupt | click.Abort):
             return True
@@ -115,8 +129,7 @@ def _nameless(error: OSError) -> str:
 def _unraisable(found: "sys.UnraisableHookArgs") -> None:
     """Ctrl-C where no exception can be raised, as in a destructor, would be lost."""
     if issubclass(found.exc_type, KeyboardInterrupt):
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        signal.raise_signal(signal.SIGINT)
+        _die()
     sys.__unraisablehook__(found)
 
 

@@ -71,10 +71,14 @@ def read_text(path: Path, what: str = "text") -> Iterator[str]:
     try:
         for number, line in read_raw_lines(path):
             try:
-                yield (_checked(line) if number == 1 or b"\0" in line or len(line) > MAX_LINE_BYTES else line).decode()
+                if number == 1 or b"\0" in line or len(line) > MAX_LINE_BYTES:
+                    line = _checked(line)  # noqa: PLW2901 -- without the mark
+                text = line.decode()
             except ValueError as error:
                 reason = _reason(error)
                 raise UserError(f"{path}, line {number} {reason}; make it again, or convert it with iconv") from error
+            if text:  # more than the mark
+                yield text
     except CutShortError as error:
         raise UserError(f"{path} cannot be read as text after line {number} ({error}); make it again") from error
 

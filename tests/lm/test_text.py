@@ -37,21 +37,6 @@ def test_files_follow_each_other_and_a_byte_order_mark_is_no_word(tmp_path):
     ]
 
 
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [
-        ("cut.gz", gzip.compress(TEXT.encode() * 99, mtime=0)[:-20]),
-        ("not.gz", b"plain text"),
-        ("cut.xz", lzma.compress(TEXT.encode() * 99)[:-20]),
-        ("not.xz", b"plain text"),
-    ],
-)
-def test_a_damaged_file_is_named(tmp_path, name, content):
-    (tmp_path / name).write_bytes(content)
-    with pytest.raises(UserError, match=f"{name} cannot be read as text after line"):
-        list(read_text(tmp_path / name))
-
-
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(UserError, match=r"no text at .*nothing\.txt"):
         list(read_lines([tmp_path / "nothing.txt"]))

@@ -245,3 +245,12 @@ def test_a_recording_of_segments_that_cannot_be_read_is_told_of_as_what_it_is(tm
     with stand_ins(True):  # as within corpus_cli
         assert [cut.id for cut in KaldiData().cuts(tmp_path, "train")] == ["u2"]
     assert f"left out: {path} is cut short" in capsys.readouterr().err
+
+
+def test_paths_may_be_as_windows_or_macos_writes_them(tmp_path):
+    folder = write_data(tmp_path / "data" / "train", ["é", "b"])
+    write_lines(folder / "wav.scp", {"a": "audio\\e\u0301.wav", "b": "audio\\b.wav"})
+    for name in ("dev", "test"):
+        write_data(tmp_path / "data" / name)
+    sources = [cut.recording.sources[0].source for cut in KaldiData().cuts(folder.parent, "train")]
+    assert [Path(source).name for source in sources] == ["é.wav", "b.wav"]

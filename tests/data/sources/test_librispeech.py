@@ -1,4 +1,5 @@
 import os
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -82,3 +83,11 @@ def test_a_piece_of_the_real_corpus_is_read():
     source, corpus = LibriSpeech(("train-clean-100",)), CORPORA / "LibriSpeech"
     assert source.splits(corpus) == ("train", "dev", "test-other")
     assert [len(list(source.cuts(corpus, split))) for split in source.splits(corpus)] == [226, 25, 100]
+
+
+def test_an_id_in_another_encoding_of_accents_finds_its_file(tmp_path):
+    part(tmp_path, "train-clean-5", ["é"])
+    part(tmp_path, "dev-clean-2", [20])
+    for path in tmp_path.glob("*/é/*/*.flac"):
+        path.rename(path.with_name(unicodedata.normalize("NFD", path.name)))
+    assert len(ids(LibriSpeech(("train-clean-5",), dev=("dev-clean-2",)), tmp_path)["train"]) == 2
