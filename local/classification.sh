@@ -2,7 +2,7 @@
 # Sourced by the run.sh of a classification recipe instead of recipe.sh: what its stages do, in the folders that every
 # recipe uses. A recipe gives what is particular: $corpus, $model, which field of an utterance is its label.
 # shellcheck disable=SC2154  # the recipe sets model
-. "$(dirname "${BASH_SOURCE[0]}")/corpus.sh"
+. "${BASH_SOURCE[0]%/*}/corpus.sh" || exit
 
 train() {
   pyspeech train "conf/$model.yaml" "$exp/$model" --labels "$data/labels" \

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Sourced by recognition.sh, classification.sh and verification.sh: the stages that they share, and the folders.
 # shellcheck disable=SC2154,SC2034  # the recipe sets corpus and model; data and exp are for whoever sources this
-. "$(dirname "${BASH_SOURCE[0]}")/recipe.sh"
+. "${BASH_SOURCE[0]%/*}/recipe.sh" || exit
 
 data=data exp=exp  # a recipe of several corpora or subsets sets them after parse_options
 

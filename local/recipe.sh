@@ -3,7 +3,7 @@
 #
 #   #!/usr/bin/env bash
 #   # What the recipe does (this block is its --help).
-#   . "$(dirname "$0")/../../local/recipe.sh"
+#   recipe_script=$(readlink -f "$0") && . "${recipe_script%/*}/../../local/recipe.sh" || exit
 #
 #   corpus_dir=            # the unpacked corpus; else $PYSPEECH_CORPORA/NAME, else downloaded
 #   model=bilstm_ctc       # every NAME=VALUE line above parse_options is an option, its comment the help
@@ -23,28 +23,37 @@ set -Eeuo pipefail
   exit 2
 }
 
+for recipe_program in awk cut date grep readlink sed; do
+  type -P "$recipe_program" >/dev/null || {
+    echo "error: recipes need the program $recipe_program, which is nowhere on PATH ('$PATH'); install it, or mend PATH" >&2
+    exit 2
+  }
+done
+
 recipe_caller=$PWD
-recipe_folder=$(cd "$(dirname "$0")" && pwd)
-recipe_script=$recipe_folder/$(basename "$0")
-recipe_project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# Where the links lead that a recipe may be started by. While this file is read, no failure ends the shell by itself.
+recipe_script=$(readlink -f "$0") || exit
+recipe_folder=${recipe_script%/*}
+recipe_project=$(CDPATH='' cd "${BASH_SOURCE[0]%/*}/.." && pwd) || exit
 recipe_python='' recipe_child='' recipe_kept='' recipe_numbers='' recipe_running='' recipe_title='' recipe_ran=''
 recipe_lock='' recipe_last_shared=3  # stage that writes what all models share
 stage=0 stop_stage=99
-cd "$recipe_folder"
+cd "$recipe_folder" || exit
 
 parse_options() {  # sets the variables that run.sh declares from --some-name VALUE or --some-name=VALUE
   local recipe_names recipe_word recipe_name recipe_value
-  recipe_names="$(_declared | cut -d= -f1) stage stop_stage"
+  mapfile -t recipe_names < <(_declared | cut -d= -f1)
+  recipe_names+=(stage stop_stage)
   while (($#)); do
     recipe_word=$1
     [[ $recipe_word == --help || $recipe_word == -h ]] && { _usage; exit 0; }
     recipe_name=${recipe_word%%=*} recipe_name=${recipe_name#--} recipe_name=${recipe_name//-/_}
-    [[ $recipe_word == --* && " ${recipe_names//$'\n'/ } " == *" $recipe_name "* ]] ||
-      _usage_error "unknown option $recipe_word; options:$(_option_names "$recipe_names")"
+    { [[ $recipe_word == --* ]] && _is_one_of "$recipe_name" "${recipe_names[@]}"; } ||
+      _usage_error "unknown option $(_shown "$recipe_word"); options:$(_option_names "${recipe_names[@]}")"
     if [[ $recipe_word == *=* ]]; then
       recipe_value=${recipe_word#*=}
     else
-      [[ $# -gt 1 && $2 != --* ]] || _usage_error "option $recipe_word needs a value"
+      [[ $# -gt 1 && $2 != --* ]] || _usage_error "option $(_shown "$recipe_word") needs a value"
       recipe_value=$2
       shift
     fi
@@ -107,20 +116,30 @@ _lock() {  # alone, or shared: manifests, features, lexicon and graph are of all
 }
 
 _declared() {  # the NAME=VALUE lines of run.sh above parse_options
-  sed -n -e '/^parse_options/q' -e '/^[a-z][a-z0-9_]*=/p' "$recipe_script" | grep -v -E '^(stage|stop_stage)=' || true
+  sed -n -e '/^parse_options/q' -e '/^[a-z][a-z0-9_]*=/p' "$recipe_script" |
+    grep -v -E '^(stage|stop_stage|recipe_[a-z0-9_]*)=' || true
+}
+
+_is_one_of() {  # WORD WORDS: as it is, since a name goes on to where bash would evaluate it
+  local recipe_each
+  for recipe_each in "${@:2}"; do [[ $recipe_each != "$1" ]] || return 0; done
+  return 1
+}
+
+_shown() {  # a word in one line
+  if [[ $1 == *[![:print:]]* ]]; then printf %q "$1"; else printf %s "$1"; fi
 }
 
 _option_names() {
   local recipe_name
-  # shellcheck disable=SC2086  # a list of words
-  for recipe_name in $1; do printf ' --%s' "${recipe_name//_/-}"; done
+  for recipe_name; do printf ' --%s' "${recipe_name//_/-}"; done
 }
 
 _set_option() {
   local recipe_option=--${1//_/-} recipe_new=$2
   case $1 in
     stage | stop_stage)
-      [[ $2 =~ ^[0-9]+$ ]] || _usage_error "$recipe_option needs a number, found '$2'"
+      [[ $2 =~ ^[0-9]{1,6}$ ]] || _usage_error "$recipe_option needs a number from 0 to 999999, found '$(_shown "$2")'"
       recipe_new=$((10#$2))
       ;;
     *_dir | *_file | *_text)  # as the user typed it: from the folder the recipe was called in
@@ -132,7 +151,7 @@ _set_option() {
     [[ -z $2 ]] || recipe_array+=("$recipe_new")
   else
     [[ ${!1} != true && ${!1} != false || $2 == true || $2 == false ]] ||
-      _usage_error "$recipe_option needs true or false, found '$2'"
+      _usage_error "$recipe_option needs true or false, found '$(_shown "$2")'"
     printf -v "$1" %s "$recipe_new"
   fi
   [[ $1 == stage ]] || recipe_kept+=" $recipe_option $(printf %q "$2")"

@@ -3,7 +3,7 @@
 # recipe uses. A recipe gives what is particular: $corpus, $model, the tokens, the language model; it may set $noise_dir,
 # $rir_dir and $processes, and where it has a choice of tokens the names $lang and $graph of what depends on them.
 # shellcheck disable=SC2154  # the recipe sets corpus and model
-. "$(dirname "${BASH_SOURCE[0]}")/corpus.sh"
+. "${BASH_SOURCE[0]%/*}/corpus.sh" || exit
 
 lang=lang graph=graph # folders in $data
 noise_dir='' rir_dir='' processes=1

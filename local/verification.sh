@@ -3,7 +3,7 @@
 # every recipe uses. The network learns the speakers of train; those of dev, on which all is chosen, and of test are
 # others. A recipe gives what is particular: $corpus, $model, and may set $noise_dir and $rir_dir.
 # shellcheck disable=SC2154  # the recipe sets model
-. "$(dirname "${BASH_SOURCE[0]}")/corpus.sh"
+. "${BASH_SOURCE[0]%/*}/corpus.sh" || exit
 
 trials() { # split, options of pyspeech trials
   pyspeech trials "$data/manifests/$1.jsonl.gz" "$data/trials/$1.txt" "${@:2}"

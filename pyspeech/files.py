@@ -27,11 +27,14 @@ def complete(path: Path) -> Iterator[Path]:
 
     Raises:
         UserError: the disk is full, the folder cannot be written, ``path`` ends in no name, it is a folder that a
-            file would replace, or another process writes it.
+            file would replace, or a device or a pipe, or another process writes it.
     """
     if path.name in ("", ".."):
         raise UserError(f"'{path}' cannot be replaced by what is written; name a new file or folder in it")
     partial = path.with_name(PARTIAL + path.name)
+    with writing(path, partial):
+        if path.exists() and not (path.is_file() or path.is_dir()):  # as /dev/null, which root could replace for all
+            raise UserError(f"{path} is a device or a pipe, which a file would replace; name a file or a folder")
     with writing(path, partial), only_writer(path):
         try:
             _remove(partial)
@@ -128,13 +131,23 @@ def existing_file(path: Path, what: str) -> Path:
 
 
 def digest(*parts: object) -> str:
-    """Hexadecimal SHA-256 (16 digits) over contents: a ``Path`` counts by its bytes, all else by its JSON."""
+    """Hexadecimal SHA-256 (16 digits) over contents: a ``Path`` counts by its bytes, all else by its JSON.
+
+    Raises:
+        UserError: a ``Path`` leads to no file, or to one without contents, as where power fails while it is written.
+    """
     total = hashlib.sha256()
     for part in parts:
         if isinstance(part, Path):
-            with part.open("rb") as stream:
-                while chunk := stream.read(CHUNK_BYTES):
+            with existing_file(part, "input").open("rb") as stream:
+                chunk = stream.read(CHUNK_BYTES)
+                if len(chunk) == CHUNK_BYTES and not any(chunk):
+                    raise UserError(
+                        f"{part} begins with {CHUNK_BYTES} zero bytes, so it was not written; make it again"
+                    )
+                while chunk:
                     total.update(chunk)
+                    chunk = stream.read(CHUNK_BYTES)
         else:
             total.update(json.dumps(part, sort_keys=True).encode())
         total.update(b"\0")

@@ -4,10 +4,8 @@ Python's reader alone ends in ``RecursionError`` where brackets stand deeply wit
 end, and characters that cannot be written (half a surrogate pair) or be part of a path (NUL).
 """
 
-import gzip
 import json
 import re
-import zlib
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -15,10 +13,10 @@ from typing import Any, TypeVar
 
 from pyspeech.errors import UserError
 from pyspeech.files import existing_file
+from pyspeech.text_files import MAX_LINE_BYTES, CutShortError, read_raw_lines
 
 MAX_DEPTH = 64  # of objects and arrays within each other
 MAX_CONTAINERS = 1 << 20  # objects and arrays in one text: empty ones take up to 64 bytes of memory for two of text
-MAX_LINE_BYTES = 16 << 20  # of one line of a JSON lines file
 MAX_FILE_BYTES = 64 << 20  # of a file that is one text: the ids of a million utterances take half of it
 SUSPECT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")  # may be NUL, or half a character
 
@@ -86,29 +84,6 @@ def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 yield number, _object(line, f"{path}, line {number}")
     except CutShortError as error:
         raise UserError(f"{path} cannot be read after line {number} ({error}); make it again") from error
-
-
-class CutShortError(Exception):
-    """A file cannot be read on; the message is the reason."""
-
-
-def read_raw_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Yield (line number from 1, bytes) for every line, of which no more than one and a byte too many are in memory.
-
-    Raises:
-        CutShortError: the file is damaged, or cannot be read.
-    """
-    number = 0
-    try:
-        with gzip.open(path, "rb") if path.name.endswith(".gz") else path.open("rb") as stream:
-            while line := stream.readline(MAX_LINE_BYTES + 1):
-                number += 1
-                yield number, line
-                if len(line) > MAX_LINE_BYTES:
-                    return  # the line was no JSON, and its rest is none
-    # A truncated or damaged gzip stream shows as one of these three, depending on where the damage is.
-    except (OSError, EOFError, zlib.error) as error:
-        raise CutShortError(str(error)) from error
 
 
 def parse_line(line: bytes) -> Any:  # noqa: ANN401 -- what JSON can hold

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -44,9 +45,9 @@ def map_in_processes(
         return
     # Started afresh, not forked: a fork of a process with threads, as torch has, may hang.
     context = multiprocessing.get_context("spawn")
-    executor = ProcessPoolExecutor(min(processes, len(items)), context, initializer=die_with_parent)
+    executor = ProcessPoolExecutor(min(processes, len(items)), context, initializer=_begin)
     try:
-        with _one_thread():
+        with _one_thread(), _no_interrupt():
             results = executor.map(work, items)
         yield from results
     except BrokenProcessPool as error:
@@ -55,6 +56,22 @@ def map_in_processes(
         ) from error
     finally:
         executor.shutdown(cancel_futures=True)
+
+
+def _begin() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C is for all processes of a command; the first one tells of it
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    die_with_parent()
+
+
+@contextmanager
+def _no_interrupt() -> Iterator[None]:
+    """Let Ctrl-C wait, also in the processes that start in this block, whose imports it would break into."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

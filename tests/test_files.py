@@ -156,3 +156,25 @@ def test_a_digest_follows_contents_and_not_names(tmp_path):
     assert digest({"x": 1, "y": 2}) == digest({"y": 2, "x": 1}) != digest({"x": 1, "y": 3})
     assert digest("a", "b") != digest("ab") != digest("b", "a")
     assert len(digest()) == 16
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_pipe_is_not_replaced(tmp_path, linked):
+    os.mkfifo(tmp_path / "pipe")
+    path = tmp_path / "pipe"
+    if linked:
+        path = tmp_path / "link"
+        path.symlink_to("pipe")
+    with pytest.raises(UserError, match="is a device or a pipe"):
+        write_text(path, "x")
+    assert path.is_fifo()
+    assert len(list(tmp_path.iterdir())) == 1 + linked
+
+
+def test_what_was_never_written_has_no_digest(tmp_path):
+    (tmp_path / "a").touch()
+    os.truncate(tmp_path / "a", 1 << 40)
+    with pytest.raises(UserError, match="a begins with 1048576 zero bytes"):
+        digest(tmp_path / "a")
+    with pytest.raises(UserError, match="is a folder or a pipe"):
+        digest(tmp_path)

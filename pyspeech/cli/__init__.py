@@ -1,14 +1,13 @@
 """The command line: one verb, one call. A command's module is imported when the command is run."""
 
 import importlib
-import sys
 from typing import NoReturn
 
 import click
 
 from pyspeech import __version__
 from pyspeech.cli.groups import NamingGroup
-from pyspeech.errors import UserError
+from pyspeech.command_line import interruptible, run
 
 # name -> (module, attribute, one line for --help). Listing the commands imports none of them.
 COMMANDS = {
@@ -67,27 +66,12 @@ def cli() -> None:
     """Kaldi-style speech recipes: lhotse data, torch training, k2 lattices, KenLM language models."""
     from pyspeech.threads import set_threads
 
+    interruptible()
     set_threads()  # here, before a command's module imports numpy
 
 
-def main() -> None:
-    """Run the command line; a ``UserError`` or a missing package becomes one line on stderr and exit code 1."""
-    try:
-        cli(prog_name="pyspeech")
-    except UserError as error:
-        _end(str(error))
-    except OSError as error:
-        if error.filename is None:
-            raise
-        _end(f"{error.filename}: {error.strerror}; give another path, or mend this one")
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("pyspeech"):
-            raise
-        _end(f"this needs the package {error.name}, which is not installed; see: pyspeech env")
-
-
-def _end(message: str) -> NoReturn:
-    """Say it once: of several processes of a training, what started them does."""
+def main() -> NoReturn:
+    """Run the command line; of several processes of a training, what started them says what is wrong."""
     from pyspeech.training.launcher import told_to_launcher
 
-    sys.exit(1 if told_to_launcher(message) else f"error: {message}")
+    run(cli, "pyspeech", told_to_launcher)

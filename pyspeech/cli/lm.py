@@ -96,7 +96,7 @@ def text(out: Path, texts: tuple[Path, ...]) -> None:
     from tqdm import tqdm
 
     from pyspeech.lang.spoken import sentences
-    from pyspeech.lm.text import read_text
+    from pyspeech.text_files import read_text
 
     if out.suffix == ".xz":
         raise UserError(f"{out} would not be packed as its name says; name it .txt or .txt.gz")

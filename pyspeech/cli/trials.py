@@ -30,15 +30,16 @@ PATH = click.Path(path_type=Path)
 def trials(manifest: Path, out: Path, non_targets: int, most: int, given: Path | None) -> None:
     """Pair the utterances of MANIFEST and write them to OUT, one pair a line: 1 for one speaker, 0 for two.
 
-    The pairs of a given list must be of utterances of MANIFEST, and say of them what it says of their speakers.
+    The pairs of a given list must be of utterances of MANIFEST, by their ids or the paths of their audio, and say of
+    them what it says of their speakers.
     """
-    from pyspeech.scoring.trials import check_trials, make_trials, read_speakers, read_trials, write_trials
+    from pyspeech.scoring.trials import by_ids, check_trials, make_trials, read_speakers, read_trials, write_trials
 
     speakers = read_speakers(manifest)
     if given is None:
         made = make_trials(speakers, non_targets, most=most)
     else:
-        made = list(read_trials(given))
+        made = list(by_ids(read_trials(given), speakers))
         check_trials(made, speakers, given, manifest)
     write_trials(made, out)
     targets = sum(trial.target for trial in made)

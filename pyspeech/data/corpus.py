@@ -1,6 +1,5 @@
 """What a recipe has to say about its corpus, and the command line it gets for it."""
 
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -10,6 +9,7 @@ import click
 from lhotse import AudioSource, MonoCut, Recording, SupervisionSegment
 from lhotse.cut import Cut
 
+from pyspeech.command_line import run
 from pyspeech.data.audio_files import DURATION_TOLERANCE, CannotRead, refuse_cut_short, refuse_want_of_memory
 from pyspeech.data.download import download_archive, git_clone
 from pyspeech.data.left_out import leave_out
@@ -70,12 +70,7 @@ def corpus_cli(
             path.unlink()
             click.echo(f"{path}: removed, the corpus has no such split any more", err=True)
 
-    try:
-        cli()
-    except UserError as error:
-        sys.exit(f"error: {error}")
-    except (OSError, UnicodeDecodeError) as error:
-        sys.exit(f"error: the corpus cannot be read: {error}; mend the file, or fetch it again")
+    run(cli)
 
 
 @contextmanager

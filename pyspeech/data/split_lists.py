@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pyspeech.data.splits import TRAIN
 from pyspeech.errors import UserError
+from pyspeech.text_files import read_text
 
 
 def read_split_lists(folder: Path) -> dict[str, list[str]]:
@@ -13,7 +14,9 @@ def read_split_lists(folder: Path) -> dict[str, list[str]]:
     Raises:
         UserError: an id stands in two lists or twice in one.
     """
-    lists = {path.stem: path.read_text(encoding="utf-8").split() for path in sorted(folder.glob("*.txt"))}
+    lists = {
+        path.stem: [id_ for line in read_text(path) for id_ in line.split()] for path in sorted(folder.glob("*.txt"))
+    }
     seen: dict[str, str] = {}
     for split, ids in lists.items():
         for id_ in ids:

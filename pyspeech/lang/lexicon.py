@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 from pyspeech.errors import UserError
-from pyspeech.files import existing, write_text
+from pyspeech.files import write_text
+from pyspeech.text_files import read_text
 
 Pronunciation: TypeAlias = tuple[str, ...]  # phones
 Lexicon: TypeAlias = Mapping[str, Sequence[Pronunciation]]
@@ -29,11 +30,8 @@ def read_lexicon(path: Path, *, marks: bool = True) -> dict[str, list[Pronunciat
         UserError: not UTF-8, a word without phones (with the line number), or no word at all.
     """
     lexicon: dict[str, list[Pronunciation]] = {}
-    for number, line in enumerate(existing(path, "lexicon").read_bytes().split(b"\n"), 1):
-        try:
-            fields = line.decode("utf-8-sig" if number == 1 else "utf-8").split()
-        except UnicodeDecodeError as error:
-            raise UserError(f"{path}, line {number}: not UTF-8 ({error.reason}); convert the file to UTF-8") from error
+    for number, line in enumerate(read_text(path, "lexicon"), 1):
+        fields = line.split()
         if not fields or fields[0].startswith(COMMENT):
             continue
         word, phones = fields[0], tuple(fields[1:])

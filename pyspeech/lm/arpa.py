@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from pyspeech.errors import UserError
 from pyspeech.files import existing_file, writing
-from pyspeech.lm.text import PACKED, UNPACK_ERRORS, unpacked
+from pyspeech.text_files import PACKED, UNPACK_ERRORS, unpacked
 
 BEGIN, END = "<s>", "</s>"
 MAX_ORDER = 6  # what KenLM's programs and its Python module are built for

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pyspeech.errors import UserError
-from pyspeech.lm.text import read_text
+from pyspeech.text_files import read_text
 
 Phrases = Mapping[tuple[str, ...], float]
 Earned = tuple[float, ...]  # what each of the latest words earns by complete phrases
@@ -147,7 +147,7 @@ def read_phrases(path: Path) -> dict[tuple[str, ...], float]:
         UserError: an unreadable file or one without phrases, a line without words or with a bad weight, a phrase twice.
     """
     phrases: dict[tuple[str, ...], float] = {}
-    for number, line in enumerate(read_text(path), 1):
+    for number, line in enumerate(read_text(path, "list of phrases"), 1):
         if not line.strip():
             continue
         where = f"{path}, line {number}"

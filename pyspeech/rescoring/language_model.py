@@ -23,7 +23,8 @@ from pyspeech.files import complete, digest, existing, existing_file, writing
 from pyspeech.lm.arpa import arpa_words, for_kenlm, is_arpa
 from pyspeech.lm.model import BINARY_MAGIC, binary_words, is_binary, open_model
 from pyspeech.lm.ngram import LmSettings, build_binary, find_program, train_lm
-from pyspeech.lm.text import PACKED, SENTENCE_MARKS, UNPACK_ERRORS, unpacked
+from pyspeech.lm.text import SENTENCE_MARKS
+from pyspeech.text_files import PACKED, UNPACK_ERRORS, unpacked
 
 LN10 = math.log(10)
 STAND_IN_LOG10 = -100.0  # what KenLM gives <unk> where the ARPA file has none

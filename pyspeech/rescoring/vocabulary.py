@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TypeAlias
 
 from pyspeech.errors import UserError
-from pyspeech.files import existing_file
 from pyspeech.lang.lexicon import Pronunciation
 from pyspeech.lang.pronunciations import espeak_phones
 from pyspeech.lang.tokens import TokenSet
 from pyspeech.lm.text import SENTENCE_MARKS
+from pyspeech.text_files import read_text
 
 EPSILON, UNKNOWN = "<eps>", "<unk>"  # the words 0 and 1 of a vocabulary
 RESERVED = SENTENCE_MARKS | {EPSILON}
@@ -52,12 +52,8 @@ def read_new_words(path: Path, tokens: TokenSet) -> dict[str, list[Pronunciation
             a pronunciation although ``tokens`` are no phones; with the number of the line.
     """
     new: dict[str, list[Pronunciation]] = {}
-    for number, line in enumerate(existing_file(path, "list of new words").read_bytes().split(b"\n"), 1):
-        where = f"{path}, line {number}"
-        try:
-            fields = line.decode("utf-8-sig" if number == 1 else "utf-8").split()
-        except UnicodeDecodeError as error:
-            raise UserError(f"{where}: not UTF-8 ({error.reason}); convert the file to UTF-8") from error
+    for number, line in enumerate(read_text(path, "list of new words"), 1):
+        where, fields = f"{path}, line {number}", line.split()
         if not fields:
             continue
         word, phones = fields[0], tuple(fields[1:])

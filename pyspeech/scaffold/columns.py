@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pyspeech.data.given import FEATURE_FILES
 from pyspeech.data.sources.folder import AUDIO
-from pyspeech.data.sources.reading import from_home
+from pyspeech.data.sources.reading import NOT_READ, from_home, not_read, on_disk
 from pyspeech.data.splits import KINDS, TRAIN, usual_name
 from pyspeech.errors import UserError, nearest
 
@@ -93,6 +93,8 @@ def audio_template(folder: Path, rows: Sequence[Row], asked: str) -> str:
     most = max(map(len, hits.values()), default=0)
     if most <= len(sample) / 2:
         first = next(iter(rows[0]))
+        if other := _not_read(folder, rows[0], asked, sample):
+            raise UserError(not_read(other))
         raise UserError(
             f"no audio is where the table could mean it: {folder} and the folders in it hold no file named by "
             f"{', '.join(rows[0])}; give --audio DIR, or a template such as --audio 'clips/{{{first}}}.wav'"
@@ -100,13 +102,29 @@ def audio_template(folder: Path, rows: Sequence[Row], asked: str) -> str:
     best = {tuple(files): template for template, files in reversed(hits.items()) if len(files) == most}
     if len(best) > 1:
         raise UserError(f"the audio may be {' or '.join(best.values())}; choose one by --audio '...'")
-    return next(iter(best.values()))
+    template = next(iter(best.values()))
+    names = {column: column for column in rows[0]}
+    if _there(folder, template, [names]):
+        raise UserError(
+            f"the first line of the table is an utterance ({' | '.join(names)}); put one before it that names the "
+            "columns, such as id and text"
+        )
+    return template
 
 
-def _candidates(folder: Path, columns: Sequence[str] | Row, asked: str) -> list[str]:
+def _not_read(folder: Path, row: Row, asked: str, rows: Sequence[Row]) -> Path | None:
+    """A file that the table could mean if its kind were read."""
+    candidates = [asked] if "{" in asked else _candidates(folder, row, asked, NOT_READ)
+    found = (file for template in candidates for file in _there(folder, template, rows, NOT_READ))
+    return next(map(Path, found), None)
+
+
+def _candidates(
+    folder: Path, columns: Sequence[str] | Row, asked: str, endings: tuple[str, ...] = ENDINGS
+) -> list[str]:
     prefixes = [_asked_folder(folder, asked)] if asked else ["", *_folders_in(folder)]
     # A row of many corpora holds its file's name; the shortest template comes first.
-    return [f"{prefix}{{{column}}}{ending}" for ending in ("", *ENDINGS) for prefix in prefixes for column in columns]
+    return [f"{prefix}{{{column}}}{ending}" for ending in ("", *endings) for prefix in prefixes for column in columns]
 
 
 def _folders_in(folder: Path) -> list[str]:
@@ -124,11 +142,12 @@ def _asked_folder(folder: Path, asked: str) -> str:
     return f"{typed.resolve()}/"
 
 
-def _there(folder: Path, template: str, rows: Sequence[Row]) -> list[str]:
+def _there(folder: Path, template: str, rows: Sequence[Row], endings: tuple[str, ...] = ENDINGS) -> list[str]:
     """The paths of those ``rows`` whose audio is there."""
-    paths = (folder / from_home(_filled(template, row)) for row in rows)
+    names = [name for name in (_filled(template, row) for row in rows) if name.lower().endswith(endings)]
+    paths = (on_disk(name, folder) for name in names)
     # A whole sentence is no name of a file: of one that is too long, os.path says so.
-    return [str(path) for path in paths if path.suffix.lower() in ENDINGS and os.path.isfile(path)]  # noqa: PTH113
+    return [str(path) for path in paths if os.path.isfile(path)]  # noqa: PTH113
 
 
 def _filled(template: str, row: Row) -> str:

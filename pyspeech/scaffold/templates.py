@@ -125,7 +125,7 @@ def _run(plan: Plan, summary: str, more: Mapping[str, str], stages: Sequence[str
         [
             "#!/usr/bin/env bash",
             f"# {plan.name}: {plan.what}, {plan.speech.hours:.2f} hours. {summary}",
-            f'. "$(dirname "$0")/../../local/{plan.task}.sh"',
+            f'recipe_script=$(readlink -f "$0") && . "${{recipe_script%/*}}/../../local/{plan.task}.sh" || exit',
             "",
             *(f"{option:{width}}  # {comment}" for option, comment in options.items()),
             'parse_options "$@"',

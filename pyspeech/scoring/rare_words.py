@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pyspeech.errors import UserError
-from pyspeech.files import existing_file
-from pyspeech.lm.text import read_text
 from pyspeech.scoring.bootstrap import rate_interval
 from pyspeech.scoring.wer import GAP, ErrorCounts, Pairs, Score, count_errors
+from pyspeech.text_files import read_text
 
 TRAIN_WORDS = "train_words.tsv"
 # name -> the least and the most occurrences in the training text
@@ -107,7 +106,7 @@ def read_word_list(path: Path) -> frozenset[str]:
     Raises:
         UserError: no such file, a folder, not UTF-8, or no word in it.
     """
-    lines = read_text(existing_file(path, "list of words"))
+    lines = read_text(path, "list of words")
     words = frozenset(word for line in lines for word in line.partition("\t")[0].split())
     if not words:
         raise UserError(f"{path} lists no word; write one word a line")
@@ -124,7 +123,7 @@ def read_train_words(decode_folder: Path) -> dict[str, int] | None:
     if not path.exists():
         return None
     counts: dict[str, int] = {}
-    for number, line in enumerate(read_text(existing_file(path, "counts of the training words")), 1):
+    for number, line in enumerate(read_text(path, "counts of the training words"), 1):
         word, _, count = line.rstrip("\r\n").partition("\t")
         if word.split() != [word] or not count.isdecimal() or int(count) < 1 or word in counts:
             raise UserError(f"{path}, line {number}: expected a new word, a tab and its count; decode again")

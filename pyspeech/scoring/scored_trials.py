@@ -12,8 +12,9 @@ from pyspeech.errors import UserError
 from pyspeech.files import existing, existing_file
 from pyspeech.json_files import read_json
 from pyspeech.scoring.shares import Floats, check_measurable
-from pyspeech.scoring.trials import Trial, decoded
+from pyspeech.scoring.trials import Trial
 from pyspeech.scoring.verify import MEANS, SCORES
+from pyspeech.text_files import read_text
 
 _PARTS = {"scores": str, "calibrated": bool, "made_with": dict, "speakers": list}  # of the description
 
@@ -82,16 +83,15 @@ def _description(path: Path) -> dict[str, Any]:
 
 
 def _lines(path: Path) -> Iterator[tuple[Trial, float]]:
-    with path.open(encoding="utf-8") as stream:
-        for number, line in enumerate(decoded(stream, path, "pyspeech verify"), 1):
-            words = line.rstrip("\n").split("\t")
-            score = _number(words[1]) if len(words) == 4 and words[0] in ("0", "1") else math.nan
-            if not math.isfinite(score):
-                raise UserError(
-                    f"{path}, line {number}: expected 0 or 1, a score and two ids between tabs, found "
-                    f"'{line.strip()}'; run pyspeech verify again"
-                )
-            yield Trial(words[0] == "1", words[2], words[3]), score
+    for number, line in enumerate(read_text(path, "scores"), 1):
+        words = line.rstrip("\r\n").split("\t")
+        score = _number(words[1]) if len(words) == 4 and words[0] in ("0", "1") else math.nan
+        if not math.isfinite(score):
+            raise UserError(
+                f"{path}, line {number}: expected 0 or 1, a score and two ids between tabs, found "
+                f"'{line.strip()}'; run pyspeech verify again"
+            )
+        yield Trial(words[0] == "1", words[2], words[3]), score
 
 
 def _number(text: str) -> float:

@@ -7,15 +7,19 @@ A line of a list is ``1 idA idB`` (target) or ``0 idA idB`` (non-target), as Vox
 import bisect
 import itertools
 import random
-from collections.abc import Iterable, Iterator, Mapping
+import re
+import unicodedata
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from pyspeech.data.transcripts import read_transcripts
 from pyspeech.errors import UserError
-from pyspeech.files import existing_file, write_text
+from pyspeech.files import write_text
+from pyspeech.text_files import read_text
 
 NON_TARGETS = 10  # for each target trial
+AUDIO_ENDING = re.compile(r"\.(wav|flac|mp3|ogg|opus|sph|m4a|aac)$", re.IGNORECASE)
 MOST = 20  # utterances of a speaker, whose pairs grow with their square
 
 
@@ -111,6 +115,36 @@ def check_trials(trials: Iterable[Trial], speakers: Mapping[str, str], path: Pat
         )
 
 
+def by_ids(trials: Iterable[Trial], ids: Collection[str]) -> Iterator[Trial]:
+    """Yield ``trials`` by the ``ids`` of utterances, where they name them by the paths of their audio.
+
+    A path is the utterance whose id is its end, with or without the ending of the file, with hyphens for slashes as
+    tables and folders of audio are given ids, with backslashes, or with accents encoded in another way (NFC, NFD). What
+    no utterance or several could be stays as it is.
+    """
+    known = frozenset(ids)
+    keys: dict[str, str | None] = {}
+    for id_ in known:
+        key = "-".join(_parts(id_))
+        keys[key] = None if key in keys else id_
+    found: dict[str, str] = {}
+
+    def id_of(name: str) -> str:
+        if name not in found:
+            parts = _parts(name)
+            ends = ("-".join(parts[start:]) for start in range(len(parts)))
+            found[name] = name if name in known else next((keys[end] for end in ends if end in keys), None) or name
+        return found[name]
+
+    for trial in trials:
+        yield Trial(trial.target, id_of(trial.left), id_of(trial.right))
+
+
+def _parts(name: str) -> list[str]:
+    stem = AUDIO_ENDING.sub("", unicodedata.normalize("NFC", name).replace("\\", "/"))
+    return [part for part in stem.split("/") if part not in ("", ".")]
+
+
 def write_trials(trials: Iterable[Trial], path: Path) -> None:
     """Write a list of trials.
 
@@ -135,24 +169,11 @@ def read_trials(path: Path) -> Iterator[Trial]:
         UserError: it is missing or empty, or a line is no trial, naming it.
     """
     empty = True
-    with existing_file(path, "list of trials").open(encoding="utf-8") as stream:
-        for number, line in enumerate(decoded(stream, path, "pyspeech trials"), 1):
-            words = line.split()
-            if len(words) != 3 or words[0] not in ("0", "1"):
-                raise UserError(f"{path}, line {number}: expected '1 idA idB' or '0 idA idB', found '{line.strip()}'")
-            empty = False
-            yield Trial(words[0] == "1", words[1], words[2])
+    for number, line in enumerate(read_text(path, "list of trials"), 1):
+        words = line.split()
+        if len(words) != 3 or words[0] not in ("0", "1"):
+            raise UserError(f"{path}, line {number}: expected '1 idA idB' or '0 idA idB', found '{line.strip()}'")
+        empty = False
+        yield Trial(words[0] == "1", words[1], words[2])
     if empty:
         raise UserError(f"{path} holds no trial; make it again with pyspeech trials")
-
-
-def decoded(lines: Iterable[str], path: Path, command: str) -> Iterator[str]:
-    """Yield the lines of the file at ``path``, which ``command`` makes.
-
-    Raises:
-        UserError: they are not UTF-8.
-    """
-    try:
-        yield from lines
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not UTF-8 text ({error}); make it again with {command}") from error

@@ -23,7 +23,7 @@ from pyspeech.scoring.embeddings import (
 from pyspeech.scoring.folder import FOLDER
 from pyspeech.scoring.plda import Plda, load_plda
 from pyspeech.scoring.score_norm import TOP, cohort_statistics, speaker_means
-from pyspeech.scoring.trials import Trial, read_trials
+from pyspeech.scoring.trials import Trial, by_ids, read_trials
 
 SCORES, MEANS = "scores.tsv", "verify.json"  # in a folder of a verification
 FILES = frozenset({SCORES, MEANS, FOLDER})
@@ -138,7 +138,7 @@ def _read(path: Path, stored: Embeddings, folder: Path) -> _Listed:
     rows = {id_: row for row, id_ in enumerate(stored.ids)}
     numbers: dict[str, int] = {}
     targets, left, right = array("b"), array("q"), array("q")  # lists of a million trials are in use
-    for line, trial in enumerate(read_trials(path), 1):
+    for line, trial in enumerate(by_ids(read_trials(path), stored.ids), 1):
         for id_, column in ((trial.left, left), (trial.right, right)):
             if id_ not in rows:
                 raise UserError(

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from pyspeech.data.corpus import utterance
 from pyspeech.data.features import load_audio
-from pyspeech.data.sources.folder import AUDIO, audio_paths
+from pyspeech.data.sources.folder import AUDIO, audio_paths, tell_not_read
 from pyspeech.errors import UserError
 from pyspeech.files import existing
 from pyspeech.scoring.embeddings import load_embeddings, refuse_other_space, refuse_shared
@@ -134,6 +134,7 @@ def embed_file(path: Path, embedder: Embedder) -> NDArray[np.float32]:
 
 
 def _audio_files(folder: Path) -> list[Path]:
+    tell_not_read(folder)
     paths = audio_paths(folder)
     if not paths:
         raise UserError(f"{folder} holds no audio file ({', '.join(AUDIO)}); add some, or remove the folder")

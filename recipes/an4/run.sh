@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # an4: people spell names and say numbers and commands, 50 minutes (CMU). Either model, phones, trigram HLG.
-. "$(dirname "$0")/../../local/recognition.sh"
+recipe_script=$(readlink -f "$0") && . "${recipe_script%/*}/../../local/recognition.sh" || exit
 
 corpus_dir=      # the unpacked an4; else $PYSPEECH_CORPORA/an4, else downloaded
 model=tdnn_lstm  # or bilstm_ctc: conf/<model>.yaml

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # demo: voice commands with many rare names, spoken by espeak-ng; no download. TDNN-LSTM, phones, bigram HLG.
 # Voices and sentences of dev and test are not in train; some names occur in test alone.
-. "$(dirname "$0")/../../local/recognition.sh"
+recipe_script=$(readlink -f "$0") && . "${recipe_script%/*}/../../local/recognition.sh" || exit
 
 model=tdnn_lstm  # conf/<model>.yaml
 parse_options "$@"

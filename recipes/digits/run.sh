@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # digits: isolated English digits of six speakers (Free Spoken Digit Dataset). Either model, phones, bigram HLG.
-. "$(dirname "$0")/../../local/recognition.sh"
+recipe_script=$(readlink -f "$0") && . "${recipe_script%/*}/../../local/recognition.sh" || exit
 
 corpus_dir=       # the clone of free-spoken-digit-dataset; else under $PYSPEECH_CORPORA, else downloaded
 model=bilstm_ctc  # or tdnn_lstm: conf/<model>.yaml

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # librispeech: English books read aloud, 5, 100 or 960 hours. Either model, phones, 3-gram HLG; rescored with a 4-gram.
-. "$(dirname "$0")/../../local/recognition.sh"
+recipe_script=$(readlink -f "$0") && . "${recipe_script%/*}/../../local/recognition.sh" || exit
 
 corpus_dir=       # the folder LibriSpeech; else under $PYSPEECH_CORPORA, else downloaded
 subset=mini       # train on mini (5 hours), 100 or 960

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # ljspeech: one reader, 24 hours. Phones, 3-gram HLG of 60,000 words; rescored with a 4-gram of all words.
 # Trains on audio, resampled once: at three speeds, with noise and in rooms where there are folders of such sounds.
-. "$(dirname "$0")/../../local/recognition.sh"
+recipe_script=$(readlink -f "$0") && . "${recipe_script%/*}/../../local/recognition.sh" || exit
 
 corpus_dir=       # the folder LJSpeech-1.1 or one in its layout; else under $PYSPEECH_CORPORA, else downloaded
 model=bilstm_ctc  # or tdnn_lstm or conformer: conf/<size>/<model>.yaml

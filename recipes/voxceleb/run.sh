@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # voxceleb: who is speaking? Trains on VoxCeleb1, and VoxCeleb2 if it is there; verifies on VoxCeleb1's official trials.
-. "$(dirname "$0")/../../local/verification.sh"
+recipe_script=$(readlink -f "$0") && . "${recipe_script%/*}/../../local/verification.sh" || exit
 
 corpus_dir=         # the folder of VoxCeleb1; else $PYSPEECH_CORPORA/voxceleb1, else download/voxceleb1
 voxceleb2_dir=      # the folder of VoxCeleb2, whose dev part trains too

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # yesno: one man says "yes" and "no" in Hebrew, eight words a file (OpenSLR 1). TDNN-LSTM, phones, bigram HLG.
-. "$(dirname "$0")/../../local/recognition.sh"
+recipe_script=$(readlink -f "$0") && . "${recipe_script%/*}/../../local/recognition.sh" || exit
 
 corpus_dir=      # the unpacked waves_yesno; else $PYSPEECH_CORPORA/waves_yesno, else downloaded
 model=tdnn_lstm  # conf/<model>.yaml

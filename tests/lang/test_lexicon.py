@@ -64,7 +64,7 @@ def test_a_word_without_phones_is_named_with_its_line(tmp_path):
 def test_text_that_is_not_utf8_is_named_with_its_line(tmp_path):
     path = tmp_path / "lexicon.txt"
     path.write_bytes(b"A AH\n\xc5SA OW S AH\n")
-    with pytest.raises(UserError, match="line 2: not UTF-8"):
+    with pytest.raises(UserError, match="line 2 is not UTF-8"):
         read_lexicon(path)
 
 

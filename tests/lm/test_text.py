@@ -5,7 +5,7 @@ import lzma
 import pytest
 
 from pyspeech.errors import UserError
-from pyspeech.lm.text import read_lines, read_text
+from pyspeech.lm.text import read_lines
 
 TEXT = "one two\n\n  three\tfour \r\nfünf\u00a0six"
 WORDS = [(1, ["one", "two"]), (3, ["three", "four"]), (4, ["fünf", "six"])]
@@ -35,22 +35,6 @@ def test_files_follow_each_other_and_a_byte_order_mark_is_no_word(tmp_path):
         ("a", 1, "x"),
         ("a", 2, "y"),
     ]
-
-
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [
-        ("cut.gz", gzip.compress(TEXT.encode() * 99, mtime=0)[:-20]),
-        ("not.gz", b"plain text"),
-        ("cut.xz", lzma.compress(TEXT.encode() * 99)[:-20]),
-        ("not.xz", b"plain text"),
-        ("latin.txt", "one\nfünf\n".encode("latin-1")),
-    ],
-)
-def test_a_damaged_file_is_named(tmp_path, name, content):
-    (tmp_path / name).write_bytes(content)
-    with pytest.raises(UserError, match=f"{name} cannot be read as text after line"):
-        list(read_text(tmp_path / name))
 
 
 def test_a_missing_file_is_named(tmp_path):

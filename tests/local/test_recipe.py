@@ -18,7 +18,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 RUN_SH = """#!/usr/bin/env bash
 # A toy recipe.
 # Usage: ./run.sh [--stage 4]
-. "$(dirname "$0")/../../local/recipe.sh"
+recipe_script=$(readlink -f "$0") && . "${recipe_script%/*}/../../local/recipe.sh" || exit
 
 corpus_dir=          # the unpacked corpus
 model=bilstm_ctc     # tdnn_lstm or bilstm_ctc
@@ -181,8 +181,17 @@ def test_help_prints_the_comment_block_and_the_options(project):
         (["word"], "unknown option word;"),
         (["--model"], "option --model needs a value"),
         (["--model", "--stage", "3"], "option --model needs a value"),
-        (["--stage", "train"], "--stage needs a number, found 'train'"),
-        (["--stop-stage", "-1"], "--stop-stage needs a number, found '-1'"),
+        (["--stage", "train"], "--stage needs a number from 0 to 999999, found 'train'"),
+        (["--stop-stage", "-1"], "--stop-stage needs a number from 0 to 999999, found '-1'"),
+        (["--stage", "9" * 20], f"--stage needs a number from 0 to 999999, found '{'9' * 20}'"),
+        (["--stage", "1 2"], "--stage needs a number from 0 to 999999, found '1 2'"),
+        (["--stage", "1\n2"], "--stage needs a number from 0 to 999999, found '$'1\\n2''"),
+        (["--stage", ""], "--stage needs a number from 0 to 999999, found ''"),
+        (["--stage stop_stage=1"], "unknown option --stage stop_stage=1;"),
+        (["--lm-order augment", "3"], "unknown option --lm-order augment;"),
+        (["--*=3"], "unknown option --*=3;"),
+        (["--=3"], "unknown option --=3;"),
+        (["--model\nlm_order", "3"], "unknown option $'--model\\nlm_order';"),
         (["--augment", "yes"], "--augment needs true or false, found 'yes'"),
         (["--stage", "9"], "no stage from 9 to 99; this recipe has 1 4 7"),
     ],
@@ -193,6 +202,31 @@ def test_a_wrong_option_is_an_error_before_any_work(project, options, message):
     assert done.stdout == ""
     assert done.stderr.startswith("error: ")
     assert message in done.stderr
+
+
+EVALUATED = ("x[$(touch BROKEN)]", "stage[$(touch BROKEN)]", "$(touch BROKEN)", "`touch BROKEN`", "0;touch BROKEN")
+
+
+@pytest.mark.parametrize("value", EVALUATED)
+def test_no_option_is_evaluated(project, value):
+    for option in ("--stage", "--stop-stage", "--augment"):
+        assert run(project, option, value).returncode == 2
+        assert run(project, f"{option}={value}").returncode == 2
+    assert run(project, f"--{value}=1").returncode == 2
+    assert run(project, f"--{value}", "1").returncode == 2
+    done = run(project, "--model", value, "--lm-order", value, FAIL=value)
+    assert (done.returncode, done.stdout) == (3, f"python prepare.py download/toys {value} {value} true\n")
+    command = shlex.split(resume_command(done.stderr))
+    assert command[1:] == ["--model", value, "--lm-order", value, "--stage", "1"]
+    assert not list(project.rglob("BROKEN"))
+
+
+@pytest.mark.parametrize("value", ["two\nlines", "\ttab 'and' \"quotes\"", "\\", "-n", "*", "é – \u4e2d", " "])
+def test_an_option_may_hold_any_characters_and_the_resume_command_says_them_again(project, value):
+    done = run(project, "--model", value, "--stop-stage", "4", FAIL="train")
+    assert done.stdout.startswith(f"python prepare.py download/toys {value} 2 true\n")
+    again = call(["bash", "-c", resume_command(done.stderr)], project, project)
+    assert again.stdout == f"python -m pyspeech train {value}\n"
 
 
 def test_a_variable_of_the_environment_is_not_an_option_and_no_default(project):
@@ -219,6 +253,63 @@ def test_the_resume_command_is_the_one_that_was_typed(project, called):
     done = call(shlex.split(called), folder, project, FAIL="score")
     again = call(shlex.split(resume_command(done.stderr)), folder, project)
     assert again.stdout == "python -m pyspeech score\n"
+
+
+@pytest.mark.parametrize("kind", ["absolute", "relative", "chain", "folder"])
+def test_a_recipe_runs_in_its_folder_through_a_symbolic_link_and_resumes_there(project, tmp_path, kind):
+    elsewhere = tmp_path / "else where"
+    elsewhere.mkdir()
+    link = elsewhere / "run toy"
+    script = project / "recipes/toy/run.sh"
+    if kind == "folder":
+        (elsewhere / "folder").symlink_to(script.parent)
+        link = elsewhere / "folder/run.sh"
+    elif kind == "relative":
+        link.symlink_to(os.path.relpath(script, elsewhere))
+    else:
+        link.symlink_to(script)
+    if kind == "chain":
+        (elsewhere / "second").symlink_to("run toy")
+        link = elsewhere / "second"
+    edit_recipe(project, "python prepare.py", "pwd; python prepare.py")
+    done = call([f"./{link.relative_to(elsewhere)}"], elsewhere, project, FAIL="train", CDPATH=str(project))
+    assert done.stdout.splitlines()[0] == str(script.parent)
+    assert (done.returncode, done.stdout.count("\n")) == (3, 3)
+    again = call(["bash", "-c", resume_command(done.stderr)], elsewhere, project)
+    assert (again.returncode, again.stdout.count("\n")) == (0, 2), again.stderr
+
+
+@pytest.mark.parametrize("called", ["run.sh", "recipes/toy/run.sh"])
+@pytest.mark.parametrize("missing", ["readlink", "awk", "sed", "all"])
+def test_a_program_that_recipes_need_and_path_lacks_is_one_line(project, tmp_path, called, missing):
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for program in ("awk", "bash", "cut", "date", "grep", "readlink", "sed"):
+        if missing not in (program, "all"):
+            (programs / program).symlink_to(shutil.which(program))
+    cwd = project / ("" if "/" in called else "recipes/toy")
+    done = call([shutil.which("bash"), called], cwd, project, PATH=str(programs))
+    assert done.returncode not in (0, 3)
+    assert (done.stdout, done.stderr.count("\n")) == ("", 1)
+    assert ("readlink" if missing == "all" else missing) in done.stderr
+
+
+def test_those_programs_are_all_that_options_and_stages_need(project, tmp_path):
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for program in ("awk", "bash", "cut", "date", "grep", "readlink", "sed"):
+        (programs / program).symlink_to(shutil.which(program))
+    for option in ("--stage=1", "--help"):
+        done = run(project, option, PATH=str(programs))
+        assert (done.returncode, "command not found" in done.stderr) == (0, False)
+
+
+def test_a_recipe_outside_of_a_project_fails_in_one_line(project, tmp_path):
+    copied = shutil.copy(project / "recipes/toy/run.sh", tmp_path / "run.sh")
+    done = call([copied], tmp_path, project)
+    assert done.returncode != 0
+    assert (done.stdout, done.stderr.count("\n")) == ("", 1)
+    assert "local/recipe.sh: No such file or directory" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,8 @@ MODELS = {path.stem for path in (PROJECT / "conf").glob("*.yaml") if "model" in 
 # Lines that any shell script or module of this form has, whatever it is about.
 FORM = re.compile(
     r"""\s*(#.*|fi|graph|tokens \w+.*|language_model \w+ .*|pyspeech lm train .*|import .*|from .*|def .*|"""
-    r"""if __name__ .*|\. .*(recognition|classification|verification)\.sh"|parse_options "\$@"|corpus_dir=.*|"""
+    r"""if __name__ .*|recipe_script=.*/(recognition|classification|verification)\.sh" \|\| exit|"""
+    r"""parse_options "\$@"|corpus_dir=.*|"""
     r"""model=\w+ *#.*|(lm_text|noise_dir|rir_dir)=.*|download_archive\(URL, corpus.*\)|corpus_cli\(.*|"{3}|)$"""
 )
 

@@ -138,5 +138,5 @@ def test_a_bad_list_is_refused(tmp_path, text, message):
 
 
 def test_a_missing_list_is_named(tmp_path):
-    with pytest.raises(UserError, match="no text at"):
+    with pytest.raises(UserError, match="no list of phrases at"):
         read_phrases(tmp_path / "phrases.txt")

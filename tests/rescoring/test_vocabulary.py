@@ -36,7 +36,7 @@ def test_new_words_are_read_alone_or_with_pronunciations(tmp_path):
     [
         ("\n \n", PHONES, "new holds no word"),
         ("", LETTERS, "new holds no word"),
-        ("a\nfünf\n".encode("latin-1"), LETTERS, "line 2: not UTF-8"),
+        ("a\nfünf\n".encode("latin-1"), LETTERS, "line 2 is not UTF-8"),
         ("a\n<s>\n", LETTERS, "line 2: <s> is a mark"),
         ("ODD\nRED ɹ iːː d\n", PHONES, r"line 2: 'RED' has the phone 'iːː', which the model lacks; nearest: iː"),
         ("RED <blk> d\n", PHONES, r"line 1: 'RED' has the phone '<blk>', which the model lacks"),

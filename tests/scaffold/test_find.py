@@ -1,5 +1,7 @@
 """What is found of small corpora of every kind, and what is asked where they leave a question."""
 
+import unicodedata
+
 import layouts
 import numpy as np
 import pytest
@@ -46,6 +48,28 @@ class TestTable:
         assert found(path).source.audio == "{features}"
         path = table(tmp_path, "id,text", "c,x", "d,y", file="b.csv", audio=("mfc/c.mfc", "mfc/d.mfc"))
         assert found(path).source.audio == "mfc/{id}.mfc"
+
+    @pytest.mark.parametrize("form", ["NFC", "NFD"])
+    def test_names_may_be_as_windows_or_macos_writes_them(self, tmp_path, form):
+        audio = [unicodedata.normalize(form, f"clips/{name}.wav") for name in ("é", "ü")]
+        path = table(tmp_path, "file,text", "clips\\é.wav,one two", "clips\\ü.wav,two", audio=audio)
+        assert found(path).source.audio == "{file}"
+
+    def test_pipes_in_a_csv_are_seen_and_a_first_line_that_names_no_column(self, tmp_path):
+        rows = ("\ufeffa | One, two. | One, two.", "b | Two. | Two.")
+        path = table(tmp_path, *rows)
+        with pytest.raises(
+            UserError, match=r"first line of the table is an utterance \(a \| One, two\..*put one before"
+        ):
+            found(path)
+        path = table(tmp_path, "\ufeffid | text | raw", *(row.strip("\ufeff") for row in rows))
+        assert found(path).source == Table("a.csv", "wavs/{id}.wav", "{text}", language="")
+
+    @pytest.mark.parametrize(("head", "ending"), [("path,text", ".m4a"), ("id,text", "")])
+    def test_audio_of_a_kind_that_is_not_read_is_named(self, tmp_path, head, ending):
+        path = table(tmp_path, head, f"a{ending},one", f"b{ending},two", audio=("clips/a.m4a", "clips/b.m4a"))
+        with pytest.raises(UserError, match=r"clips/a\.m4a is there, but \.m4a is not read; convert it to \.wav"):
+            found(path)
 
     @pytest.mark.parametrize("heads", ["text,sentence", "sentence,Transcript"])
     def test_two_texts_are_a_question_that_names_both_and_the_option(self, tmp_path, heads):

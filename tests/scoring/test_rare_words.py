@@ -133,11 +133,11 @@ def test_a_list_holds_words_and_phrases_and_other_columns_are_not_read(tmp_path)
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"", "lists no word; write one"), (b" \n\t1.0\n", "lists no word"), (b"a\n\xe9\n", "cannot be read as text")],
+    [(b"", "lists no word; write one"), (b" \n\t1.0\n", "lists no word"), (b"a\n\xe9\n", "line 2 is not UTF-8")],
 )
 def test_a_list_without_words_or_in_another_encoding_is_an_error(tmp_path, content, message):
     (tmp_path / "list.txt").write_bytes(content)
-    with pytest.raises(UserError, match=rf"list\.txt {message}"):
+    with pytest.raises(UserError, match=rf"list\.txt,? {message}"):
         read_word_list(tmp_path / "list.txt")
 
 

@@ -42,7 +42,7 @@ def test_scores_that_cannot_be_measured_are_named(tmp_path, content, message):
 def test_scores_that_are_not_utf_8_are_named(tmp_path):
     folder = write_verification_folder(tmp_path / "verify", [], [], [])
     (folder / "scores.tsv").write_bytes(b"1\t0.5\ta\xff\tb\n")
-    with pytest.raises(UserError, match=r"scores\.tsv is not UTF-8 .* pyspeech verify"):
+    with pytest.raises(UserError, match=r"scores\.tsv, line \d+ is not UTF-8"):
         load_scored_trials(folder)
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyspeech.errors import UserError
-from pyspeech.scoring.trials import Trial, check_trials, make_trials, read_speakers, read_trials, write_trials
+from pyspeech.scoring.trials import Trial, by_ids, check_trials, make_trials, read_speakers, read_trials, write_trials
 
 SPEAKERS = {"u1": "bob", "u2": "ann", "u3": "bob", "u4": "ann", "u5": "cleo"}
 CORPORA = st.lists(st.integers(0, 4), min_size=3, max_size=12).filter(lambda s: 1 < len(set(s)) < len(s))
@@ -112,7 +112,7 @@ def test_an_id_that_the_format_cannot_hold_is_an_error(tmp_path, id_):
         (b"1 a b\n0 a\n", "trials.txt, line 2: expected '1 idA idB' or '0 idA idB', found '0 a'"),
         (b"target a b\n", "line 1"),
         (b"1 a b\n\n", "line 2: .* found ''"),
-        (b"1 a \xff\n", "trials.txt is not UTF-8 text"),
+        (b"1 a \xff\n", "trials.txt, line 1 is not UTF-8"),
     ],
 )
 def test_what_is_no_list_is_named(tmp_path, content, message):
@@ -130,3 +130,29 @@ def test_a_manifest_without_a_speaker_each_is_named(tmp_path, utterances, messag
     (tmp_path / "test.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     with pytest.raises(UserError, match=message):
         read_speakers(tmp_path / "test.jsonl")
+
+
+IDS = ("id1-s-1", "id1-s-2", "id2-s-1", "only", "id3/s/1.wav", "\u00e9-1", "a-x", "b-x")
+
+
+@pytest.mark.parametrize(
+    ("name", "id_"),
+    [
+        *((id_, id_) for id_ in IDS),
+        ("id1/s/1.wav", "id1-s-1"),
+        ("./id1/s/2.FLAC", "id1-s-2"),
+        ("wav\\\\id2\\s\\1.wav", "id2-s-1"),
+        ("/data/vox/wav/id1/s/1.wav", "id1-s-1"),
+        ("any/only.mp3", "only"),
+        ("id3/s/1", "id3/s/1.wav"),
+        ("e\u0301/1.wav", "\u00e9-1"),
+        ("c/x.wav", "c/x.wav"),  # a-x or b-x
+        ("id9/s/1.wav", "id9/s/1.wav"),
+    ],
+)
+def test_utterances_may_be_named_by_the_paths_of_their_audio(name, id_):
+    assert list(by_ids([Trial(True, name, "only")], IDS)) == [Trial(True, id_, "only")]
+
+
+def test_a_path_that_could_be_two_utterances_stays(tmp_path):
+    assert list(by_ids([Trial(True, "x/a.wav", "a.wav")], ["a.flac", "a.mp3"])) == [Trial(True, "x/a.wav", "a.wav")]

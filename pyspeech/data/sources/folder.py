@@ -1,14 +1,15 @@
 """A corpus without a table: the folders of its audio files, or texts beside them, say what they hold."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import click
 from lhotse import MonoCut
 
 from pyspeech.data.sources.dividing import Task, divided
-from pyspeech.data.sources.reading import Entry, cut_of_file, lines_of, read, with_ids
+from pyspeech.data.sources.reading import NOT_READ, Entry, cut_of_file, lines_of, on_disk, read, with_ids
 from pyspeech.data.splits import DEV, KINDS, TEST, TRAIN, in_order, kind_of, split_name, usual_name
 from pyspeech.errors import UserError
 from pyspeech.files import existing
@@ -43,7 +44,8 @@ class Folder:
     language: str | None = None
 
     def splits(self, corpus: Path) -> tuple[str, ...]:
-        """Names of the splits, train first."""
+        """Names of the splits, train first; tells on stderr of audio that is left out as it cannot be read."""
+        tell_not_read(corpus.absolute() / self.root)
         return in_order(entry.split for entry in self._entries(corpus))
 
     def cuts(self, corpus: Path, split: str) -> Iterator[MonoCut]:
@@ -81,6 +83,21 @@ class Folder:
 
 def audio_paths(root: Path) -> list[Path]:
     """Paths from ``root`` on, in order; a folder may be a link, which ``rglob`` would pass over, but is seen once."""
+    return _paths(root, AUDIO)
+
+
+def tell_not_read(root: Path) -> None:
+    """Tell on stderr how many files below ``root`` are audio that cannot be read, if there are any."""
+    if paths := _paths(root, NOT_READ):
+        kinds = ", ".join(sorted({path.suffix.lower() for path in paths}))
+        click.echo(
+            f"{root}: left out {len(paths)} files of a kind that is not read ({kinds}), such as {paths[0]}; "
+            "convert them to .wav or .flac, as ffmpeg does",
+            err=True,
+        )
+
+
+def _paths(root: Path, endings: Collection[str]) -> list[Path]:
     found: list[Path] = []
     seen: set[str] = set()
     for folder, folders, files in os.walk(root, followlinks=True):
@@ -90,7 +107,7 @@ def audio_paths(root: Path) -> list[Path]:
         seen.add(real)
         folders[:] = sorted(name for name in folders if name[0] not in "._")
         paths = (Path(folder, name) for name in files if name[0] != ".")
-        found += [path.relative_to(root) for path in paths if path.suffix.lower() in AUDIO]
+        found += [path.relative_to(root) for path in paths if path.suffix.lower() in endings]
     return sorted(found)
 
 
@@ -106,8 +123,8 @@ def _lists(root: Path, paths: Sequence[Path]) -> dict[Path, str]:
     splits: dict[Path, str] = {}
     for name, split in LISTS.items():
         if (root / name).is_file():
-            listed = {Path(line) for line in lines_of(root / name)}
-            if not (found := listed.intersection(paths)):
+            listed = {on_disk(line, root) for line in lines_of(root / name)}
+            if not (found := [path for path in paths if root / path in listed]):
                 raise UserError(f"{root / name} names no audio file of {root}; mend or remove it")
             splits.update(dict.fromkeys(found, split))
     return splits
@@ -118,7 +135,7 @@ def _text_beside(path: Path) -> tuple[str, str]:
     for file in map(path.with_suffix, TEXTS):
         if file.is_file():
             try:
-                return file.read_text(encoding="utf-8-sig"), ""
-            except (OSError, UnicodeDecodeError) as error:
-                return "", f"cannot be used: {file.name} is not readable UTF-8 ({error})"
+                return " ".join(lines_of(file)), ""
+            except UserError as error:
+                return "", f"cannot be used: {error}"
     return "", f"has no text beside it ({' or '.join(TEXTS)})"

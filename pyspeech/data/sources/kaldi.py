@@ -16,8 +16,9 @@ from pyspeech.data.corpus import recording_of, utterance
 from pyspeech.data.given import FRAME_SHIFT_SECONDS, WITH_OFFSET, given_utterance
 from pyspeech.data.sources.dividing import Task
 from pyspeech.data.sources.layout import all_splits, cut_of, locate, members, named_splits
-from pyspeech.data.sources.reading import read
+from pyspeech.data.sources.reading import lines_of, read
 from pyspeech.errors import UserError
+from pyspeech.text_files import read_text
 
 BLANKS = re.compile(r"[ \t]+")  # Kaldi's; other white space may be part of a text
 TO_THE_END = -1.0  # the end of a segment that lasts as long as its recording
@@ -161,18 +162,14 @@ def _optional(path: Path) -> dict[str, _Row]:
 def _rows(path: Path) -> dict[str, _Row]:
     """The lines of a file by the id that each begins with."""
     rows: dict[str, _Row] = {}
-    try:
-        with path.open(encoding="utf-8", newline="\n") as stream:
-            for number, line in enumerate(stream, 1):
-                name, *rest = BLANKS.split(line.strip(" \t\r\n"), maxsplit=1)
-                where = f"{path}, line {number}"
-                if not name:
-                    raise UserError(f"{where} is empty; remove it")
-                if name in rows:
-                    raise UserError(f"{where}: '{name}' stands there twice, before in {rows[name].where}; remove one")
-                rows[name] = _Row(rest[0] if rest else "", where)
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read: {error}; expected lines of UTF-8 text") from error
+    for number, line in enumerate(read_text(path), 1):
+        name, *rest = BLANKS.split(line.strip(" \t\r\n"), maxsplit=1)
+        where = f"{path}, line {number}"
+        if not name:
+            raise UserError(f"{where} is empty; remove it")
+        if name in rows:
+            raise UserError(f"{where}: '{name}' stands there twice, before in {rows[name].where}; remove one")
+        rows[name] = _Row(rest[0] if rest else "", where)
     return rows
 
 
@@ -182,7 +179,7 @@ def _frame_shift(folder: Path) -> float:
     if not path.is_file():
         return FRAME_SHIFT_SECONDS
     try:
-        shift = float(path.read_text(encoding="utf-8"))
+        shift = float(" ".join(lines_of(path)))
     except ValueError:
         shift = 0.0
     if not 0 < shift < 1:

@@ -1,6 +1,5 @@
 """What descriptions made for other toolkits leave open: which part is which split, where their paths begin."""
 
-import os
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -8,7 +7,7 @@ from typing import Protocol, TypeVar
 from lhotse import MonoCut, Recording, SupervisionSegment
 
 from pyspeech.data.sources.dividing import Task, divided
-from pyspeech.data.sources.reading import Entry, from_home
+from pyspeech.data.sources.reading import Entry, on_disk
 from pyspeech.data.splits import DEV, KINDS, TEST, TRAIN, in_order, kind_of, names_for, split_name
 from pyspeech.errors import UserError
 
@@ -77,12 +76,8 @@ def members(train: Sequence[AnySpoken], split: str, found: Collection[str], task
 
 def locate(path: str, folder: Path) -> Path:
     """Where a path in a description in ``folder`` leads: from there, or from a folder above, as where Kaldi ran."""
-    typed = from_home(path)
     folder = folder.absolute()
-    for base in (folder, *folder.parents[:PARENTS]):
-        if os.path.exists(base / typed):  # noqa: PTH110 -- of a name that is too long it says no
-            return base / typed
-    return folder / typed
+    return on_disk(path, folder, *folder.parents[:PARENTS])
 
 
 def cut_of(recording: Recording, spoken: Spoken, channel: int, start: float, seconds: float | None) -> MonoCut:

@@ -8,7 +8,7 @@ import click
 from lhotse import MonoCut
 
 from pyspeech.data.sources.dividing import divided
-from pyspeech.data.sources.reading import Entry, cut_of_file, lines_of, read, with_ids
+from pyspeech.data.sources.reading import Entry, cut_of_file, lines_of, on_disk, read, with_ids
 from pyspeech.data.splits import DEV, TRAIN, in_order, split_name
 from pyspeech.errors import UserError
 
@@ -54,4 +54,4 @@ def _part(folder: Path, split: str) -> Iterator[Entry]:
         for line in lines_of(table):
             id_, _, text = line.partition(" ")
             if id_:
-                yield Entry(table.parent / f"{id_}.flac", text, table.parent.parent.name, id_, split)
+                yield Entry(on_disk(f"{id_}.flac", table.parent), text, table.parent.parent.name, id_, split)

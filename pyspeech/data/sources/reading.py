@@ -1,9 +1,11 @@
 """The utterances that a source describes, and their cuts."""
 
 import os
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,7 +16,10 @@ from pyspeech.data.corpus import stand_ins, utterance
 from pyspeech.data.given import FEATURE_FILES, given_utterance
 from pyspeech.data.left_out import leave_out
 from pyspeech.errors import MissingPackage, UserError
+from pyspeech.text_files import read_text
 
+# Of audio that people bring, and libsndfile does not read.
+NOT_READ = (".m4a", ".aac", ".mp4", ".wma", ".amr", ".webm", ".3gp", ".mka", ".dss", ".ra")
 AnyEntry = TypeVar("AnyEntry")
 
 
@@ -80,21 +85,58 @@ def cut_of_file(entry: Entry) -> MonoCut:
     """The cut of a whole file: of audio, or of features that others computed (``.npy``, ``.mfc``)."""
     if entry.fault:
         raise UserError(f"{entry.path} {entry.fault}")
+    if (name := str(entry.path)) != name.encode(errors="replace").decode():
+        raise UserError(f"{name!a} has a name that is not UTF-8, which no manifest can hold; rename it")
+    if entry.path.suffix.lower() in NOT_READ and entry.path.exists():
+        raise UserError(not_read(entry.path))
     if entry.path.suffix.lower() in FEATURE_FILES:
         return given_utterance(entry.path, entry.text, entry.speaker, entry.id)
     return utterance(entry.path, entry.text, entry.speaker, entry.id)
 
 
-def lines_of(path: Path) -> list[str]:
-    """The lines of a text.
+def not_read(path: Path) -> str:
+    """What is to be said of a file that ends in one of NOT_READ."""
+    return f"{path} is there, but {path.suffix} is not read; convert it to .wav or .flac, as ffmpeg does"
 
-    Raises:
-        UserError: it cannot be read, or is not UTF-8.
+
+def lines_of(path: Path) -> list[str]:
+    """The lines of a text, as :func:`pyspeech.text_files.read_text` reads it."""
+    return [line.rstrip("\r\n") for line in read_text(path)]
+
+
+def on_disk(name: str, *folders: Path) -> Path:
+    """Where a file lies that a description calls ``name``, from one of ``folders``; in the first if it is nowhere.
+
+    It is looked for as it is written, then with slashes for the backslashes of Windows, then by a name that is equal
+    but for how its accents are encoded (NFC, NFD): macOS writes them in another way than most tables.
     """
-    try:
-        return path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read: {error}; expected lines of UTF-8 text") from error
+    spellings = [from_home(spelling) for spelling in dict.fromkeys((name, name.replace("\\", "/")))]
+    for stored in (_as_written, _as_stored) if not name.isascii() else (_as_written,):
+        for spelling in spellings:
+            for folder in folders:
+                if path := stored(folder, spelling):
+                    return path
+    return folders[0] / spellings[0]
+
+
+def _as_written(folder: Path, path: Path) -> Path | None:
+    return folder / path if os.path.exists(folder / path) else None  # noqa: PTH110 -- no error where it is too long
+
+
+def _as_stored(folder: Path, path: Path) -> Path | None:
+    for part in path.parts:
+        try:
+            names = _names_in(folder, folder.stat().st_mtime_ns)
+        except OSError:
+            return None
+        folder /= part if part in ("..", path.root) else names.get(unicodedata.normalize("NFC", part), part)
+    return _as_written(folder, Path())
+
+
+@lru_cache(maxsize=8)
+def _names_in(folder: Path, _state: int) -> dict[str, str]:
+    """The names in a folder by their NFC."""
+    return {unicodedata.normalize("NFC", name): name for name in sorted(os.listdir(folder))}  # noqa: PTH208
 
 
 def from_home(path: str) -> Path:

@@ -1,23 +1,26 @@
 """Tables of text: comma, semicolon, tab or pipe between the columns, which the first line names."""
 
 import csv
-from collections.abc import Iterable, Iterator
+import io
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Literal
 
 from pyspeech.errors import UserError
 from pyspeech.files import existing_file
+from pyspeech.text_files import read_text
 
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".psv": "|", ".txt": "|"}
+OTHERS = "\t|,;"  # in this order: sentences hold commas, and names of columns no tabs and pipes
 QUOTED = ",;"  # within the others, a quotation mark is one: sentences of Common Voice hold single ones
 
 
 def read_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Yield (line number from 1, values without space around them) for every row, the names of the columns first.
 
-    The delimiter goes by the ending; a ``.csv`` whose first line has no comma is parted by semicolons. UTF-8, with or
-    without byte order mark. Blank lines are skipped.
+    The delimiter goes by the ending, but where the first line has none of it, or in a ``.csv`` one of OTHERS, by the
+    first line. UTF-8, with or without byte order mark. Blank lines are skipped.
 
     Raises:
         UserError: no such table, an unknown ending, no UTF-8, or a row with more or fewer values than columns.
@@ -26,26 +29,21 @@ def read_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         raise UserError(f"{path} is no table; its name must end in {', '.join(DELIMITERS)}")
     columns = 0
     try:
-        with existing_file(path, "table").open(encoding="utf-8-sig", newline="") as stream:
-            for line, row in _rows(_whole(stream, path), DELIMITERS[path.suffix.lower()]):
-                columns = columns or len(row)
-                if len(row) != columns:
-                    raise UserError(
-                        f"{path}, line {line}: {len(row)} values for the {columns} columns of its first line; mend it"
-                    )
-                yield line, row
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not UTF-8 ({error.reason} at byte {error.start}); convert it with iconv") from error
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from error
+        for line, row in _rows(_lines(existing_file(path, "table")), DELIMITERS[path.suffix.lower()]):
+            columns = columns or len(row)
+            if len(row) != columns:
+                raise UserError(
+                    f"{path}, line {line}: {len(row)} values for the {columns} columns of its first line; mend it"
+                )
+            yield line, row
     except csv.Error as error:
         raise UserError(f"{path} is damaged: {error}; often a quotation mark that is not closed") from error
 
 
 def _rows(lines: Iterator[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
     first = next(lines, "")
-    if delimiter == "," and "," not in first:
-        delimiter = ";"
+    if delimiter == "," or delimiter not in first:
+        delimiter = next((other for other in OTHERS if other in first), delimiter)
     quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if delimiter in QUOTED else csv.QUOTE_NONE
     reader = csv.reader(chain([first], lines), delimiter=delimiter, quoting=quoting, strict=True)
     for row in reader:
@@ -56,12 +54,10 @@ def _rows(lines: Iterator[str], delimiter: str) -> Iterator[tuple[int, list[str]
             yield reader.line_num, values
 
 
-def _whole(lines: Iterable[str], path: Path) -> Iterator[str]:
-    """A zero byte is the mark of a file that was written in part; Python's versions make different things of it."""
-    for number, line in enumerate(lines, 1):
-        if "\0" in line:
-            raise UserError(f"{path}, line {number} holds a zero byte; write the table again")
-        yield line
+def _lines(path: Path) -> Iterator[str]:
+    """Lines may end as on an old Macintosh, too; a line within quotation marks keeps its end."""
+    for line in read_text(path, "table"):
+        yield from io.StringIO(line, newline="")
 
 
 def _unquoted(value: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from lhotse import MonoCut
 
 from pyspeech.data.sources.dividing import Task, divided
-from pyspeech.data.sources.reading import Entry, cut_of_file, from_home, read, with_ids
+from pyspeech.data.sources.reading import Entry, cut_of_file, on_disk, read, with_ids
 from pyspeech.data.sources.rows import read_rows
 from pyspeech.data.splits import KINDS, in_order, names_for, split_name
 from pyspeech.errors import UserError, nearest
@@ -93,7 +93,7 @@ class Table:
             if not audio:
                 raise UserError(f"{path}, line {line} names no audio file; add it, or remove the row")
             yield Entry(
-                path=path.parent / from_home(audio),
+                path=on_disk(audio, path.parent),
                 text=" ".join(words(_fill(self.text, row))),
                 speaker=_fill(self.speaker, row),
                 id=_fill(self.id, row),

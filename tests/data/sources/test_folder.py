@@ -132,7 +132,7 @@ def test_audio_without_a_text_is_told_of(tmp_path, capsys):
     assert "train3.wav has no text beside it (.txt or .lab)" in told[0]
     assert told[1] == "train: left out 1 of 12 utterances, which cannot be used"
     (tmp_path / "dev" / "dev3.txt").write_bytes(b"\xff")
-    with pytest.raises(UserError, match=r"dev3\.txt is not readable UTF-8"):
+    with pytest.raises(UserError, match=r"dev3\.txt, line 1 is not UTF-8"):
         found(Folder("recognition"), tmp_path)
 
 
@@ -154,7 +154,7 @@ def test_links_in_a_circle_are_followed_once(tmp_path):
 def test_a_list_that_is_not_utf_8_is_named(tmp_path):
     corpus(tmp_path, "yes/a.wav")
     (tmp_path / "testing_list.txt").write_bytes(b"yes/\xff.wav\n")
-    with pytest.raises(UserError, match=r"testing_list\.txt cannot be read: .*expected lines of UTF-8"):
+    with pytest.raises(UserError, match=r"testing_list\.txt, line \d+ is not UTF-8"):
         Folder("classification").splits(tmp_path)
 
 
@@ -163,3 +163,22 @@ def test_a_folder_without_audio_is_named(tmp_path):
         Folder("classification").splits(tmp_path)
     with pytest.raises(UserError, match=r"no folder of audio at .*/wav"):
         Folder("classification", root="wav").splits(tmp_path)
+
+
+def test_audio_of_a_kind_that_is_not_read_is_counted_once(tmp_path, capsys):
+    corpus(tmp_path, *(f"{label}/{take}.wav" for label in ("yes", "no") for take in range(10)))
+    for take in range(3):
+        (tmp_path / f"yes/{take}.M4A").touch()
+    assert sum(map(len, found(Folder("classification"), tmp_path).values())) == 20
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert "left out 3 files of a kind that is not read (.m4a), such as yes/0.M4A; convert them" in told
+
+
+def test_the_lists_of_speech_commands_may_be_written_on_windows(tmp_path):
+    corpus(
+        tmp_path, *(f"{label}/{speaker}_nohash_0.wav" for label in ("yes", "no") for speaker in ("ann", "bob", "cy"))
+    )
+    (tmp_path / "validation_list.txt").write_text("\ufeffyes\\bob_nohash_0.wav\r\nno\\bob_nohash_0.wav\r\n")
+    (tmp_path / "testing_list.txt").write_text("yes/cy_nohash_0.wav\r\n\r\nno/cy_nohash_0.wav")
+    assert several(Folder("classification"), tmp_path, 2) == {"train": {"ann"}, "dev": {"bob"}, "test": {"cy"}}

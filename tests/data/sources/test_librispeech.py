@@ -1,4 +1,5 @@
 import os
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -73,7 +74,7 @@ def test_a_part_without_transcripts_is_refused(tmp_path):
 def test_a_transcript_that_is_not_utf_8_is_named(tmp_path):
     part(tmp_path, "train-clean-5", [1])
     (tmp_path / "train-clean-5/1/7/1-7.trans.txt").write_bytes(b"1-7-0000 CAF\xc9\n")
-    with pytest.raises(UserError, match=r"1-7\.trans\.txt cannot be read: .*expected lines of UTF-8"):
+    with pytest.raises(UserError, match=r"1-7\.trans\.txt, line \d+ is not UTF-8"):
         LibriSpeech(("train-clean-5",)).splits(tmp_path)
 
 
@@ -82,3 +83,11 @@ def test_a_piece_of_the_real_corpus_is_read():
     source, corpus = LibriSpeech(("train-clean-100",)), CORPORA / "LibriSpeech"
     assert source.splits(corpus) == ("train", "dev", "test-other")
     assert [len(list(source.cuts(corpus, split))) for split in source.splits(corpus)] == [226, 25, 100]
+
+
+def test_an_id_in_another_encoding_of_accents_finds_its_file(tmp_path):
+    part(tmp_path, "train-clean-5", ["é"])
+    part(tmp_path, "dev-clean-2", [20])
+    for path in tmp_path.glob("*/é/*/*.flac"):
+        path.rename(path.with_name(unicodedata.normalize("NFD", path.name)))
+    assert len(ids(LibriSpeech(("train-clean-5",), dev=("dev-clean-2",)), tmp_path)["train"]) == 2

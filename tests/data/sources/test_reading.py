@@ -1,11 +1,15 @@
+import os
+import unicodedata
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tones import write_tones
 
 from pyspeech.data.corpus import stand_ins
-from pyspeech.data.sources.reading import Entry, cut_of_file, from_home, read, with_ids
+from pyspeech.data.sources.reading import Entry, cut_of_file, from_home, on_disk, read, with_ids
 from pyspeech.errors import MissingPackage, UserError
 
 
@@ -96,3 +100,54 @@ def test_features_that_others_computed_are_taken_where_the_file_is_one(tmp_path)
     np.save(tmp_path / "a.npy", np.ones((50, 13), np.float32))
     (cut,) = read(with_ids([Entry(tmp_path / "a.npy", "LOW", "ann")]), "train", cut_of_file)
     assert (cut.id, cut.duration, cut.supervisions[0].text, cut.has_recording) == ("a", 0.5, "LOW", False)
+
+
+NFC, NFD = (unicodedata.normalize(form, "clips/é tude/Ä b.wav") for form in ("NFC", "NFD"))
+
+
+@pytest.mark.parametrize(("stored", "name"), [(NFC, NFD), (NFD, NFC), (NFC, NFC), (NFD, NFD)])
+def test_a_name_is_found_however_its_accents_are_encoded(tmp_path, stored, name):
+    path = write_tones(tmp_path / stored, [])
+    for typed in (name, name.replace("/", "\\"), f"./{name}", f"x/../{name}", str(tmp_path / name)):
+        (tmp_path / "x").mkdir(exist_ok=True)
+        found = on_disk(typed, tmp_path / "nowhere", tmp_path)
+        assert found.samefile(path)
+        assert found.name == path.name
+
+
+def test_a_name_as_it_is_written_comes_first(tmp_path):
+    for name in ("a\\b.wav", "a/b.wav", NFC, NFD):
+        path = write_tones(tmp_path / name, [])
+        assert on_disk(name, tmp_path) == path
+    assert on_disk("none.wav", tmp_path, tmp_path / "a") == tmp_path / "none.wav"
+    assert on_disk("é" * 300, tmp_path) == tmp_path / ("é" * 300)
+    assert on_disk("a\0é", tmp_path) == tmp_path / "a\0é"
+
+
+def test_a_file_that_is_made_later_is_found(tmp_path):
+    assert not on_disk(NFC, tmp_path).exists()
+    path = write_tones(tmp_path / NFD, [])
+    assert on_disk(NFC, tmp_path).samefile(path)
+
+
+@given(
+    st.lists(
+        st.text("aé\u0301 ̈A", min_size=1, max_size=4).filter(lambda name: name.strip(". ")), min_size=1, max_size=3
+    )
+)
+def test_every_spelling_finds_the_file(tmp_path_factory, parts):
+    folder = tmp_path_factory.mktemp("names")
+    path = folder.joinpath(*parts)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    for form in ("NFC", "NFD"):
+        assert on_disk(unicodedata.normalize(form, "\\".join(parts)), folder).samefile(path)
+
+
+def test_a_kind_that_is_not_read_and_a_name_that_is_not_utf_8_are_named(tmp_path):
+    (tmp_path / "a.m4a").write_bytes(b"\0\0\0\x20ftypM4A ")
+    with pytest.raises(UserError, match=r"a\.m4a is there, but \.m4a is not read; convert it to \.wav"):
+        cut_of_file(Entry(tmp_path / "a.m4a"))
+    path = write_tones(tmp_path / "b.wav", []).rename(tmp_path / os.fsdecode(b"\xff.wav"))
+    with pytest.raises(UserError, match=r"\\udcff\.wav' has a name that is not UTF-8"):
+        cut_of_file(Entry(path))

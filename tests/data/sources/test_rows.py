@@ -22,6 +22,11 @@ def rows(path, text, encoding="utf-8"):
         ("a.tsv", 'id\ttext\n1\t"Hi, Ann"'),
         ("a.psv", "id|text\n\n1|Hi, Ann\n"),
         ("a.txt", "\ufeffid|text\n1|Hi, Ann\n"),
+        ("a.csv", "\ufeffid | text\n1 | Hi, Ann\n"),
+        ("a.csv", "id\ttext\r\n1\tHi, Ann\r\n"),
+        ("a.csv", 'id,text\r1,"Hi, Ann"\r'),
+        ("a.tsv", "id|text\n1|Hi, Ann\n"),
+        ("a.txt", 'id,text\n1,"Hi, Ann"\n'),
     ],
 )
 def test_the_ending_tells_the_delimiter(tmp_path, name, text):
@@ -63,7 +68,7 @@ def test_what_csv_writes_is_read_back(tmp_path_factory, table):
         ("a.csv", "id,text\n1,Hi, Ann\n", r"a\.csv, line 2: 3 values for the 2 columns"),
         ("a.tsv", "id\ttext\n1\tx\n2\n", r"a\.tsv, line 3: 1 values for the 2 columns"),
         ("a.csv", 'id,text\n1,"open\n', r"a\.csv is damaged: .*quotation mark"),
-        ("a.csv", "id,text\n1,a\0b\n", r"a\.csv, line 2 holds a zero byte"),
+        ("a.csv", "id,text\n1,a\0b\n", r"a\.csv, line 2 holds a NUL"),
         ("a.xlsx", "", r"a\.xlsx is no table; its name must end in \.csv, \.tsv"),
     ],
 )
@@ -72,9 +77,11 @@ def test_what_is_no_table_is_refused(tmp_path, name, text, message):
         rows(tmp_path / name, text)
 
 
-@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
-def test_another_encoding_is_refused(tmp_path, encoding):
-    with pytest.raises(UserError, match=r"a\.csv is not UTF-8"):
+@pytest.mark.parametrize(
+    ("encoding", "message"), [("latin-1", "line 2 is not UTF-8"), ("utf-16", "line 1 begins a text in UTF-16")]
+)
+def test_another_encoding_is_refused(tmp_path, encoding, message):
+    with pytest.raises(UserError, match=rf"a\.csv, {message}"):
         rows(tmp_path / "a.csv", "id,text\n1,é\n", encoding)
 
 
