@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from pathlib import Path
 
+from pyspeech.data.sources.reading import lines_of
 from pyspeech.data.splits import TRAIN
 from pyspeech.errors import UserError
 
@@ -11,9 +12,9 @@ def read_split_lists(folder: Path) -> dict[str, list[str]]:
     """Read the ids of every ``<split>.txt`` in ``folder``; nothing where there is no such file.
 
     Raises:
-        UserError: an id stands in two lists or twice in one.
+        UserError: an id stands in two lists or twice in one, or a list cannot be read.
     """
-    lists = {path.stem: path.read_text(encoding="utf-8").split() for path in sorted(folder.glob("*.txt"))}
+    lists = {path.stem: " ".join(lines_of(path)).split() for path in sorted(folder.glob("*.txt"))}
     seen: dict[str, str] = {}
     for split, ids in lists.items():
         for id_ in ids:
