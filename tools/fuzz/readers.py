@@ -100,9 +100,7 @@ def _settings() -> object:
     from pyspeech.tasks.network import new_network
 
     overrides = [line for line in Path("overrides.txt").read_bytes().decode("utf-8", "replace").split("\n") if line]
-    config = load_config(Path("conf.yaml"), overrides)
-    if all(not isinstance(value, int) or value < 1000 for value in config.model.values()):
-        new_network(config, 4)
+    new_network(load_config(Path("conf.yaml"), overrides), 4)
     return [
         load_feature_config(Path("conf.yaml")),
         load_decode_config(Path("decode.yaml")),
