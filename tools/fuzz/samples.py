@@ -513,7 +513,7 @@ def _save_network(yaml: str, table_name: str, num_outputs: int) -> None:
     from pyspeech.config import load_config
     from pyspeech.settings import save_config
     from pyspeech.tasks.network import new_network
-    from pyspeech.training.checkpoint import write_tensors
+    from pyspeech.tensor_files import write_tensors
 
     Path("conf.yaml").write_text(yaml)
     config = load_config(Path("conf.yaml"))
