@@ -81,7 +81,7 @@ def _lattices() -> object:
     decode = StoredDecode(Path("test"))
     archive, frames = decode.lattices, decode.frames
     for one in frames:
-        if (one.dense(len(archive.tokens)) > 0).any():
+        if (one.dense(len(frames.tokens)) > 0).any():
             raise Wrong(f"log-probabilities above 0 in the frames of {one.id}")
     clock = Clock(archive.frame_seconds, 100.0)
     return [from_lattice(each, archive.words, decode.tokens, clock, 1.0).as_json() for each in archive]
