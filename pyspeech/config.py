@@ -35,19 +35,22 @@ class FeatureConfig(Section):
     """How audio becomes features. Travels with the model."""
 
     type: Literal["fbank", "mfcc", "given"]  # given: computed by others, where there is no audio
-    sampling_rate: int = Field(gt=0)
-    num_mel_bins: int = Field(gt=0)
+    sampling_rate: int = Field(gt=0, le=1_000_000)
+    num_mel_bins: int = Field(gt=0, le=10_000)
     num_ceps: int = Field(gt=0)
-    frame_length_seconds: float = Field(gt=0)
-    frame_shift_seconds: float = Field(gt=0)
+    frame_length_seconds: float = Field(gt=0, le=10)
+    frame_shift_seconds: float = Field(gt=0, le=10)
     low_hz: float = Field(ge=0)
     high_hz: float  # zero or less: below the Nyquist frequency
     dither: float = Field(ge=0)
     normalise: Literal["none", "mean", "mean-variance"]  # over each utterance
-    num_given: int | None = Field(default=None, gt=0)  # values per frame, of type given alone
+    num_given: int | None = Field(default=None, gt=0, le=100_000)  # values per frame, of type given alone
 
     @model_validator(mode="after")
     def _in_range(self) -> "FeatureConfig":
+        if min(self.frame_length_seconds, self.frame_shift_seconds) * self.sampling_rate < 1:
+            spans = f"frame_length_seconds {self.frame_length_seconds}, frame_shift_seconds {self.frame_shift_seconds}"
+            raise ValueError(f"{spans}: one of them is less than a sample")
         nyquist = self.sampling_rate / 2
         highest = self.high_hz if self.high_hz > 0 else nyquist + self.high_hz
         if not self.low_hz < highest <= nyquist:

@@ -1,7 +1,8 @@
 """JSON that may come from anywhere, read in one way and within bounds: what is no use to anyone is one clear error.
 
 Python's reader alone ends in ``RecursionError`` where brackets stand deeply within each other, and takes lines without
-end, and characters that cannot be written (half a surrogate pair) or be part of a path (NUL).
+end, numbers that no other type holds, and characters that cannot be written (half a surrogate pair) or be part of a
+path (NUL).
 """
 
 import json
@@ -18,7 +19,8 @@ from pyspeech.text_files import MAX_LINE_BYTES, CutShortError, read_raw_lines
 MAX_DEPTH = 64  # of objects and arrays within each other
 MAX_CONTAINERS = 1 << 20  # objects and arrays in one text: empty ones take up to 64 bytes of memory for two of text
 MAX_FILE_BYTES = 64 << 20  # of a file that is one text: the ids of a million utterances take half of it
-SUSPECT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")  # may be NUL, or half a character
+WHOLE_NUMBERS = range(-(1 << 63), 1 << 64)  # what 64 bits hold, and any float
+SUSPECT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])|\d{19}")  # may be NUL, half a character, or a number beyond those
 
 Kind = TypeVar("Kind", dict[str, Any], list[Any])
 
@@ -27,13 +29,14 @@ def parse_json(text: bytes) -> Any:  # noqa: ANN401 -- what JSON can hold
     """Return the value of a JSON text in UTF-8; it may hold NaN and Infinity, as Python writes them.
 
     Raises:
-        ValueError: it is no JSON, is nested too deeply, or holds strings that no file or path can.
+        ValueError: it is no JSON in UTF-8, is nested too deeply, or holds strings that no file or path can, or whole
+            numbers of more than 64 bits.
     """
     containers = text.count(b"[") + text.count(b"{")
     if containers > MAX_CONTAINERS:
         raise ValueError(f"more than {MAX_CONTAINERS} objects and arrays")
     try:
-        value = json.loads(text)
+        value = json.loads(text.decode("utf-8-sig"))  # of bytes, json would take surrogates, and UTF-16 too
     except RecursionError:
         raise ValueError(f"nested more than {MAX_DEPTH} deep") from None
     if containers > MAX_DEPTH or SUSPECT.search(text):
@@ -125,7 +128,10 @@ def _object(line: bytes, where: str) -> dict[str, Any]:
 
 
 def _check(value: object) -> None:
-    """Refuse deep nesting, and strings that cannot be encoded or hold NUL: neither can stand in a file or a path."""
+    """Refuse deep nesting, whole numbers beyond 64 bits, and strings that cannot be encoded or hold NUL.
+
+    Such strings can stand in no file or path.
+    """
     waiting = [(value, 0)]
     while waiting:
         item, depth = waiting.pop()
@@ -136,6 +142,8 @@ def _check(value: object) -> None:
                 item.encode()
             except UnicodeEncodeError:
                 raise ValueError(r"a string holds half of a character, a lone surrogate such as \ud800") from None
+        elif isinstance(item, int) and item not in WHOLE_NUMBERS:
+            raise ValueError("a whole number of more than 64 bits")
         elif isinstance(item, dict | list):
             if depth >= MAX_DEPTH:
                 raise ValueError(f"nested more than {MAX_DEPTH} deep")

@@ -133,3 +133,23 @@ def test_a_stored_training_may_have_a_key_that_is_no_more(config_yaml):
     assert load_stored_config(config_yaml).model_dump(mode="json") == values
     with pytest.raises(UserError, match=r"unknown key 'batches\.shuffle_buffer'"):
         load_config(config_yaml)
+
+
+@pytest.mark.parametrize(
+    ("override", "problem"),
+    [
+        (
+            "features.sampling_rate=4611686018427387904",
+            "features.sampling_rate = 4611686018427387904: Input should be less",
+        ),
+        ("features.num_mel_bins=100000000", "features.num_mel_bins = 100000000: Input should be less"),
+        ("features.frame_length_seconds=1e300", "features.frame_length_seconds = .*: Input should be"),
+        ("features.frame_length_seconds=.inf", "features.frame_length_seconds = inf: Input should be a finite number"),
+        ("features.frame_shift_seconds=0.00001", "frame_shift_seconds 1e-05: one of them is less than a sample"),
+        ("training.learning_rate=.inf", "training.learning_rate = inf: Input should be a finite number"),
+        ("augment.speeds=[1.0, .inf]", "augment.speeds.1 = inf: Input should be a finite number"),
+    ],
+)
+def test_numbers_that_no_training_can_be_made_with_are_refused(config_yaml, override, problem):
+    with pytest.raises(UserError, match=problem):
+        load_config(config_yaml, [override])

@@ -1,4 +1,29 @@
-from pyspeech.errors import MissingPackage, UserError, nearest
+import pickle
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pyspeech.errors import MOST_LETTERS, MissingPackage, UserError, nearest
+
+
+@given(st.text(st.characters()) | st.text("a\n\0\x1b\t\u2028\u202e\ud800\xa0\N{BOM}", min_size=1), st.integers(1, 5000))
+def test_a_message_is_one_line_that_can_be_printed(found, times):
+    told = str(UserError(f"a.txt: found '{found * times}'; mend it"))
+    assert told.isprintable()
+    assert told.encode()
+    assert told.startswith("a.txt: found '")
+    assert told.endswith("'; mend it")
+    assert len(told) <= 10 * MOST_LETTERS + 10
+
+
+def test_what_is_printed_as_it_is_stays_so():
+    message = "Zoë's file «ü.wav» holds 日本語; mend it"
+    assert str(UserError(message)) == message
+    assert str(UserError("a\nb\x1b[2J\ud800é")) == r"a\nb\x1b[2J\ud800é"
+
+
+def test_an_error_comes_back_from_another_process_as_it_was():
+    assert str(pickle.loads(pickle.dumps(UserError("a\nb")))) == r"a\nb"  # noqa: S301 -- our own
 
 
 def test_a_missing_package_is_an_error_of_the_user_with_the_install_line():

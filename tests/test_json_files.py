@@ -48,6 +48,10 @@ DAMAGED = {
     "a number of 5,000 digits": b'{"a": ' + b"9" * 5000 + b"}",
     "half of a surrogate pair": b'{"a": "\\ud800"}',
     "half of one as a key": b'{"\\uDFFF": 1}',
+    "half of one as bytes": b'{"a": "\xed\xa0\x80"}',
+    "UTF-16": '{"a": 1}'.encode("utf-16"),
+    "a number of 65 bits": b'{"a": 18446744073709551616}',
+    "a number that no float holds": b'{"a": -1' + b"0" * 400 + b"}",
     "NUL": b'{"a": ["\\u0000"]}',
     "a million empty objects": b"[" + b"{}," * (1 << 20) + b"{}]",
     "not UTF-8": b'{"a": "\xff"}',
@@ -69,6 +73,20 @@ def test_what_is_of_no_use_is_one_error_that_names_the_file_or_the_line(tmp_path
     assert next(rows) == (1, {"a": 1})
     with pytest.raises(UserError, match=r"lines\.jsonl, line 2 is not valid JSON"):
         next(rows)
+
+
+@given(st.integers(-(2**70), 2**70), st.text("0123456789"))
+def test_whole_numbers_of_64_bits_are_read_and_longer_ones_only_within_words(number, digits):
+    text = json.dumps({"a": [number], "b": digits}).encode()
+    if -(2**63) <= number < 2**64:
+        assert parse_json(text) == {"a": [number], "b": digits}
+    else:
+        with pytest.raises(ValueError, match="a whole number of more than 64 bits"):
+            parse_json(text)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text():
+    assert parse_json(b'\xef\xbb\xbf{"a": 1}') == {"a": 1}
 
 
 def test_whole_surrogate_pairs_and_escaped_backslashes_are_text():

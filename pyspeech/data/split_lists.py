@@ -12,7 +12,7 @@ def read_split_lists(folder: Path) -> dict[str, list[str]]:
     """Read the ids of every ``<split>.txt`` in ``folder``; nothing where there is no such file.
 
     Raises:
-        UserError: an id stands in two lists or twice in one.
+        UserError: an id stands in two lists or twice in one, or a list cannot be read.
     """
     lists = {
         path.stem: [id_ for line in read_text(path) for id_ in line.split()] for path in sorted(folder.glob("*.txt"))

@@ -7,6 +7,7 @@ import wave
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,10 @@ IDENTITY = "corpus.json"  # what makes a folder a synthesised corpus
 TABLE, COLUMNS = "utterances.csv", ("file", "split", "speaker", "text")
 SLOT = re.compile(r"<(\w+)>")
 START = "sentence"  # the slot that a sentence is drawn from
+MAX_SENTENCES = 10_000_000  # of one split or text
+MAX_SLOTS = 1000  # that one sentence is drawn from
 MAX_DRAWS = 1000  # in search of one more sentence that no split holds yet
+Size = Annotated[int, Field(le=MAX_SENTENCES)]
 
 
 class Voice(Section):
@@ -43,7 +47,7 @@ class Voice(Section):
 class Split(Section):
     """One split: its size and its speakers, who take turns."""
 
-    sentences: int = Field(gt=0)
+    sentences: Annotated[Size, Field(gt=0)]
     voices: tuple[Voice, ...] = Field(min_length=1)
 
 
@@ -53,7 +57,7 @@ class Plan(Section):
     seed: int
     splits: dict[str, Split] = Field(min_length=1)
     held_out: dict[str, tuple[str, ...]]  # split -> words that no other split holds
-    texts: dict[str, int]  # name -> sentences that are written to <name>.txt, not spoken, with every split's words
+    texts: dict[str, Size]  # name -> sentences that are written to <name>.txt, not spoken, with every split's words
     grammar: dict[str, tuple[str, ...]]  # slot -> what may stand there; "<slot>" within is drawn in turn
 
 
@@ -92,7 +96,7 @@ def draw_sentences(plan: Plan) -> dict[str, list[str]]:
     """Draw the sentences of every split, then of every text; no two in the whole corpus are equal.
 
     Raises:
-        UserError: the grammar is too small for so many.
+        UserError: the grammar is too small for so many, or its slots stand in each other without end.
     """
     generator = random.Random(plan.seed)  # noqa: S311 - sentences, not secrets
     seen: set[str] = set()
@@ -104,7 +108,7 @@ def draw_sentences(plan: Plan) -> dict[str, list[str]]:
         drawn[name] = []
         while len(drawn[name]) < count:
             for _ in range(MAX_DRAWS):
-                sentence = _expand(START, plan.grammar, generator)
+                sentence = _sentence(plan.grammar, generator)
                 if sentence not in seen and banned.isdisjoint(sentence.split()):
                     break
             else:
@@ -153,11 +157,24 @@ def synthesise(plan: Plan, corpus: Path) -> None:
         write_json(partial / IDENTITY, {"digest": identity})
 
 
-def _expand(slot: str, grammar: Mapping[str, tuple[str, ...]], generator: random.Random) -> str:
-    lines = grammar[slot]
-    # random() gives the same numbers in every Python version; choice() does not promise to.
-    line = lines[int(generator.random() * len(lines))]
-    return SLOT.sub(lambda match: _expand(match[1], grammar, generator), line)
+def _sentence(grammar: Mapping[str, tuple[str, ...]], generator: random.Random) -> str:
+    done, waiting, slots = "", [f"<{START}>"], 0
+    while waiting:
+        part = waiting.pop()
+        slot = SLOT.search(part)
+        if slot is None:
+            done += part
+            continue
+        slots += 1
+        if slots > MAX_SLOTS:
+            break
+        lines = grammar[slot[1]]
+        # random() gives the same numbers in every Python version; choice() does not promise to.
+        done += part[: slot.start()]
+        waiting += [part[slot.end() :], lines[int(generator.random() * len(lines))]]
+    else:
+        return done
+    raise UserError(f"the grammar goes on for ever: a sentence of more than {MAX_SLOTS} slots; end what holds itself")
 
 
 def _say(text: str, voice: Voice) -> NDArray[np.int16]:

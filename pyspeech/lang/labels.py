@@ -67,7 +67,9 @@ def load_labels(folder: Path) -> LabelTable:
     values = read_json(path, "label table", "make it again with pyspeech labels")
     field, labels = values.get("field"), values.get("labels")
     if field in FIELDS and isinstance(labels, list) and labels and all(isinstance(label, str) for label in labels):
-        return LabelTable(field, tuple(labels))
+        if len(set(labels)) == len(labels):
+            return LabelTable(field, tuple(labels))
+        raise UserError(f"{path} holds a label twice; make it again with pyspeech labels")
     raise UserError(f"{path} is not a label table; make it again with pyspeech labels")
 
 

@@ -230,7 +230,12 @@ class PhoneTokens:
             write_lexicon(self.lexicon, partial / LEXICON)
 
 
-def _load_characters(symbols: Sequence[str], _folder: Path, _espeak: str | None) -> TokenSet:
+def _load_characters(symbols: Sequence[str], folder: Path, _espeak: str | None) -> TokenSet:
+    if WORD_START not in symbols:
+        raise UserError(
+            f"{folder / TABLE}: no symbol '{WORD_START}', with which every word begins; make the folder again with "
+            "pyspeech lang"
+        )
     return CharacterTokens(symbols)
 
 
@@ -268,9 +273,13 @@ def load_tokens(folder: Path) -> TokenSet:
     kind, symbols, espeak = str(table.get("kind")), table.get("symbols"), table.get("espeak")
     if kind not in TOKEN_KINDS:
         raise UserError(f"{path}: unknown kind of tokens '{kind}'{nearest(kind, TOKEN_KINDS)}")
-    if not isinstance(symbols, list) or symbols[:1] != [BLANK] or len(set(map(str, symbols))) < len(symbols):
+    if not isinstance(symbols, list) or not all(isinstance(symbol, str) for symbol in symbols):
+        raise UserError(f"{path}: expected a list of symbols; {again}")
+    if symbols[:1] != [BLANK] or len(set(symbols)) < len(symbols):
         raise UserError(f"{path}: expected different symbols, first '{BLANK}'; {again}")
-    return TOKEN_KINDS[kind](symbols, folder, None if espeak is None else str(espeak))
+    if not isinstance(espeak, str | None):
+        raise UserError(f"{path}: expected a language of espeak-ng or null as 'espeak'; {again}")
+    return TOKEN_KINDS[kind](symbols, folder, espeak)
 
 
 @contextmanager

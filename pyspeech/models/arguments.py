@@ -10,8 +10,9 @@ from torch import nn
 from pyspeech.errors import UserError, nearest
 
 # What the networks and losses write into their signatures.
-Count = Annotated[int, Field(gt=0)]
+Count = Annotated[int, Field(gt=0, le=1 << 16)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+NO_MEMORY = "allocate memory"  # torch says so in a RuntimeError
 
 AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
@@ -25,7 +26,8 @@ def build(
     settings; each takes of it what its signature asks for.
 
     Raises:
-        UserError: no or an unknown name, an unknown or missing key (with the nearest name), a value out of range.
+        UserError: no or an unknown name, an unknown or missing key (with the nearest name), a value out of range, or
+            too little memory for so large a network.
     """
     arguments = dict(settings)
     name = arguments.pop("name", None)
@@ -39,7 +41,12 @@ def build(
         _check(f"{section}.{key}", value, allowed[key])
     if missing := [key for key in allowed if key not in arguments]:
         raise UserError(f"key '{section}.{missing[0]}' is missing; {name} needs it, see conf/{name}.yaml")
-    return known[name](**{key: value for key, value in given.items() if key in parameters}, **arguments)
+    try:
+        return known[name](**{key: value for key, value in given.items() if key in parameters}, **arguments)
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and NO_MEMORY not in str(error):
+            raise
+        raise UserError(f"this {section} of {name} does not fit into memory; choose smaller values") from error
 
 
 def _instead(key: str, allowed: Mapping[str, Any]) -> str:

@@ -18,9 +18,16 @@ class Contents:
         self.known: dict[str, str] = {}
 
     def load(self, exp: Path) -> None:
-        """Remember what a training in ``exp`` has read; it must have been for the same task."""
+        """Remember what a training in ``exp`` has read; it must have been for the same task.
+
+        Raises:
+            UserError: the file is damaged.
+        """
         if (exp / FILE).exists():
-            self.known = read_json(exp / FILE, "digests of manifests", "remove it: it is made again")
+            remedy = "remove it: it is made again"
+            self.known = read_json(exp / FILE, "digests of manifests", remedy)
+            if not all(isinstance(known, str) for known in self.known.values()):
+                raise UserError(f"{exp / FILE} holds other things than digests of manifests; {remedy}")
 
     def save(self, exp: Path) -> None:
         """Let a later training know."""

@@ -170,3 +170,23 @@ def test_texts_in_another_order_are_another_corpus(tmp_path, espeak):
 def test_a_text_may_not_be_called_as_a_split(tmp_path):
     with pytest.raises(UserError, match="'test' is a split and a text"):
         load_plan(plan_file(tmp_path, texts={"test": 1}))
+
+
+@pytest.mark.parametrize("name", ["<name>", "<name> <name>", "<name> <name> <name> <name> <name> <name> <name> <name>"])
+def test_a_grammar_that_goes_on_for_ever_is_refused(tmp_path, name):
+    plan = load_plan(plan_file(tmp_path, grammar={"sentence": ["<name>", "ZOË"], "name": [name]}))
+    with pytest.raises(UserError, match="the grammar goes on for ever"):
+        draw_sentences(plan)
+
+
+def test_a_slot_may_hold_itself_where_it_ends_and_no_slot_arises_from_two(tmp_path):
+    grammar = {"sentence": ["<name>", "<open>name>"], "name": ["ANNA <name>", "BOB", "ZOË", "IT"], "open": ["<"]}
+    drawn = draw_sentences(load_plan(plan_file(tmp_path, grammar=grammar)))
+    assert any("ANNA ANNA" in sentence for sentences in drawn.values() for sentence in sentences)
+    assert {word for sentences in drawn.values() for sentence in sentences for word in sentence.split()} <= {
+        "ANNA",
+        "BOB",
+        "ZOË",
+        "IT",
+        "<name>",
+    }

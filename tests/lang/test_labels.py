@@ -54,7 +54,15 @@ def test_what_cannot_be_told_apart_is_named(tmp_path, utterances, message):
 
 
 @pytest.mark.parametrize(
-    "content", ["{", "[]", '{"field": "text"}', '{"field": "age", "labels": ["a"]}', '{"field": "text", "labels": [1]}']
+    "content",
+    [
+        "{",
+        "[]",
+        '{"field": "text"}',
+        '{"field": "age", "labels": ["a"]}',
+        '{"field": "text", "labels": [1]}',
+        '{"field": "text", "labels": ["a", "b", "a"]}',
+    ],
 )
 def test_a_damaged_table_is_named(tmp_path, content):
     (tmp_path / "labels.json").write_text(content)

@@ -183,6 +183,13 @@ def test_a_phone_named_like_the_blank_is_refused():
         (json.dumps({"kind": "phone", "symbols": [BLANK]}), "unknown kind of tokens 'phone'; did you mean 'phones'"),
         (json.dumps({"kind": "characters", "symbols": ["A", BLANK]}), "first '<blk>'"),
         (json.dumps({"kind": "characters", "symbols": [BLANK, "A", "A"]}), "expected different symbols"),
+        (json.dumps({"kind": "characters", "symbols": [BLANK, "A"]}), "no symbol '▁', with which every word begins"),
+        (json.dumps({"kind": "characters", "symbols": [BLANK, {"A": 1}]}), "expected a list of symbols"),
+        (json.dumps({"kind": "characters", "symbols": {BLANK: 0}}), "expected a list of symbols"),
+        (
+            json.dumps({"kind": "phones", "symbols": [BLANK, "A"], "espeak": 3}),
+            "expected a language of espeak-ng or null",
+        ),
         (json.dumps({"kind": "pieces", "symbols": [BLANK]}), "no SentencePiece model at"),
     ],
 )

@@ -54,6 +54,7 @@ def ci(tmp_path):
     (checkout.root / ".ci").mkdir(parents=True)
     shutil.copy(PROJECT / ".ci/run", checkout.root / ".ci/run")
     write(checkout.root / "tests/run.sh", SUITE)
+    write(checkout.root / ".venv/bin/python", TOOL)
     for name in ("demo", "yesno", "digits"):
         write(checkout.root / f"recipes/{name}/run.sh", RECIPE)
     for name in ("waves_yesno", "free-spoken-digit-dataset"):
@@ -81,6 +82,7 @@ def test_ci_runs_both_lanes_and_all_recipes_and_ends_with_the_closing_lines(ci):
     assert result.stdout.count(f"corpora: {ci.corpora}") == 2
     ran = ci.notes.read_text().splitlines()
     assert ran == [
+        "python -m tools.fuzz --seconds 60 --seed 1",
         "recipes/demo/run.sh ",
         "recipes/yesno/run.sh ",
         "recipes/digits/run.sh --model bilstm_ctc",
@@ -112,11 +114,17 @@ def test_ci_fails_with_a_failing_lane_and_still_runs_the_rest(ci):
     assert "recipes/digits/run.sh --model tdnn_lstm" in ci.notes.read_text()
 
 
+def test_ci_fails_where_a_damaged_file_is_read_wrong_and_still_runs_the_rest(ci):
+    result = ci.run(".ci/run", WER="0.00", FAIL="python")
+    assert result.returncode == 1
+    assert "recipes/digits/run.sh --model tdnn_lstm" in ci.notes.read_text()
+
+
 def test_ci_without_corpora_runs_the_demo_and_says_what_it_left_out(ci):
     shutil.rmtree(ci.corpora)
     result = ci.run(".ci/run", WER="0.00")
     assert result.returncode == 0
-    assert ci.notes.read_text().splitlines() == ["recipes/demo/run.sh "]
+    assert ci.notes.read_text().splitlines()[1:] == ["recipes/demo/run.sh "]
     assert result.stdout.count("skipped") == 2
 
 

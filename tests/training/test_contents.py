@@ -3,6 +3,7 @@ import os
 import pytest
 
 from pyspeech.data.manifests import write_manifest
+from pyspeech.errors import UserError
 from pyspeech.training.contents import Contents
 from tests.tones import tone_cuts, tone_manifest
 
@@ -46,3 +47,9 @@ def test_it_tells_durations_apart_that_a_plan_tells_apart(tmp_path):
         write_manifest([cut], tmp_path / "train.jsonl.gz")
         found.append(Contents().of(tmp_path / "train.jsonl.gz", text, "train"))
     assert found[0] != found[1]
+
+
+def test_other_things_than_digests_are_refused(tmp_path):
+    (tmp_path / "contents.json").write_text('{"train x": 3}')
+    with pytest.raises(UserError, match=r"contents.json holds other things than digests of manifests; remove it"):
+        Contents().load(tmp_path)
