@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lhotse import MonoCut
 
+from pyspeech.data.audio_files import NOT_READ
 from pyspeech.data.sources.dividing import Task, divided
 from pyspeech.data.sources.reading import Entry, cut_of_file, lines_of, read, with_ids
 from pyspeech.data.splits import DEV, KINDS, TEST, TRAIN, in_order, kind_of, split_name, usual_name
@@ -80,7 +81,10 @@ class Folder:
 
 
 def audio_paths(root: Path) -> list[Path]:
-    """Paths from ``root`` on, in order; a folder may be a link, which ``rglob`` would pass over, but is seen once."""
+    """Paths from ``root`` on, in order; a folder may be a link, which ``rglob`` would pass over, but is seen once.
+
+    Audio of a kind that is not read is among them, to be told of, unless a copy that is read lies beside it.
+    """
     found: list[Path] = []
     seen: set[str] = set()
     for folder, folders, files in os.walk(root, followlinks=True):
@@ -90,8 +94,9 @@ def audio_paths(root: Path) -> list[Path]:
         seen.add(real)
         folders[:] = sorted(name for name in folders if name[0] not in "._")
         paths = (Path(folder, name) for name in files if name[0] != ".")
-        found += [path.relative_to(root) for path in paths if path.suffix.lower() in AUDIO]
-    return sorted(found)
+        found += [path.relative_to(root) for path in paths if path.suffix.lower() in (*AUDIO, *NOT_READ)]
+    read = {path.with_suffix("") for path in found if path.suffix.lower() in AUDIO}
+    return sorted(path for path in found if path.suffix.lower() in AUDIO or path.with_suffix("") not in read)
 
 
 def _split_folders(paths: Sequence[Path]) -> bool:

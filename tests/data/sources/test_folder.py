@@ -163,3 +163,14 @@ def test_a_folder_without_audio_is_named(tmp_path):
         Folder("classification").splits(tmp_path)
     with pytest.raises(UserError, match=r"no folder of audio at .*/wav"):
         Folder("classification", root="wav").splits(tmp_path)
+
+
+def test_audio_of_a_kind_that_is_not_read_is_named_and_counted(tmp_path):
+    transcribed(
+        tmp_path, *(f"{split}/{split}{number}.wav" for split in ("train", "dev", "test") for number in range(9))
+    )
+    for name in ("train/a.m4a", "train/b.M4A", "train/train0.m4a"):  # the last has a copy that is read
+        (tmp_path / name).write_bytes(b"\0\0\0\x20ftypM4A ")
+        (tmp_path / name).with_suffix(".txt").write_text("text")
+    with pytest.raises(UserError, match=r"train: 2 of 11 utterances .*a\.m4a is there, but m4a is not read.*b\.M4A"):
+        found(Folder("recognition"), tmp_path)
