@@ -20,7 +20,7 @@ SOURCES = ["csv", "tsv", "kaldi", "folder", "lhotse", "librispeech", "commonvoic
 @click.option("--text", default="", metavar="COLUMN", help="Tables: the text, or the label of a classification.")
 @click.option("--speaker", default="", metavar="COLUMN", help="Tables: the speaker.")
 @click.option("--split", default="", metavar="COLUMN", help="Tables: train, dev or test.")
-@click.option("--allow-pipes", is_flag=True, help="Kaldi: run the commands of wav.scp.")
+@click.option("--allow-pipes", is_flag=True, help="Kaldi: run the commands of wav.scp, once.")
 def new_recipe(
     name: str,
     path: Path,

@@ -1,15 +1,22 @@
 """How audio files are read, and what their headers promise beside what is there."""
 
 import os
+import stat
 from pathlib import Path
 
+from pyspeech.data.entries import HIGHEST_RATE, LOWEST_RATE
 from pyspeech.errors import UserError
 
 DURATION_TOLERANCE = 0.025  # seconds by which an utterance may overrun its file: times are rounded
 # lhotse fills up to half a second that a file lacks with mirrored audio; allow only what rounding may cost.
 os.environ.setdefault("LHOTSE_AUDIO_DURATION_MISMATCH_TOLERANCE", str(DURATION_TOLERANCE))
 # lhotse gives .sph to the program sph2pipe, by way of a shell; libsndfile reads such files, too.
-os.environ.setdefault("LHOTSE_AUDIO_BACKEND", "LibsndfileBackend")
+# So it is for whoever uses others with lhotse, too: the path is a manifest's, and the shell runs what stands in it.
+os.environ["LHOTSE_AUDIO_BACKEND"] = "LibsndfileBackend"
+# No coding makes fewer of more: a FLAC frame of silence is 65,535 samples in 12 bytes.
+MOST_SAMPLES_PER_BYTE = 1 << 13
+# Usual kinds of audio that libsndfile does not know.
+NOT_READ = (".m4a", ".m4b", ".aac", ".mp4", ".wma", ".amr", ".webm", ".3gp", ".mka", ".ape", ".dss", ".ra")
 WAV_DATA_UNKNOWN = (0, 0xFFFFFFFF)  # what programs that stream WAV write in place of the size
 
 
@@ -23,6 +30,7 @@ def refuse_cut_short(path: Path) -> None:
     Raises:
         CannotRead: the file is missing, or holds less audio than its header promises.
     """
+    refuse_promise(path)
     # Decoders take a WAV file that was cut short for a shorter one; only its header still tells.
     try:
         with path.open("rb") as stream:
@@ -45,6 +53,54 @@ def refuse_cut_short(path: Path) -> None:
         raise CannotRead(f"cannot read {path}: {error.strerror}; check the path, or leave it out") from error
 
 
+def file_size(path: Path) -> int:
+    """Return the size of a file in bytes.
+
+    Raises:
+        OSError: it is missing.
+        ValueError: it is no file, but a folder or a pipe that may never end, or has a name that no file can have.
+    """
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise ValueError("it is no file")
+    return found.st_size
+
+
+def check_promise(path: Path, num_samples: int) -> None:
+    """Refuse audio of which more samples are promised than its file can hold, before there is memory for them.
+
+    Raises:
+        OSError: the file is missing.
+        ValueError: it is none, or too many are promised.
+    """
+    size = file_size(path)
+    if num_samples > MOST_SAMPLES_PER_BYTE * size:
+        raise ValueError(f"{num_samples} samples are promised, in {size} bytes")
+
+
+def refuse_promise(path: Path, num_samples: int = 0) -> None:
+    """As :func:`check_promise`.
+
+    Raises:
+        CannotRead: naming the file.
+    """
+    try:
+        check_promise(path, num_samples)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise CannotRead(f"cannot read {path}: {reason}; check the path, or leave it out") from error
+
+
+def refuse_rate(path: Path, sampling_rate: int) -> None:
+    """Refuse a sampling rate that no audio has.
+
+    Raises:
+        CannotRead: naming the file.
+    """
+    if not LOWEST_RATE <= sampling_rate <= HIGHEST_RATE:
+        raise CannotRead(f"cannot read {path}: {sampling_rate} samples a second; fetch it again, or leave it out")
+
+
 def refuse_want_of_memory(error: BaseException) -> None:
     """Raise the ``MemoryError`` that led to ``error``, if one did: it is no fault of what was read.
 
@@ -55,3 +111,9 @@ def refuse_want_of_memory(error: BaseException) -> None:
         if isinstance(cause, MemoryError):
             raise cause
         cause = cause.__cause__ or cause.__context__
+
+
+def not_read(path: Path) -> str:
+    """What is to be said of a file of one of the kinds :data:`NOT_READ`."""
+    kind = path.suffix[1:].lower()
+    return f"{path} is there, but {kind} is not read; convert it: ffmpeg -i {path.name} {path.stem}.flac"

@@ -10,7 +10,16 @@ from lhotse import AudioSource, MonoCut, Recording, SupervisionSegment
 from lhotse.cut import Cut
 
 from pyspeech.command_line import run
-from pyspeech.data.audio_files import DURATION_TOLERANCE, CannotRead, refuse_cut_short, refuse_want_of_memory
+from pyspeech.data.audio_files import (
+    DURATION_TOLERANCE,
+    NOT_READ,
+    CannotRead,
+    not_read,
+    refuse_cut_short,
+    refuse_promise,
+    refuse_rate,
+    refuse_want_of_memory,
+)
 from pyspeech.data.download import download_archive, git_clone
 from pyspeech.data.left_out import leave_out
 from pyspeech.data.manifests import write_manifest
@@ -129,10 +138,14 @@ def recording_of(path: Path) -> Recording:
         recording = Recording.from_file(path)
     except Exception as error:  # each audio backend raises its own kinds
         refuse_want_of_memory(error)
+        if path.suffix.lower() in NOT_READ:
+            raise CannotRead(not_read(path)) from error
         reason = " ".join(str(error).split()).removesuffix(".")
         raise CannotRead(f"cannot read {path} as audio: {reason}; fetch it again, or leave it out") from error
     if not recording.num_samples:
         raise CannotRead(f"{path} holds no audio; remove it from the corpus or fetch it again")
+    refuse_rate(path, recording.sampling_rate)
+    refuse_promise(path, recording.num_samples)
     return recording
 
 

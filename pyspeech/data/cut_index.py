@@ -28,10 +28,10 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 from lhotse.cut import Cut
-from lhotse.serialization import deserialize_item
 
 from pyspeech.arrays import check_names, check_places, check_range
-from pyspeech.data.manifests import read_manifest
+from pyspeech.data.entries import LONGEST_SECONDS, as_one
+from pyspeech.data.manifests import check_line, cut_of, read_manifest
 from pyspeech.data.own_partial import own_partial, remove_leftovers
 from pyspeech.data.speeds import speed_of
 from pyspeech.errors import UserError
@@ -42,7 +42,6 @@ Reals = npt.NDArray[np.float64]
 FORMAT = 2  # of the file; another is made again
 PLACES_BYTES = 16  # its end: where the rows and the line of JSON begin
 NO_SPEAKER = -1
-MAX_SECONDS = 1e9  # of a cut
 # What is known of each cut without reading its line.
 ROW = np.dtype(
     [
@@ -93,7 +92,7 @@ class CutIndex:
         line = self.lines.read(begin, int(self.rows["end"][number]))
         if zlib.crc32(line) != self.rows["crc"][number]:
             raise UserError(f"{self.lines.path} is damaged in line {number + 1}; remove it: it is made again")
-        return deserialize_item(parse_json(line))
+        return cut_of(parse_json(line), f"{self.manifest}, utterance {number + 1}")
 
 
 class _Opened:
@@ -172,9 +171,10 @@ def _write(path: Path, stream: BinaryIO, state: list[int]) -> None:
     rows = bytearray()
     end = 0
     for line, values in read_json_lines(path):
+        check_line(values, f"{path}, line {line}")
         text = json.dumps(values).encode()
         end += stream.write(text)
-        rows += _row(values, end, zlib.crc32(text), speakers, f"{path}, line {line}")
+        rows += _row(as_one(values), end, zlib.crc32(text), speakers)
     stream.write(rows)
     tail = {"format": FORMAT, "state": state, "speakers": list(speakers)}
     stream.write(json.dumps({**tail, "digest": _digest(rows, tail)}).encode())
@@ -205,7 +205,7 @@ def _read(path: Path, lines: _Opened, state: list[int]) -> CutIndex:
     check_places("end", np.diff(ends, prepend=0) > 0, "more than the line before")
     if not len(rows) or ends[-1] != rows_begin:
         raise ValueError("its lines end elsewhere")
-    check_range("seconds", rows["seconds"], 0, MAX_SECONDS)
+    check_range("seconds", rows["seconds"], 0, LONGEST_SECONDS)
     check_range("speaker", rows["speaker"], NO_SPEAKER, len(speakers) - 1)
     return CutIndex(path, rows, speakers, lines)
 
@@ -223,13 +223,9 @@ def _state(path: Path) -> list[int]:
     return [found.st_size, found.st_mtime_ns, found.st_ino, found.st_ctime_ns]
 
 
-def _row(values: Mapping[str, Any], end: int, crc: int, speakers: dict[str, int], where: str) -> bytes:
-    seconds = values.get("duration")
-    is_duration = isinstance(seconds, int | float) and 0 <= seconds <= MAX_SECONDS
-    if not is_duration or not isinstance(values.get("id"), str):
-        raise UserError(f"{where}: no 'id' or no 'duration' in seconds; expected a manifest of lhotse cuts")
-    its = values.get("supervisions")
-    speaker = its[0].get("speaker") if isinstance(its, list) and len(its) == 1 else None
+def _row(values: Mapping[str, Any], end: int, crc: int, speakers: dict[str, int]) -> bytes:
+    its = values.get("supervisions", [])
+    speaker = its[0].get("speaker") if len(its) == 1 else None
     number = speakers.setdefault(str(speaker), len(speakers)) if speaker else NO_SPEAKER
     has_recording, has_features = bool(values.get("recording")), bool(values.get("features"))
-    return PACKED.pack(end, crc, seconds, speed_of(values), number, has_recording, has_features)
+    return PACKED.pack(end, crc, values["duration"], speed_of(values), number, has_recording, has_features)

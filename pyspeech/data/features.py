@@ -4,19 +4,28 @@ import math
 import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import soundfile
 import torch
-from lhotse import Fbank, FbankConfig, Mfcc, MfccConfig
-from lhotse.cut import Cut, MonoCut
+from lhotse import Fbank, FbankConfig, Features, LilcomChunkyWriter, Mfcc, MfccConfig
+from lhotse.cut import Cut, MixedCut, MonoCut
+from lhotse.utils import fastcopy
 from torch import nn
 
 from pyspeech.config import FeatureConfig
-from pyspeech.data.audio_files import CannotRead, refuse_want_of_memory  # this module says how lhotse is to read, too
+from pyspeech.data.audio_files import (  # this module says how lhotse is to read, too
+    CannotRead,
+    check_promise,
+    file_size,
+    refuse_want_of_memory,
+)
+from pyspeech.data.entries import FILE, READ_FROM, as_one, end_of_stored
 from pyspeech.data.given import MATRIX_KEY, given_features, has_matrix
+from pyspeech.data.manifests import recordings_of
+from pyspeech.data.speeds import SPEED_KEY, speed_of
 from pyspeech.errors import UserError, first_line
 from pyspeech.files import digest
 
@@ -25,6 +34,7 @@ Samples = npt.NDArray[np.float32]
 SETTINGS_KEY = "feature_settings"  # custom field of a cut: digest of the settings its stored features were made with
 PIECE_SECONDS = 16  # of audio whose frames are in memory at once
 EXACT = ("WAV", "WAVEX", "RF64", "FLAC")  # formats of libsndfile's in which a part reads as it does in the whole
+MOST_STEPS = 1 << 25  # weights of a resampler, one for each pair of places in which samples of two rates can lie
 MIN_DEVIATION = 1e-3  # of a feature over an utterance; keeps digital silence finite
 
 
@@ -75,7 +85,12 @@ class FeatureExtractor:
         return self.from_samples(load_audio(cut, rate)[0], cut.id)
 
     def from_samples(self, samples_S: Samples, name: str = "") -> Matrix:
-        """Features before normalisation, [T, F]; equal for equal samples and names: ``name`` decides the dither."""
+        """Features before normalisation, [T, F]; equal for equal samples and names: ``name`` decides the dither.
+
+        Raises:
+            CannotRead: there are fewer samples than one window has.
+        """
+        self._refuse_short(samples_S, name)
         return self._from_pieces((samples_S[piece] for piece in self._pieces(len(samples_S))), len(samples_S), name)
 
     def _pieces(self, num_samples: int) -> list[slice]:
@@ -118,7 +133,11 @@ class FeatureExtractor:
 
         They have the dither of :meth:`from_samples`, and go on as far as the last frame reaches: mirrored, as lhotse
         does (and Kaldi with snip_edges=false), which in a batch would mirror the padding.
+
+        Raises:
+            CannotRead: there are fewer than one window has.
         """
+        self._refuse_short(samples_S, name)
         return self._to_the_last_frame(self._dither(name)(samples_S), len(samples_S))
 
     def _dither(self, name: str) -> Callable[[Samples], Samples]:
@@ -142,6 +161,14 @@ class FeatureExtractor:
         reached = (self.num_frames(num_samples) - 1) * self._shift + self._window - left
         return np.concatenate([samples_S, samples_S[::-1][: max(reached - num_samples, 0)]])
 
+    def _refuse_short(self, samples_S: Samples, name: str) -> None:
+        if len(samples_S) < self._window:
+            milliseconds = 1000 / self.config.sampling_rate
+            raise CannotRead(
+                f"cut '{name}' lasts {len(samples_S) * milliseconds:g} ms, less than one window of "
+                f"{self._window * milliseconds:g} ms; leave it out"
+            )
+
     def layer(self) -> nn.Module:
         """Return what computes features [B, T, F], before normalisation, of samples [B, S] on any device."""
         layer: nn.Module = FeatureExtractor(self.config)._extractor.extractor
@@ -154,7 +181,12 @@ class FeatureExtractor:
                 f"cut '{cut.id}' has features made with other settings ({found}) than the model's ({self.settings}); "
                 "give the manifest without features, or run the feature stage again with the model's configuration"
             )
+        if cut.features.storage_type != LilcomChunkyWriter.name:  # what store() writes
+            raise UserError(f"cut '{cut.id}' has features stored as {cut.features.storage_type}; run the feature stage")
         try:
+            size, end = file_size(Path(cut.features.storage_path)), end_of_stored(cut.features.storage_key)
+            if end > size:
+                raise ValueError(f"they are said to end at byte {end} of {size}")
             return np.asarray(cut.load_features(), dtype=np.float32)
         except Exception as error:  # what lilcom raises on damaged bytes is of many kinds
             refuse_want_of_memory(error)
@@ -177,11 +209,21 @@ def load_audio(cut: Cut, sampling_rate: int) -> Samples:
         )
     if not cut.has_recording:
         raise UserError(f"cut '{cut.id}' has neither stored features nor a recording; make its manifest again")
+    _refuse_other_sources(cut)
     if cut.sampling_rate != sampling_rate:
+        if math.lcm(cut.sampling_rate, sampling_rate) > MOST_STEPS * math.gcd(cut.sampling_rate, sampling_rate):
+            raise CannotRead(
+                f"cut '{cut.id}' has {cut.sampling_rate} samples a second, which take too much memory to become "
+                f"{sampling_rate} as they are read; resample its file once (pyspeech audio)"
+            )
         cut = cut.resample(sampling_rate)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a backend that gives up warns before the next one is tried
+            for recording in recordings_of(cut):
+                for source in recording.sources:
+                    if source.type == FILE:
+                        check_promise(Path(source.source), recording.num_samples)
             samples = np.asarray(cut.load_audio(), dtype=np.float32)
     except Exception as error:  # each audio backend raises its own kinds
         refuse_want_of_memory(error)
@@ -217,7 +259,24 @@ def _piece(cut: MonoCut, samples: slice) -> MonoCut:
 
 
 def _files(cut: Cut) -> str:
-    return ", ".join(str(source.source) for source in cut.recording.sources)
+    sources = [source for recording in recordings_of(cut) for source in recording.sources]
+    return ", ".join(str(source.source) if source.type == FILE else source.type for source in sources)
+
+
+def _refuse_other_sources(cut: Cut) -> None:
+    """Refuse what would run or fetch something."""
+    for recording in recordings_of(cut):
+        for source in recording.sources:
+            if source.type not in READ_FROM:
+                raise UserError(f"cut '{cut.id}' is read from a {source.type} ('{source.source}'), not from a file")
+
+
+def with_features(cut: Cut, features: Features, custom: dict[str, Any]) -> MonoCut:
+    """Return ``cut`` with its features. One that is mixed, which has no place for them, becomes a cut of them alone."""
+    if not isinstance(cut, MixedCut):
+        return fastcopy(cut, features=features, custom=custom)
+    custom[SPEED_KEY] = speed_of(as_one(cut.to_dict()))
+    return MonoCut(cut.id, 0.0, cut.duration, 0, cut.supervisions, features, custom=custom)
 
 
 def _reason(error: Exception) -> str:

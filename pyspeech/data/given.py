@@ -4,10 +4,12 @@ Nothing in such a file is run: archives are opened here, so that a Kaldi "comman
 and their pickled and their NumPy objects are not read.
 """
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +18,7 @@ from lhotse.cut import Cut
 
 from pyspeech.arrays import parse_npy
 from pyspeech.config import FeatureConfig
-from pyspeech.data.audio_files import CannotRead, refuse_want_of_memory
+from pyspeech.data.audio_files import CannotRead, file_size, refuse_want_of_memory
 from pyspeech.errors import MissingPackage, UserError, first_line
 
 Matrix = npt.NDArray[np.float32]
@@ -128,6 +130,7 @@ def read_matrix(matrix_file: MatrixFile) -> Matrix:
     if matrix_file.kind not in READERS:
         raise UserError(f"{path} is of kind '{matrix_file.kind}'; allowed: {', '.join(sorted(READERS))}")
     try:
+        file_size(path)  # which refuses a pipe, that would be waited for
         found = READERS[matrix_file.kind](matrix_file)
     except MissingPackage:
         raise
@@ -170,7 +173,21 @@ def _read_kaldi(matrix_file: MatrixFile) -> npt.NDArray[np.generic]:
         stream.seek(matrix_file.offset)
         binary = stream.read(2) == b"\0B"
         stream.seek(matrix_file.offset)
-        return np.asarray(read_matrix_or_vector(stream) if binary else read_ascii_mat(stream))
+        return np.asarray(read_matrix_or_vector(_Bounded(stream)) if binary else read_ascii_mat(stream))
+
+
+class _Bounded:
+    """A file of which no more is read than there is: for what a header promises, Python would make room first."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._left = os.fstat(stream.fileno()).st_size - stream.tell()
+
+    def read(self, size: int) -> bytes:
+        if not 0 <= size <= self._left:
+            raise ValueError(f"it promises {size} bytes, and {self._left} follow")
+        self._left -= size
+        return self._stream.read(size)
 
 
 def _read_mfc(matrix_file: MatrixFile) -> npt.NDArray[np.generic]:

@@ -1,16 +1,23 @@
 """Manifests: lhotse cuts in a gzipped JSON-lines file, read lazily, written completely or not at all."""
 
-import gzip
-import json
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from lhotse import CutSet
-from lhotse.cut import Cut
+from lhotse import AudioSource, CutSet, Recording
+from lhotse.cut import Cut, MixedCut, PaddingCut
+from lhotse.cut.set import deserialize_cut
+from lhotse.utils import fastcopy
 
-from pyspeech.errors import UserError
-from pyspeech.files import complete, existing
+from pyspeech.data.entries import FILE, NotACutError, checked
+from pyspeech.errors import UserError, first_line
+from pyspeech.files import complete, existing_file
+from pyspeech.json_files import read_json_lines
+
+MEMORY = "memory"  # type of a source
+STORED = "audio"  # folder beside a manifest: audio that was in memory when the manifest was written
 
 
 @dataclass(frozen=True)
@@ -22,41 +29,134 @@ class ManifestCounts:
 
 
 def write_manifest(cuts: Iterable[Cut], path: Path) -> ManifestCounts:
-    """Write ``cuts`` to ``path`` as they come and count them.
+    """Write ``cuts`` to ``path`` as they come and count them; audio that is in memory becomes files in :data:`STORED`.
 
     Raises:
-        UserError: there is no cut, or an id comes twice.
+        UserError: there is no cut, an id comes twice, or a cut is none that can be read again.
     """
     seen: set[str] = set()
     seconds = 0.0
     with complete(path) as partial:
-        with CutSet.open_writer(partial) as writer:
+        with CutSet.open_writer(partial.absolute()) as writer:
             for cut in cuts:
                 if cut.id in seen:
                     raise UserError(f"{path.name}: two utterances have the id '{cut.id}'; ids must be unique")
                 seen.add(cut.id)
                 seconds += cut.duration
-                writer.write(cut)
+                values = with_recordings(cut, lambda recording: _in_files(recording, path)).to_dict()
+                check_line(values, path.name)
+                writer.write(values)
         if not seen:
             raise UserError(f"no utterance for {path.name}; is it the unpacked corpus, in the layout that is expected?")
     return ManifestCounts(len(seen), seconds)
 
 
 def read_manifest(path: Path) -> CutSet:
-    """Read a manifest lazily: memory does not grow with its length.
+    """Read a manifest lazily: memory does not grow with its length. Each line is checked when its turn comes.
 
     Raises:
-        UserError: it is missing, unreadable or empty.
+        UserError: it is missing, unreadable or empty, or its first line is no cut.
     """
-    existing(path, "manifest")
-    try:
-        opener = gzip.open if path.suffix == ".gz" else open
-        with opener(path, "rt", encoding="utf-8") as stream:
-            first = stream.readline()
-        if first.strip():
-            json.loads(first)
-    except (OSError, EOFError, ValueError) as error:
-        raise UserError(f"{path} is not a manifest of cuts: {error}; make it again") from error
-    if not first.strip():
+    lines = _Lines(existing_file(path, "manifest"))
+    if next(iter(lines), None) is None:
         raise UserError(f"{path} holds no utterance; check the split, or run the stage that makes it")
-    return CutSet.from_jsonl_lazy(path)
+    return CutSet(lines)
+
+
+def cut_of(values: dict[str, Any], where: str) -> Cut:
+    """Make the cut of a line of a manifest; ``where`` names the line in messages.
+
+    A mixed cut has no stored features: those of its parts are not those of what they sound like together.
+
+    Raises:
+        UserError: it is none that can be read, or would run or fetch something.
+    """
+    check_line(values, where)
+    id_ = values["id"]
+    try:
+        cut = deserialize_cut(values)
+    except Exception as error:  # what lhotse raises on fields that it does not know is of many kinds
+        raise UserError(f"{where}, cut '{id_}': lhotse cannot read it: {first_line(error)}; make it again") from error
+    return cut.drop_features() if isinstance(cut, MixedCut) and cut.has_features else cut
+
+
+def check_line(values: dict[str, Any], where: str) -> None:
+    """Refuse a line of a manifest that is no cut that can be read, or that would run or fetch something.
+
+    Raises:
+        UserError: naming ``where`` and the cut.
+    """
+    try:
+        checked(values)
+    except NotACutError as error:
+        id_ = values.get("id")
+        which = f"{where}, cut '{id_}'" if isinstance(id_, str) else where
+        raise UserError(
+            f"{which} cannot be read: {error}; mend or remove it (pyspeech validate tells of all)"
+        ) from error
+
+
+def check_manifest(path: Path) -> None:
+    """Read a manifest through before an hour's work rather than after it: all lines are cuts, no two of one id.
+
+    Raises:
+        UserError: naming the line that is none, or comes twice.
+    """
+    seen: set[str] = set()
+    for number, values in read_json_lines(existing_file(path, "manifest")):
+        check_line(values, f"{path}, line {number}")
+        if values["id"] in seen:
+            raise UserError(
+                f"{path}, line {number}: two utterances have the id '{values['id']}'; "
+                "give each its own (pyspeech validate --fix does)"
+            )
+        seen.add(values["id"])
+
+
+def recordings_of(cut: Cut) -> list[Recording]:
+    """Return the recordings of a cut, which are several where it is mixed or appended."""
+    cuts = [track.cut for track in cut.tracks] if isinstance(cut, MixedCut) else [cut]
+    return [each.recording for each in cuts if not isinstance(each, PaddingCut) and each.has_recording]
+
+
+def with_recordings(cut: Cut, change: Callable[[Recording], Recording]) -> Cut:
+    """Return ``cut`` with what ``change`` makes of each of its recordings, all of them at one sampling rate."""
+    if not isinstance(cut, MixedCut):
+        return fastcopy(cut, recording=change(cut.recording)) if cut.has_recording else cut
+    changed = [
+        track if isinstance(track.cut, PaddingCut) else fastcopy(track, cut=with_recordings(track.cut, change))
+        for track in cut.tracks
+    ]
+    rate = recordings_of(fastcopy(cut, tracks=changed))[0].sampling_rate
+    tracks = [
+        fastcopy(track, cut=track.cut.resample(rate)) if isinstance(track.cut, PaddingCut) else track
+        for track in changed
+    ]
+    return fastcopy(cut, tracks=tracks)
+
+
+class _Lines:
+    """The cuts of a manifest, as often as they are asked for."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __iter__(self) -> Iterator[Cut]:
+        for number, values in read_json_lines(self._path):
+            yield cut_of(values, f"{self._path}, line {number}")
+
+
+def _in_files(recording: Recording, manifest: Path) -> Recording:
+    if all(source.type != MEMORY for source in recording.sources):
+        return recording
+    return fastcopy(recording, sources=[_in_file(source, manifest) for source in recording.sources])
+
+
+def _in_file(source: AudioSource, manifest: Path) -> AudioSource:
+    if source.type != MEMORY:
+        return source
+    path = manifest.absolute().parent / STORED / f"{hashlib.sha256(source.source).hexdigest()[:16]}.wav"
+    if not path.exists():
+        with complete(path) as partial:
+            partial.write_bytes(source.source)
+    return AudioSource(FILE, source.channels, str(path))

@@ -10,12 +10,12 @@ from typing import Literal
 import soundfile
 from lhotse import AudioSource, Recording
 from lhotse.cut import Cut
-from lhotse.utils import fastcopy
 from tqdm import tqdm
 
 from pyspeech.data.audio_files import CannotRead
+from pyspeech.data.entries import FILE
 from pyspeech.data.left_out import leave_out
-from pyspeech.data.manifests import ManifestCounts, read_manifest, write_manifest
+from pyspeech.data.manifests import ManifestCounts, read_manifest, recordings_of, with_recordings, write_manifest
 from pyspeech.data.own_partial import remove_leftovers
 from pyspeech.data.resample import resample_file
 from pyspeech.data.transcripts import manifest_name
@@ -71,17 +71,15 @@ class Resampler:
         return (source for cut in cuts for source in self._at_other_rate(cut))
 
     def _at_other_rate(self, cut: Cut) -> list[Path]:
-        if not cut.has_recording:
+        if not (recordings := recordings_of(cut)):
             raise UserError(f"cut '{cut.id}' has no recording; give manifests of audio")
-        recording = cut.recording
-        if recording.sampling_rate == self._rate:
-            return []
-        if recording.transforms or any(source.type != "file" for source in recording.sources):
+        other = [recording for recording in recordings if recording.sampling_rate != self._rate]
+        if any(each.transforms or any(source.type != FILE for source in each.sources) for each in other):
             raise UserError(
-                f"the recording of cut '{cut.id}' is no plain file, but a command's output or altered as it is read; "
+                f"the recording of cut '{cut.id}' is no plain file, but in memory or altered as it is read; "
                 "write it to a file, and make the manifest again"
             )
-        return [Path(source.source) for source in recording.sources]
+        return [Path(source.source) for recording in other for source in recording.sources]
 
     def _make(self, sources: Iterator[Path], tell: Callable[[int], object]) -> None:
         with ThreadPoolExecutor(self._jobs) as pool:
@@ -115,22 +113,24 @@ class Resampler:
         for source in self._at_other_rate(cut):
             if source in self._faults:
                 raise CannotRead(self._faults[source])
-        if not (copies := [self._copy_of(source) for source in self._at_other_rate(cut)]):
-            return cut
-        before = cut.recording
+        return with_recordings(cut, self._copied)
+
+    def _copied(self, recording: Recording) -> Recording:
+        if recording.sampling_rate == self._rate:
+            return recording
+        copies = [self._copy_of(Path(source.source)) for source in recording.sources]
         num_samples = _num_samples(copies[0])
-        recording = Recording(
-            before.id,
+        return Recording(
+            recording.id,
             [
-                AudioSource("file", source.channels, str(copy))
-                for source, copy in zip(before.sources, copies, strict=True)
+                AudioSource(FILE, source.channels, str(copy))
+                for source, copy in zip(recording.sources, copies, strict=True)
             ],
             self._rate,
             num_samples,
             num_samples / self._rate,
-            before.channel_ids,
+            recording.channel_ids,
         )
-        return fastcopy(cut, recording=recording)
 
 
 def _num_samples(copy: Path) -> int:

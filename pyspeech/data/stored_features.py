@@ -15,15 +15,14 @@ from pathlib import Path
 import click
 import torch
 from lhotse import Features, LilcomChunkyWriter
-from lhotse.cut import Cut, MonoCut
-from lhotse.utils import fastcopy
+from lhotse.cut import Cut, MixedCut, MonoCut
 from tqdm import tqdm
 
 from pyspeech.config import FeatureConfig
-from pyspeech.data.features import SETTINGS_KEY, FeatureExtractor, at_speed
+from pyspeech.data.features import SETTINGS_KEY, FeatureExtractor, at_speed, with_features
 from pyspeech.data.given import given_features
 from pyspeech.data.manifest_parts import ManifestPart, split_manifest
-from pyspeech.data.manifests import ManifestCounts, read_manifest, write_manifest
+from pyspeech.data.manifests import ManifestCounts, read_manifest, recordings_of, write_manifest
 from pyspeech.data.transcripts import manifest_name, read_transcripts
 from pyspeech.errors import UserError
 from pyspeech.files import complete, digest, sync, write_text, writing
@@ -85,7 +84,7 @@ class Work:
             storage_type=writer.name,
             storage_path=str(self.archives / archive),
             storage_key=writer.write(cut.id, matrix),
-            recording_id=cut.recording_id,
+            recording_id=cut.id if isinstance(cut, MixedCut) else cut.recording_id,
             channels=cut.channel,
         )
 
@@ -179,7 +178,7 @@ def _parts(
 
 def _audio_state(cut: Cut) -> list[tuple[int, int] | None]:
     """Size and time of the files that a cut is read from; None for one that cannot be read."""
-    sources = cut.recording.sources if cut.has_recording else []
+    sources = [source for recording in recordings_of(cut) for source in recording.sources]
     return [_state(Path(source.source)) for source in sources if source.type == "file"]
 
 
@@ -225,7 +224,7 @@ def _stored(parts: Iterable[Part], settings: str) -> Iterator[MonoCut]:
         with part.places.open(encoding="utf-8") as lines:
             for cut, line in zip(_cuts(part), lines, strict=True):
                 features = Features.from_dict(json.loads(line))
-                yield fastcopy(cut, features=features, custom={**(cut.custom or {}), SETTINGS_KEY: settings})
+                yield with_features(cut, features, {**(cut.custom or {}), SETTINGS_KEY: settings})
 
 
 def _cuts(part: Part) -> Iterator[MonoCut]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pyspeech.data.entries import LONGEST_SECONDS, NotACutError, as_one
 from pyspeech.errors import UserError
 from pyspeech.files import existing
 from pyspeech.json_files import read_json_lines
@@ -56,6 +57,10 @@ def _transcript(values: dict[str, Any], where: str) -> Transcript:
     if not isinstance(values.get("id"), str):
         raise UserError(f"{where} is not a cut: it has no 'id'; expected a manifest of lhotse cuts")
     where = f"{where}, cut {values['id']}"
+    try:
+        values = as_one(values)
+    except NotACutError as error:
+        raise UserError(f"{where} cannot be read: {error}; make the manifest again") from error
     supervisions = values.get("supervisions")
     if not isinstance(supervisions, list) or len(supervisions) != 1 or not isinstance(supervisions[0], dict):
         count = len(supervisions) if isinstance(supervisions, list) else "no list"
@@ -66,6 +71,7 @@ def _transcript(values: dict[str, Any], where: str) -> Transcript:
     text, seconds = supervisions[0].get("text"), values.get("duration")
     if not isinstance(text, str):
         raise UserError(f"{where}: its supervision has no text; give every utterance its words")
-    if not isinstance(seconds, int | float):
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= LONGEST_SECONDS:
         raise UserError(f"{where}: no 'duration' in seconds; expected a manifest of lhotse cuts")
-    return Transcript(values["id"], text, supervisions[0].get("speaker") or "", float(seconds))
+    speaker = supervisions[0].get("speaker")
+    return Transcript(values["id"], text, speaker if isinstance(speaker, str) else "", float(seconds))

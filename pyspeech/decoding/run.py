@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from pyspeech.data.batches import inference_batches
 from pyspeech.data.manifest_parts import split_manifest
+from pyspeech.data.manifests import check_manifest
 from pyspeech.data.transcripts import read_transcripts
 from pyspeech.decoding.archive import LATTICE_CODEC, ShardWriter, adopt_shards, finish_archive
 from pyspeech.decoding.config import DecodeConfig, Method
@@ -100,6 +101,7 @@ def decode(job: Decode, out: Path) -> dict[str, Any]:
     setup = Setup(job.exp, job.graph, job.method, _device(job), job.config)
     recogniser = load_recogniser(job.exp, "cpu")  # what is wrong with it shows before any work is done
     words = _words(job.graph)
+    check_manifest(job.cuts)
     total = _count(job.cuts)
     jobs = job.jobs or (1 if setup.device != "cpu" else jobs_for(total.seconds))
     with complete(out) as folder:

@@ -4,19 +4,26 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from pyspeech.files import complete, refuse_others
+from pyspeech.files import complete, digest, refuse_others
 
 # What some file system forbids or gives a meaning, the sign that escapes it, and a dot that would hide the file.
 RESERVED = re.compile(r'[%/\\:*?"<>|\x00-\x1f\x7f]|^\.')
+
+LONGEST_NAME = 220  # bytes, of the 255 that file systems take: there are suffixes, and a prefix while it is written
+KEPT = 180  # bytes of the beginning of a longer one
 
 
 def file_name(id_: str, suffix: str) -> str:
     """Return a name for a file of this utterance; different ids have different names, and none leads elsewhere.
 
     Reserved characters are written as in URLs (https://www.rfc-editor.org/rfc/rfc3986, section 2.1): ``a/b`` becomes
-    ``a%2Fb``.
+    ``a%2Fb``. Of a name that no file system would take, its beginning is left and a digest of all, after a ``%`` that
+    no other name has there.
     """
-    return RESERVED.sub(lambda found: f"%{ord(found[0]):02X}", id_) + suffix
+    name = RESERVED.sub(lambda found: f"%{ord(found[0]):02X}", id_)
+    if len(name.encode()) > LONGEST_NAME:
+        name = f"{name.encode()[:KEPT].decode(errors='ignore')}%-{digest(id_)}"
+    return name + suffix
 
 
 def write_files(out: Path, files: Iterable[tuple[str, str]], what: str) -> int:

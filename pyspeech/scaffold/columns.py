@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pyspeech.data.audio_files import NOT_READ, not_read
 from pyspeech.data.given import FEATURE_FILES
 from pyspeech.data.sources.folder import AUDIO
-from pyspeech.data.sources.reading import NOT_READ, from_home, not_read, on_disk
+from pyspeech.data.sources.reading import from_home, on_disk
 from pyspeech.data.splits import KINDS, TRAIN, usual_name
 from pyspeech.errors import UserError, nearest
 

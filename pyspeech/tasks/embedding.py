@@ -13,6 +13,7 @@ from pyspeech.config import Config
 from pyspeech.data.batch import padded
 from pyspeech.data.batches import grouped, inference_batches
 from pyspeech.data.features import FeatureExtractor, Matrix, Samples, normalise
+from pyspeech.data.manifests import check_manifest
 from pyspeech.data.transcripts import read_transcripts
 from pyspeech.errors import UserError
 from pyspeech.files import digest, refuse_others
@@ -132,9 +133,8 @@ def _embedded(embedder: Embedder, cuts: Path) -> Iterator[tuple[str, str, NDArra
 
 def _refuse(cuts: Path, least_seconds: float) -> None:
     """Make sure that all can be embedded, and no two by one id."""
+    check_manifest(cuts)
     seconds = [(t.id, t.seconds) for t in read_transcripts(cuts)]
-    if len({id_ for id_, _ in seconds}) < len(seconds):
-        raise UserError(f"{cuts} holds an id twice; pyspeech validate {cuts} says which")
     if short := [each for each in seconds if each[1] < least_seconds]:
         more = f" (and {len(short) - 1} others)" if len(short) > 1 else ""
         raise UserError(_too_short(f"{cuts}, cut '{short[0][0]}'{more}", short[0][1], least_seconds))

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import torch
 from lhotse.cut import Cut
-from lhotse.serialization import deserialize_item
 
 from pyspeech.config import FeatureConfig, load_feature_config
 from pyspeech.data.features import FeatureExtractor, load_audio
 from pyspeech.data.given import has_matrix
+from pyspeech.data.manifests import cut_of
 from pyspeech.decoding.alignment import align_words
 from pyspeech.decoding.decoder import frame_seconds
 from pyspeech.decoding.greedy import best_tokens
@@ -56,10 +56,10 @@ def _find(cuts: Path, ids: Sequence[str]) -> dict[str, Cut]:
     """Return the cuts of ``ids``; entries before the last of them are read, no more of each than its line."""
     found: dict[str, Cut] = {}
     seen: list[str] = []
-    for _, entry in read_json_lines(existing(cuts, "manifest")):
+    for number, entry in read_json_lines(existing(cuts, "manifest")):
         seen.append(str(entry.get("id")))
         if seen[-1] in ids:
-            found[seen[-1]] = deserialize_item(entry)
+            found[seen[-1]] = cut_of(entry, f"{cuts}, line {number}")
             if len(found) == len(set(ids)):
                 return found
     missing = next(id_ for id_ in ids if id_ not in found)
@@ -104,7 +104,7 @@ def _seen(cut: Cut, config: FeatureConfig | None) -> tuple[Waveform | None, Feat
     extractor = FeatureExtractor(config or _log_mel(cut))
     settings = extractor.config
     waveform = None
-    if not has_matrix(cut):
+    if cut.has_recording:
         waveform = Waveform(load_audio(cut, settings.sampling_rate)[0], settings.sampling_rate)
     if config is None and waveform is not None:  # whatever features are stored
         matrix_TF = extractor.normalised(waveform.samples_S, cut.id)

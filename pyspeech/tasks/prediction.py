@@ -8,6 +8,7 @@ from tqdm import tqdm
 
 from pyspeech.data.batch import Batch
 from pyspeech.data.batches import inference_batches
+from pyspeech.data.manifests import check_manifest
 from pyspeech.files import complete, refuse_others
 from pyspeech.lang.labels import LabelTable
 from pyspeech.scoring.accuracy import FILES, PREDICTIONS, TABLE
@@ -21,10 +22,12 @@ def predict(exp: Path, cuts: Path, out: Path, device: str | None = None) -> int:
     """Write the labels of the utterances of ``cuts``, in their order, to the folder ``out``; return how many.
 
     Raises:
-        UserError: the training is not finished or was no classification, or something given is missing or damaged.
+        UserError: the training is not finished or was no classification, or something given is missing or damaged,
+            or an id comes twice.
     """
     refuse_others(out, FILES, "predictions")
     classifier = load_classifier(exp, choose_device(device))
+    check_manifest(cuts)
     task = ClassificationTask(classifier.labels)
     count = 0
     with complete(out) as folder:

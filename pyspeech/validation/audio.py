@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Mapping
 
 from pyspeech.data.audio_files import DURATION_TOLERANCE
-from pyspeech.validation.entries import Audio, Entry, Stored
+from pyspeech.data.entries import HIGHEST_RATE, LOWEST_RATE, Audio, Entry, Stored
 from pyspeech.validation.headers import Header
 from pyspeech.validation.kinds import (
     DURATION_DIFFERS,
@@ -25,6 +25,10 @@ def check_audio(entry: Entry, headers: Mapping[str, Header | Finding]) -> Iterat
     """Find what is wrong with the audio, or the features, of one utterance; ``headers`` by path."""
     if entry.duration <= 0:
         yield Finding(EMPTY_AUDIO, f"{entry.duration:g} s")
+        return
+    if entry.parts:
+        for part in entry.parts:
+            yield from check_audio(part, headers)
         return
     if entry.supervisions == 1 and not covers(entry.supervised, entry.duration):
         yield Finding(LEFT_OVER, f"{entry.supervised[0]:.2f} to {entry.supervised[1]:.2f} of {entry.duration:.2f} s")
@@ -49,8 +53,6 @@ def covers(supervised: tuple[float, float], duration: float) -> bool:
 
 
 def _check_stored(stored: Stored) -> Iterator[Finding]:
-    if stored.path is None:
-        return
     size = _size(stored.path)
     if size is None:
         yield Finding(MISSING_FEATURES, stored.path)
@@ -59,9 +61,11 @@ def _check_stored(stored: Stored) -> Iterator[Finding]:
 
 
 def _check_header(entry: Entry, audio: Audio, header: Header) -> Iterator[Finding]:
-    if entry.channel >= header.channels or entry.channel < 0:
+    if entry.channel not in audio.channels[: header.channels] or len(audio.channels) > header.channels:
         yield Finding(NO_CHANNEL, f"channel {entry.channel} of {header.channels}")
-    if audio.sampling_rate <= 0 or (not audio.resampled and audio.sampling_rate != header.sampling_rate):
+    if not LOWEST_RATE <= audio.sampling_rate <= HIGHEST_RATE or (
+        not audio.resampled and audio.sampling_rate != header.sampling_rate
+    ):
         yield Finding(RATE_DIFFERS, f"{audio.sampling_rate}, file {header.sampling_rate} Hz")
         return
     if audio.speed is None or header.duration is None:

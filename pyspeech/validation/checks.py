@@ -1,19 +1,22 @@
 """All checks of one utterance by itself, for the first look at it and for the one after it was mended."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pyspeech.data.entries import Entry
 from pyspeech.data.splits import DEV, TEST
 from pyspeech.lang.tokens import TokenSet, load_tokens
+from pyspeech.settings import SHARED_CONF
 from pyspeech.validation.audio import check_audio
-from pyspeech.validation.entries import Entry
 from pyspeech.validation.headers import Header
-from pyspeech.validation.kinds import EMPTY_TEXT, NO_SUPERVISION, SEVERAL_SUPERVISIONS, Finding
+from pyspeech.validation.kinds import EMPTY_TEXT, NO_SUPERVISION, SEVERAL_SUPERVISIONS, TOO_SHORT, Finding
 from pyspeech.validation.text import TextCheck
 
 if TYPE_CHECKING:
+    from pyspeech.config import FeatureConfig
     from pyspeech.validation.fits import FitCheck
 
 
@@ -21,7 +24,8 @@ if TYPE_CHECKING:
 class Checks:
     """What utterances are checked against; ``sides`` are those of the manifests.
 
-    ``wordless`` tells that no utterance has any text, as speakers to verify need none.
+    ``features`` are those of the model, or the usual ones. ``wordless`` tells that no utterance has any text, as
+    speakers to verify need none.
     """
 
     sides: Sequence[str]
@@ -29,10 +33,18 @@ class Checks:
     text: TextCheck
     fit: "FitCheck | None"
     wordless: bool
+    features: "FeatureConfig"
+
+    @property
+    def _window(self) -> int:
+        """Samples, as the features count them."""
+        return math.floor(self.features.frame_length_seconds * self.features.sampling_rate)
 
     def __call__(self, entry: Entry) -> list[Finding]:
         """Find everything that is wrong with ``entry`` by itself, its samples aside."""
         found = list(check_audio(entry, self.headers))
+        if entry.stored is None and 0 < round(entry.duration * self.features.sampling_rate) < self._window:
+            found.append(Finding(TOO_SHORT, f"{1000 * entry.duration:g} ms"))
         if entry.supervisions != 1:
             kind = SEVERAL_SUPERVISIONS if entry.supervisions else NO_SUPERVISION
             return [*found, Finding(kind, str(entry.supervisions) if entry.supervisions else "")]
@@ -57,7 +69,15 @@ def load_checks(
     """
     tokens = None if lang is None else load_tokens(lang)
     wordless = tokens is None and not any(entry.text for entry in entries)
-    return Checks(sides, headers, TextCheck(tokens), _fit_check(model, tokens), wordless)
+    fit = _fit_check(model, tokens)
+    features = _usual_features() if fit is None else fit.config.features
+    return Checks(sides, headers, TextCheck(tokens), fit, wordless, features)
+
+
+def _usual_features() -> "FeatureConfig":
+    from pyspeech.config import load_feature_config
+
+    return load_feature_config(SHARED_CONF / "fbank.yaml")
 
 
 def _fit_check(model: Path | None, tokens: TokenSet | None) -> "FitCheck | None":

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pyspeech.config import Config
+from pyspeech.data.entries import Entry
 from pyspeech.errors import UserError, nearest
 from pyspeech.lang.tokens import TokenSet
 from pyspeech.losses.ctc import frames_needed
 from pyspeech.models import MODELS
-from pyspeech.validation.entries import Entry
 from pyspeech.validation.kinds import INFEASIBLE, OUT_OF_LIMITS, TIGHT, Finding
 
 

@@ -9,9 +9,9 @@ from io import BufferedWriter
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from pyspeech.data.entries import Entry
 from pyspeech.errors import UserError
 from pyspeech.files import complete
-from pyspeech.validation.entries import Entry
 from pyspeech.validation.kinds import DUPLICATE_ID, Finding
 from pyspeech.validation.lines import Line, read_lines
 from pyspeech.validation.mend import mended

@@ -10,8 +10,7 @@ from typing import TypeVar
 import soundfile
 from tqdm import tqdm
 
-from pyspeech.data.audio_files import refuse_cut_short
-from pyspeech.errors import UserError
+from pyspeech.data.audio_files import CannotRead, refuse_cut_short, refuse_promise, refuse_rate
 from pyspeech.validation.kinds import EMPTY_AUDIO, MISSING_AUDIO, SHORT_FILE, UNREADABLE_AUDIO, Finding
 
 THREADS = 8  # files wait for the disk or the network more than for a processor
@@ -58,16 +57,22 @@ def in_threads(work: Callable[[Item], Result], items: Sequence[Item], what: str,
 def read_header(path: str) -> Header | Finding:
     """Read one header."""
     try:
+        refuse_promise(Path(path))
+    except CannotRead as error:
+        missing = isinstance(error.__cause__, FileNotFoundError | NotADirectoryError) or "\0" in path
+        return Finding(MISSING_AUDIO if missing else UNREADABLE_AUDIO, path)
+    try:
         refuse_cut_short(Path(path))
-    except ValueError:  # a name that no file can have
-        return Finding(MISSING_AUDIO, path)
-    except UserError as error:
-        missing = isinstance(error.__cause__, FileNotFoundError | NotADirectoryError)
-        return Finding(MISSING_AUDIO if missing else UNREADABLE_AUDIO if error.__cause__ else SHORT_FILE, path)
+    except CannotRead as error:
+        return Finding(UNREADABLE_AUDIO if error.__cause__ else SHORT_FILE, path)
     try:
         with soundfile.SoundFile(path) as file:
             num_samples = None if file.frames >= UNKNOWN_LENGTH else file.frames
             header = Header(file.samplerate, num_samples, file.channels)
+        refuse_rate(Path(path), header.sampling_rate)
+        refuse_promise(Path(path), header.num_samples or 0)
+    except CannotRead as error:
+        return Finding(UNREADABLE_AUDIO, str(error))
     except Exception:  # not a format of libsndfile, which alone reads audio here
         return Finding(UNREADABLE_AUDIO, path)
     return Finding(EMPTY_AUDIO, path) if header.num_samples == 0 else header

@@ -38,6 +38,7 @@ NO_UTTERANCE = _fault("no utterance", "every command stops: the manifest is empt
 NOT_UTF8 = _fault("line not UTF-8", "every command stops at the line")
 NOT_JSON = _fault("line not JSON", "every command stops at the line")
 NOT_A_CUT = _fault("not a cut", "lhotse cannot read the line")
+NOT_A_FILE = _fault("not from a file", "every command stops: it would run or fetch what the manifest names")
 DUPLICATE_ID = _fault(
     "duplicate id", "one takes the other's place in scores and tables", "drops the same line, renames another"
 )
@@ -55,6 +56,7 @@ MISSING_AUDIO = _fault("audio missing", "training stops at the utterance")
 UNREADABLE_AUDIO = _fault("audio unreadable", "training stops at the utterance")
 SHORT_FILE = _fault("audio file cut short", "the words at its end are taught from nothing")
 EMPTY_AUDIO = _fault("audio of no length", "training stops at the utterance")
+TOO_SHORT = _fault("shorter than one window", "no frame: train leaves it out, other commands stop")
 DURATION_DIFFERS = _fault(
     "duration not the file's", "training stops, or learns from made-up audio", "takes the duration of the file"
 )

@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pyspeech.data.audio_files import DURATION_TOLERANCE
+from pyspeech.data.entries import DIGITS, MIXED
 from pyspeech.validation.audio import covers
 from pyspeech.validation.headers import Header
 from pyspeech.validation.kinds import Finding
 from pyspeech.validation.text import tidy
 
 Cut = dict[str, Any]
-DIGITS = 8  # of seconds, as lhotse rounds
 # What a file may lack of a cut that keeps its text, the larger of both; with more, words are gone.
 LOST_SECONDS = 0.5
 LOST_SHARE = 0.1
@@ -20,13 +20,21 @@ LOST_SHARE = 0.1
 def mended(cut: Cut, headers: Mapping[str, Header | Finding], tidied: Callable[[str], str] = tidy) -> list[Cut]:
     """Return the cuts that ``cut`` should have been, with ``tidied`` texts; those that cannot be stay at fault."""
     cut = copy.deepcopy(cut)
-    _take_the_files(cut, headers)
-    cuts = _one_for_each_supervision(cut)
+    if cut.get("type") == MIXED:  # of whose parts each has its own times
+        cuts = [cut]
+    else:
+        _take_the_files(cut, headers)
+        cuts = _one_for_each_supervision(cut)
     for each in cuts:
-        for supervision in each["supervisions"]:
+        for supervision in _supervisions(each):
             if isinstance(supervision.get("text"), str):
                 supervision["text"] = tidied(supervision["text"])
     return cuts
+
+
+def _supervisions(cut: Cut) -> list[Any]:
+    parts = [track["cut"] for track in cut["tracks"]] if cut.get("type") == MIXED else [cut]
+    return [supervision for part in parts for supervision in part.get("supervisions", [])]
 
 
 def _take_the_files(cut: Cut, headers: Mapping[str, Header | Finding]) -> None:

@@ -76,8 +76,7 @@ def _notes(validation: Validation) -> Iterator[str]:
     if sources.lang is None or sources.model is None:
         yield "note: without --lang and --model, nothing is said of tokens that need more frames than there are"
     if validation.unread:
-        what = _count(validation.unread, "utterance")
-        yield f"note: audio or features of {what} come of commands, addresses or several files: not read"
+        yield f"note: the audio of {_count(validation.unread, 'utterance')} comes of several files: not read"
 
 
 def _count(number: int, what: str) -> str:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from pyspeech.data.entries import Entry, NotACutError, NotAFileError, read_entry
 from pyspeech.data.splits import DEV, TEST, TRAIN
 from pyspeech.data.transcripts import manifest_name
 from pyspeech.validation.between import check_between
 from pyspeech.validation.checks import Checks, load_checks
-from pyspeech.validation.entries import Entry, NotACutError, read_entry
 from pyspeech.validation.headers import read_headers
-from pyspeech.validation.kinds import NO_UTTERANCE, NOT_A_CUT, Finding
+from pyspeech.validation.kinds import NO_UTTERANCE, NOT_A_CUT, NOT_A_FILE, Finding
 from pyspeech.validation.lines import Line, read_lines, side_of
 from pyspeech.validation.outliers import check_outliers
 
@@ -37,7 +37,7 @@ class Sources:
 class Validation:
     """What was found at which line; ``ids`` of the lines that are cuts, in the order of the manifests.
 
-    The manifests of ``sources`` are in order here, ``unread`` counts recordings and features that are not one file.
+    The manifests of ``sources`` are in order here, ``unread`` counts recordings that are not one file.
     """
 
     sources: Sources
@@ -63,7 +63,8 @@ def validate(sources: Sources) -> Validation:
     names = side_names(sources.manifests)
     found: dict[Place, list[Finding]] = defaultdict(list)
     entries = list(_entries(sources.manifests, found))
-    named = [entry.audio.path for entry in entries if entry.audio is not None]
+    pieces = [piece for entry in entries for piece in entry.parts or (entry,)]
+    named = [piece.audio.path for piece in pieces if piece.audio is not None]
     headers = read_headers(list(dict.fromkeys(path for path in named if path is not None)))
     checks = load_checks(list(map(side_of, sources.manifests)), entries, headers, sources.lang, sources.model)
     for entry in entries:
@@ -74,15 +75,14 @@ def validate(sources: Sources) -> Validation:
         from pyspeech.validation.matrices import check_matrices
         from pyspeech.validation.samples import check_samples
 
-        for entry, findings in (*check_samples(entries, headers), *check_matrices(entries)):
+        for entry, findings in (*check_samples(pieces, headers), *check_matrices(pieces)):
             if findings:
                 found[entry.manifest, entry.line] += findings
     rate = None if checks.fit is None else checks.fit.config.features.sampling_rate
     for entry, finding in (*check_between(entries, rate), *check_outliers(entries)):
         found[entry.manifest, entry.line].append(finding)
     ids = {(entry.manifest, entry.line): entry.id for entry in entries}
-    unread = [*named, *(entry.stored.path for entry in entries if entry.stored is not None)].count(None)
-    return Validation(sources, names, ids, dict(sorted(found.items())), checks, unread)
+    return Validation(sources, names, ids, dict(sorted(found.items())), checks, named.count(None))
 
 
 def side_names(manifests: Sequence[Path]) -> tuple[str, ...]:
@@ -97,6 +97,8 @@ def entry_or_finding(line: Line, manifest: int) -> Entry | Finding:
         return line.content
     try:
         return read_entry(line.content, manifest, line.number)
+    except NotAFileError as error:
+        return Finding(NOT_A_FILE, str(error))
     except NotACutError as error:
         return Finding(NOT_A_CUT, str(error))
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import soundfile
 
 from pyspeech.data.audio_files import DURATION_TOLERANCE
-from pyspeech.validation.entries import Entry
+from pyspeech.data.entries import Entry
 from pyspeech.validation.headers import Header, in_threads
 from pyspeech.validation.kinds import CLIPPED_AUDIO, DAMAGED_AUDIO, SILENT_AUDIO, Finding
 
@@ -86,6 +86,8 @@ def _check_entry(file: soundfile.SoundFile, entry: Entry) -> list[Finding]:
         return [Finding(DAMAGED_AUDIO, str(error).rpartition(": ")[2])]
     if len(samples_SC) < length - DURATION_TOLERANCE * file.samplerate:
         return [Finding(DAMAGED_AUDIO, f"{len(samples_SC)} of {length} samples")]
-    if not 0 <= entry.channel < samples_SC.shape[1]:
+    if entry.channel not in entry.audio.channels[: samples_SC.shape[1]]:
         return []
-    return judge(samples_SC[:, entry.channel], COARSE_FULL_SCALE.get(file.subtype, FULL_SCALE))
+    return judge(
+        samples_SC[:, entry.audio.channels.index(entry.channel)], COARSE_FULL_SCALE.get(file.subtype, FULL_SCALE)
+    )

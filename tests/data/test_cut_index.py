@@ -194,10 +194,10 @@ def test_a_damaged_manifest_is_named_and_leaves_no_index(manifest):
     lines = gzip.decompress(manifest.read_bytes()).splitlines()
     for wrong, message in (
         (b"{", r"line 8 is not valid JSON"),
-        (json.dumps({"id": "x"}).encode(), r"line 8: no 'id' or no 'duration' in seconds"),
-        (b'{"id": "x", "duration": NaN}', r"line 8: no 'id' or no 'duration' in seconds"),
-        (b'{"id": "x", "duration": -1}', r"line 8: no 'id' or no 'duration' in seconds"),
-        (b'{"id": "x", "duration": 1e999}', r"line 8: no 'id' or no 'duration' in seconds"),
+        (json.dumps({"id": "x"}).encode(), r"line 8, cut 'x' cannot be read: "),
+        (b'{"id": "x", "duration": NaN}', r"line 8, cut 'x' cannot be read: "),
+        (b'{"id": "x", "duration": -1}', r"line 8, cut 'x' cannot be read: "),
+        (b'{"id": "x", "duration": 1e999}', r"line 8, cut 'x' cannot be read: "),
     ):
         manifest.write_bytes(gzip.compress(b"\n".join([*lines, wrong])))
         with pytest.raises(UserError, match=message):

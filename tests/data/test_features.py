@@ -13,11 +13,19 @@ from hypothesis.extra import numpy as hnp
 from lhotse import Fbank, FbankConfig, Mfcc, MfccConfig, MonoCut, Recording
 from tones import RATE, tone_cuts, write_tones
 
-from pyspeech.config import FeatureConfig, load_feature_config
+from pyspeech.config import FeatureConfig, load_config, load_feature_config
+from pyspeech.data.audio_files import CannotRead
 from pyspeech.data.corpus import utterance
 from pyspeech.data.features import PIECE_SECONDS, FeatureExtractor, at_speed, load_audio, normalise
+from pyspeech.data.manifests import write_manifest
+from pyspeech.data.preparation import Preparation
+from pyspeech.data.stored_features import store_features
 from pyspeech.errors import UserError
 from pyspeech.files import digest
+from pyspeech.tasks.inspection import inspect
+from pyspeech.validation.kinds import TOO_SHORT
+from pyspeech.validation.run import Sources, validate
+from tests.experiments import YAML
 
 SHARED = load_feature_config(Path(__file__).parents[2] / "conf" / "fbank.yaml")
 
@@ -202,3 +210,55 @@ def test_want_of_memory_is_no_fault_of_the_audio(tmp_path):
             load_audio(cut, 8000)
     finally:
         resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+@pytest.mark.parametrize("samples", [1, 40, 63, 199])
+def test_a_cut_shorter_than_one_window_is_named_everywhere(tmp_path, samples):
+    path = write_tones(tmp_path / "click.wav", ["LOW"])
+    soundfile.write(path, soundfile.read(path)[0][:samples], RATE)
+    cut = utterance(path, "LOW", "s")
+    write_manifest([cut], tmp_path / "train.jsonl")
+    extractor = FeatureExtractor(config())
+    message = f"cut 'click' lasts {samples / 8:g} ms, less than one window of 25 ms; leave it out"
+    for attempt in (
+        lambda: extractor(cut),
+        lambda: extractor.for_layer(load_audio(cut, RATE)[0], cut.id),
+        lambda: store_features(tmp_path / "train.jsonl", tmp_path / "out" / "train.jsonl", extractor.config),
+        lambda: list(inspect(tmp_path / "train.jsonl", ["click"], None, None)),
+    ):
+        with pytest.raises(CannotRead, match=message):
+            attempt()
+    found = validate(Sources((tmp_path / "train.jsonl",))).found
+    assert TOO_SHORT in [finding.kind for finding in found[0, 1]]
+
+
+def test_a_cut_of_one_window_has_features(tmp_path):
+    path = write_tones(tmp_path / "click.wav", ["LOW"])
+    soundfile.write(path, soundfile.read(path)[0][:200], RATE)
+    write_manifest([utterance(path, "LOW", "s")], tmp_path / "train.jsonl")
+    assert len(FeatureExtractor(config())(utterance(path, "LOW", "s")))
+    assert validate(Sources((tmp_path / "train.jsonl",))).faults == 0
+
+
+def test_a_rate_that_only_a_huge_filter_could_change_is_named(tmp_path):
+    soundfile.write(tmp_path / "odd.wav", 0.1 * np.random.default_rng(0).standard_normal(16001), 16001)
+    cut = utterance(tmp_path / "odd.wav", "LOW", "s")
+    with pytest.raises(CannotRead, match=r"cut 'odd' has 16001 samples a second, .* to become 16000 as they are read"):
+        load_audio(cut, 16000)
+    assert load_audio(cut, 16001).shape == (1, 16001)
+
+
+def test_training_leaves_out_what_is_shorter_than_one_window(tmp_path):
+    for samples_on_device in (False, True):
+        preparation = Preparation(load_config(_conf(tmp_path)), samples_on_device)
+        cuts = tone_cuts(tmp_path / "audio", 2)
+        soundfile.write(tmp_path / "click.wav", np.full(40, 0.1), RATE)
+        items = [*cuts, utterance(tmp_path / "click.wav", "LOW", "s")]
+        batch = preparation.batch((cut, "", "", np.random.default_rng(0)) for cut in items)
+        assert batch.ids == ("utt000", "utt001")
+        assert [each.id for each in batch.unreadable] == ["click"]
+
+
+def _conf(tmp_path):
+    (tmp_path / "conf.yaml").write_text(YAML)
+    return tmp_path / "conf.yaml"

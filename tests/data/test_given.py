@@ -1,5 +1,7 @@
 import os
 import pickle
+import re
+import tracemalloc
 from pathlib import Path
 
 import kaldiio
@@ -272,7 +274,7 @@ def test_the_feature_stage_reads_every_matrix_and_passes_the_manifest_on(tmp_pat
     (tmp_path / "utt1.npy").write_bytes(b"")
     with pytest.raises(UserError, match=r"cut 'utt1': cannot read features from .*utt1\.npy"):
         store_features(tmp_path / "m.jsonl.gz", tmp_path / "again" / "m.jsonl.gz", config())
-    assert not list((tmp_path / "again").iterdir())
+    assert not list(tmp_path.glob("again/*"))
     with pytest.raises(UserError, match=r"given features cannot be stored at the speeds \[0\.9, 1\.0\]"):
         store_features(tmp_path / "m.jsonl.gz", tmp_path / "again" / "m.jsonl.gz", config(), speeds=(0.9, 1.0))
 
@@ -282,3 +284,43 @@ def test_a_section_of_given_features_needs_their_width():
     assert check_config(FeatureConfig, values, "x").num_features == 40
     with pytest.raises(UserError, match="x: num_given None with type given"):
         check_config(FeatureConfig, {**values, "num_given": None}, "x")
+
+
+def forged_npy(header, version=b"\1\0"):
+    text = header.encode().ljust(118) + b"\n"
+    return b"\x93NUMPY" + version + len(text).to_bytes(2 if version == b"\1\0" else 4, "little") + text + bytes(64)
+
+
+FORGED = {
+    "terabyte.npy": forged_npy("{'descr': '<f4', 'fortran_order': False, 'shape': (1099511627776, 13)}"),
+    "version-2.npy": forged_npy("{'descr': '<f4', 'fortran_order': False, 'shape': (1099511627776, 13)}", b"\2\0"),
+    "nothing.npy": forged_npy("{'descr': '|S0', 'fortran_order': False, 'shape': (1152921504606846976, 13)}"),
+    "negative.npy": forged_npy("{'descr': '<f4', 'fortran_order': False, 'shape': (-1, 13)}"),
+    "objects.npy": forged_npy("{'descr': '|O', 'fortran_order': False, 'shape': (2, 2)}"),
+    "nested.npy": forged_npy("(" * 100),
+    "large.ark": b"\0BFM \4" + (2**31 - 1).to_bytes(4, "little") + b"\4" + (2**31 - 1).to_bytes(4, "little"),
+    "double.ark": b"\0BDM \4" + (2**31 - 1).to_bytes(4, "little") + b"\4" + (2**31 - 1).to_bytes(4, "little"),
+    "negative.ark": b"\0BFM \4" + (-5 & 0xFFFFFFFF).to_bytes(4, "little") + b"\4" + (7).to_bytes(4, "little"),
+    "compressed.ark": b"\0BCM " + bytes(8) + (2**31 - 1).to_bytes(4, "little") * 2,
+    "compressed-2.ark": b"\0BCM2 " + bytes(8) + (2**31 - 1).to_bytes(4, "little") * 2,
+    "token.ark": b"\0B" + b"F" * 100,
+    "large.mfc": (2**31 - 1).to_bytes(4, "little") + bytes(52),
+}
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_what_promises_more_than_there_is_takes_no_memory(tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(FORGED[name])
+    tracemalloc.start()
+    with pytest.raises(UserError, match=rf"{re.escape(name)}") as caught:
+        read_matrix(MatrixFile(path.suffix[1:].replace("ark", "kaldi"), str(path), 0, 13))
+    assert tracemalloc.get_traced_memory()[1] < 5 << 20
+    tracemalloc.stop()
+    assert "\n" not in str(caught.value)
+
+
+def test_a_pipe_in_place_of_features_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.npy")
+    with pytest.raises(UserError, match=r"cannot read features from .*a\.npy: it is no file"):
+        read_matrix(MatrixFile("npy", str(tmp_path / "a.npy"), 0, 0))

@@ -1,10 +1,20 @@
 import gzip
+import json
+import os
+from pathlib import Path
 
+import numpy as np
 import pytest
-from tones import tone_cuts
+from lhotse import AudioSource
+from tones import RATE, tone_cuts
 
-from pyspeech.data.manifests import read_manifest, write_manifest
+from pyspeech.data.audio_files import CannotRead
+from pyspeech.data.cut_index import read_cut_index
+from pyspeech.data.features import load_audio
+from pyspeech.data.manifests import STORED, read_manifest, write_manifest
+from pyspeech.data.transcripts import read_transcripts
 from pyspeech.errors import UserError
+from pyspeech.validation.run import Sources, validate
 
 
 def test_what_is_written_is_read_back_in_order(tmp_path):
@@ -33,7 +43,7 @@ def test_two_utterances_of_one_id_are_refused_and_the_old_manifest_stays(tmp_pat
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(None, "no manifest"), (b"", "holds no utterance"), (b"not json\n", "is not a manifest")],
+    [(None, "no manifest"), (b"", "holds no utterance"), (b"not json\n", "line 1 is not valid JSON")],
 )
 def test_a_manifest_that_cannot_be_read_is_named(tmp_path, content, message):
     path = tmp_path / "m.jsonl.gz"
@@ -47,5 +57,93 @@ def test_a_manifest_that_cannot_be_read_is_named(tmp_path, content, message):
 def test_a_manifest_cut_short_is_named(tmp_path):
     path = tmp_path / "m.jsonl.gz"
     path.write_bytes(gzip.compress(b'{"id": 1}' * 1000)[:30])
-    with pytest.raises(UserError, match=r"m\.jsonl\.gz is not a manifest"):
+    with pytest.raises(UserError, match=r"m\.jsonl\.gz cannot be read after line 0"):
         read_manifest(path)
+
+
+def lines_of(path):
+    return path.read_bytes().splitlines()
+
+
+def test_blank_lines_are_no_utterances_to_anyone(tmp_path):
+    cuts = tone_cuts(tmp_path / "audio", 3)
+    write_manifest(cuts, tmp_path / "train.jsonl")
+    blank = tmp_path / "blank" / "train.jsonl"
+    blank.parent.mkdir()
+    blank.write_bytes(b"\n\n".join([b"", *lines_of(tmp_path / "train.jsonl"), b" ", b""]))
+    assert list(read_manifest(blank)) == cuts
+    index = read_cut_index(blank)
+    assert [index.cut(number) for number in range(3)] == cuts
+    assert [each.id for each in read_transcripts(blank)] == [cut.id for cut in cuts]
+    assert validate(Sources((blank,))).faults == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"duration": None}, "cut 'utt001' cannot be read: no number 'duration'"),
+        ({"duration": -1.0}, "it lasts -1 seconds"),
+        ({"duration": float("nan")}, "no number 'duration'"),
+        ({"duration": 1e300}, "no number 'duration'"),
+        ({"start": -1.0}, "it starts at -1 seconds"),
+        ({"channel": 1}, "channel 1, its recording has 0"),
+        ({"supervisions": [{}]}, "no 'id'"),
+        ({"custom": "x"}, "custom is no object"),
+        ({"id": 7}, " cannot be read: no 'id'"),
+        ({"type": "Recording"}, "type 'Recording', not a cut of audio"),
+        ({"odd": 1}, "a cut has a field 'odd', which lhotse does not know"),
+    ],
+)
+def test_a_line_that_is_no_cut_is_named_with_its_number_and_id(tmp_path, change, reason):
+    write_manifest(tone_cuts(tmp_path / "audio", 3), tmp_path / "m.jsonl")
+    first, second, third = lines_of(tmp_path / "m.jsonl")
+    second = json.dumps(json.loads(second) | change).encode()
+    (tmp_path / "m.jsonl").write_bytes(b"\n".join([first, second, third]))
+    cuts = iter(read_manifest(tmp_path / "m.jsonl"))
+    assert next(cuts).id == "utt000"
+    with pytest.raises(UserError, match=rf"m\.jsonl, line 2.*{reason}") as caught:
+        next(cuts)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(UserError, match=reason):
+        read_cut_index(tmp_path / "m.jsonl")
+
+
+def test_sampling_rates_that_no_audio_has_are_named(tmp_path):
+    [cut] = tone_cuts(tmp_path / "audio", 1)
+    for rate in (0, -8000, 10**9):
+        cut.recording.sampling_rate = rate
+        with pytest.raises(UserError, match=f"cut 'utt000' cannot be read: its audio has {rate} samples a second"):
+            write_manifest([cut], tmp_path / "m.jsonl")
+
+
+def test_a_manifest_that_would_run_something_is_not_written(tmp_path):
+    [cut] = tone_cuts(tmp_path / "audio", 1)
+    cut.recording.sources = [AudioSource("command", [0], f"touch {tmp_path / 'made'}")]
+    with pytest.raises(UserError, match="a source of the type 'command'"):
+        write_manifest([cut], tmp_path / "m.jsonl")
+    with pytest.raises(UserError, match="cut 'utt000' is read from a command"):
+        load_audio(cut, RATE)
+    assert not (tmp_path / "made").exists()
+
+
+def test_audio_in_memory_is_written_beside_the_manifest_once(tmp_path):
+    cuts = tone_cuts(tmp_path / "audio", 2)
+    expected = [load_audio(cut, RATE) for cut in cuts]
+    for cut in cuts:
+        source = cut.recording.sources[0]
+        cut.recording.sources = [AudioSource("memory", [0], Path(source.source).read_bytes())]
+    for name in ("a.jsonl", "b.jsonl"):
+        write_manifest(cuts, tmp_path / "out" / name)
+        assert len(list((tmp_path / "out" / STORED).iterdir())) == 2
+        for cut, samples in zip(read_manifest(tmp_path / "out" / name), expected, strict=True):
+            assert np.array_equal(load_audio(cut, RATE), samples)
+
+
+def test_a_pipe_in_place_of_a_manifest_or_of_audio_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    with pytest.raises(UserError, match="is a folder or a pipe; the manifest must be a file"):
+        read_manifest(tmp_path / "pipe.jsonl")
+    [cut] = tone_cuts(tmp_path / "audio", 1)
+    cut.recording.sources[0].source = str(tmp_path / "pipe.jsonl")
+    with pytest.raises(CannotRead, match=r"cut 'utt000' from .*pipe\.jsonl: it is no file"):
+        load_audio(cut, RATE)

@@ -5,7 +5,9 @@ from hypothesis import strategies as st
 from pyspeech.errors import UserError
 from pyspeech.formats.per_utterance import file_name, write_files
 
-IDS = st.text(st.characters(codec="utf-8"), max_size=12)
+IDS = st.text(st.characters(codec="utf-8"), max_size=12) | st.builds(
+    lambda part, times: part * times, st.text(st.characters(codec="utf-8"), max_size=12), st.integers(10, 200)
+)
 
 
 @given(IDS, IDS)
@@ -16,7 +18,8 @@ def test_different_ids_have_different_names(one, two):
 @given(IDS)
 def test_every_id_names_a_file_in_the_folder(tmp_path_factory, id_):
     folder = tmp_path_factory.mktemp("names")
-    (folder / file_name(id_, ".srt")).write_text("")
+    (folder / f"partial.{file_name(id_, '.ctm.json')}").write_text("")
+    (folder / f"partial.{file_name(id_, '.ctm.json')}").rename(folder / file_name(id_, ".srt"))
     assert [path.name for path in folder.iterdir()] == [file_name(id_, ".srt")]
 
 

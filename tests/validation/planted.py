@@ -15,6 +15,7 @@ from tests.experiments import YAML
 from tests.tones import PITCHES, RATE, write_tones
 
 WORDS = list(PITCHES)
+FEATURES = {"type": "kaldi-fbank", "num_frames": 1, "num_features": 1, "sampling_rate": RATE, "start": 0, "duration": 1}
 
 
 class Planted:
@@ -73,6 +74,11 @@ def recorded(cut, **values):
     return {**cut, "recording": {**cut["recording"], **values}}
 
 
+def ran(cut):
+    """With a command in place of its file."""
+    return recorded(cut, sources=[{"type": "command", "channels": [0], "source": "touch ran; false"}])
+
+
 def path_of(cut):
     return Path(cut["recording"]["sources"][0]["source"])
 
@@ -113,6 +119,7 @@ def plant_lines(planted):
     del missing["duration"]
     planted.add("train", json.dumps(missing).encode(), k.NOT_A_CUT)
     planted.add("train", json.dumps(changed(missing, type="MixedCut")).encode(), k.NOT_A_CUT)
+    planted.add("train", json.dumps(ran(planted.cut("ran"))).encode(), k.NOT_A_FILE)
     planted.add("train", json.dumps(planted.cut("nan")).replace('"start": 0.0', '"start": NaN').encode(), k.NOT_A_CUT)
     same, other = planted.cut("double"), planted.cut("other", ["HIGH"])
     planted.add("train", same)
@@ -166,7 +173,11 @@ def plant_audio(planted):
     mute = planted.cut("mute")
     del mute["recording"]
     planted.add("train", mute, k.NO_AUDIO)
-    stored = {"storage_path": str(planted.folder / "none.lca"), "storage_key": "0,10", "storage_type": "lilcom_chunky"}
+    stored = FEATURES | {
+        "storage_path": str(planted.folder / "none.lca"),
+        "storage_key": "0,10",
+        "storage_type": "lilcom_chunky",
+    }
     planted.add("train", changed(planted.cut("stored"), features=stored), k.MISSING_FEATURES)
     planted.add("train", changed(mute, id="given", custom={"matrix": {"kind": "npy", "path": "none.npy"}}),
                 k.MISSING_FEATURES)  # fmt: skip
@@ -203,6 +214,9 @@ def plant_texts(planted):
     planted.add("test", said(planted.cut("zebra", speaker="test0"), text="LOW ZEBRA"), k.UNSPELLED_IN_TEST)
     tiny = planted.cut("tiny", ["L"], samples=0.1 * np.random.default_rng(2).standard_normal(720))
     planted.add("train", tiny, k.OUT_OF_LIMITS)
+    click = planted.cut("click", ["L"], samples=0.1 * np.random.default_rng(5).standard_normal(64))
+    planted.add("train", click,
+                k.TOO_SHORT, k.OUT_OF_LIMITS, k.INFEASIBLE, k.ODD_DURATION, k.ODD_PACE)  # fmt: skip
     hum = 0.1 * np.random.default_rng(3).standard_normal(12 * RATE)
     planted.add("train", planted.cut("hum", ["LOW"], samples=hum), k.TOO_SLOW, k.ODD_PACE)
 

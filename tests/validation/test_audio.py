@@ -5,12 +5,12 @@ import pytest
 import soundfile
 
 from pyspeech.data.corpus import utterance
+from pyspeech.data.entries import read_entry
 from pyspeech.validation.audio import check_audio, covers
-from pyspeech.validation.entries import read_entry
 from pyspeech.validation.headers import read_headers
 from pyspeech.validation.kinds import DURATION_DIFFERS, MISSING_AUDIO, MISSING_FEATURES, NO_CHANNEL, RATE_DIFFERS
 from tests.tones import tone_cuts
-from tests.validation.planted import streamed_flac
+from tests.validation.planted import FEATURES, streamed_flac
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,8 @@ def test_stored_features_serve_without_audio(cut, tmp_path):
     recording = {**cut.recording.to_dict(), "sources": gone}
     assert kinds_of(cut, recording=recording) == [MISSING_AUDIO]
     archive = tmp_path / "a.lca"
-    features = {"storage_type": "lilcom_chunky", "storage_path": str(archive), "storage_key": "2,3,4"}
+    stored = {"storage_type": "lilcom_chunky", "storage_path": str(archive), "storage_key": "2,3,4"}
+    features = FEATURES | stored
     assert kinds_of(cut, recording=recording, features=features) == [MISSING_FEATURES]
     archive.write_bytes(b"8 bytes.")
     assert kinds_of(cut, recording=recording, features=features) == [MISSING_FEATURES]

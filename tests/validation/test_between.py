@@ -1,10 +1,10 @@
+from pyspeech.data.entries import Audio, Entry
 from pyspeech.validation import kinds
 from pyspeech.validation.between import check_between
-from pyspeech.validation.entries import Audio, Entry
 
 
 def entry(id_, manifest=0, text="", speaker="", rate=8000, path=None, speed=1.0):
-    audio = Audio(path or f"{manifest}{id_}.wav", rate, rate, 1.0, speed, False, False)
+    audio = Audio(path or f"{manifest}{id_}.wav", (0,), rate, rate, 1.0, speed, False, False)
     return Entry(manifest, 1, id_, 0.0, 1.0, 0, 1, text, speaker, (0.0, 1.0), audio, None)
 
 

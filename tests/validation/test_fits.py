@@ -3,11 +3,11 @@ import pytest
 import torch
 
 from pyspeech.config import load_config
+from pyspeech.data.entries import Entry
 from pyspeech.data.features import FeatureExtractor, at_speed
 from pyspeech.errors import UserError
 from pyspeech.lang.tokens import CharacterTokens
 from pyspeech.models import build_model
-from pyspeech.validation.entries import Entry
 from pyspeech.validation.fits import FitCheck
 from pyspeech.validation.kinds import INFEASIBLE, OUT_OF_LIMITS
 from tests.experiments import YAML

@@ -2,8 +2,8 @@ import math
 
 import pytest
 
+from pyspeech.data.entries import Entry
 from pyspeech.validation import kinds
-from pyspeech.validation.entries import Entry
 from pyspeech.validation.outliers import check_outliers, letters
 
 

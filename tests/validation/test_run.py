@@ -12,7 +12,7 @@ from pyspeech.validation import kinds
 from pyspeech.validation.run import Sources, validate
 from tests.experiments import YAML
 from tests.tones import tone_manifest
-from tests.validation.planted import plant, said
+from tests.validation.planted import plant, ran, said
 
 
 def found_by_kind(validation):
@@ -137,23 +137,12 @@ def test_digits_signs_and_capitals_are_shown_without_tokens(tmp_path):
     assert found.pop(kinds.MIXED_CASE) == {"train: utt002"}
 
 
-def test_a_recording_by_command_is_not_read(tmp_path):
-    manifest = tone_manifest(tmp_path / "train.jsonl.gz", 2)
-
-    def by_command(cut):
-        source = {"type": "command", "channels": [0], "source": "touch ran; false"}
-        return {**cut, "recording": {**cut["recording"], "sources": [source]}}
-
-    validation = validate(Sources((rewritten(manifest, by_command),), deep=True))
-    assert (validation.unread, validation.found) == (2, {})
-
-
-def test_features_at_an_address_are_not_read(tmp_path):
+def test_what_would_be_run_or_fetched_is_a_fault_of_its_own(tmp_path):
     manifest = tone_manifest(tmp_path / "train.jsonl.gz", 2)
     at_address = {"storage_type": "lilcom_url", "storage_path": "https://example.org", "storage_key": "a.llc"}
-    rewritten(manifest, lambda cut: {**cut, "recording": None, "features": at_address})
+    rewritten(manifest, lambda cut: ran(cut) if cut["id"] == "utt000" else {**cut, "features": at_address})
     validation = validate(Sources((manifest,), deep=True))
-    assert (validation.unread, validation.found) == (2, {})
+    assert {kind: len(where) for kind, where in found_by_kind(validation).items()} == {kinds.NOT_A_FILE: 2}
 
 
 def test_manifests_of_one_name_are_told_apart_by_their_folders(tmp_path):

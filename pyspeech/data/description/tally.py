@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pyspeech.data.entries import NotACutError, as_one
 from pyspeech.data.speeds import speed_of
 from pyspeech.data.transcripts import manifest_name
 from pyspeech.errors import UserError
@@ -158,11 +159,19 @@ def _count(path: Path, apart: bool) -> tuple[dict[float, Tally], int]:
     tallies: defaultdict[float, Tally] = defaultdict(Tally)
     without_duration = 0
     for _, cut in read_json_lines(existing_file(path, "manifest")):
-        if seconds := _seconds(cut):
-            tallies[_speed(cut) if apart else 0.0].add(cut, seconds)
+        one = _one(cut)
+        if seconds := _seconds(one):
+            tallies[_speed(one) if apart else 0.0].add(one, seconds)
         else:
             without_duration += 1
     return tallies, without_duration
+
+
+def _one(cut: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return as_one(cut)
+    except NotACutError:
+        return {}
 
 
 def _seconds(values: dict[str, Any]) -> float | None:

@@ -8,8 +8,9 @@ from pathlib import Path
 import click
 from lhotse import MonoCut
 
+from pyspeech.data.audio_files import NOT_READ
 from pyspeech.data.sources.dividing import Task, divided
-from pyspeech.data.sources.reading import NOT_READ, Entry, cut_of_file, lines_of, on_disk, read, with_ids
+from pyspeech.data.sources.reading import Entry, cut_of_file, lines_of, on_disk, read, with_ids
 from pyspeech.data.splits import DEV, KINDS, TEST, TRAIN, in_order, kind_of, split_name, usual_name
 from pyspeech.errors import UserError
 from pyspeech.files import existing

@@ -33,8 +33,8 @@ class KaldiData:
     there are any. Texts stay as they are.
 
     Args:
-        allow_pipes: Run the commands (``sph2pipe … |``) that ``wav.scp`` holds in place of files, now and whenever
-            their audio is read. Only for directories whose every line you trust.
+        allow_pipes: Run the commands (``sph2pipe … |``) that ``wav.scp`` holds in place of files, each once: the
+            manifest gets files of what they write. Only for directories whose every line you trust.
         task: What is held out goes by it; without texts it is verification.
     """
 
@@ -188,7 +188,10 @@ def _frame_shift(folder: Path) -> float:
 
 
 class _Cuts:
-    """Makes the cuts of a data directory; looks at a recording of many segments, or runs its command, once."""
+    """Makes the cuts of a data directory; looks at a recording of many segments, or runs its command, once.
+
+    Of audio that a command wrote, no more than that of one recording is kept.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -201,9 +204,12 @@ class _Cuts:
             return given_utterance(source, entry.text, entry.speaker, entry.id, self._frame_shift_seconds)
         if entry.seconds is None and not entry.start and not entry.source.value.endswith("|"):
             return utterance(_audio_file(entry.source, self._folder), entry.text, entry.speaker, entry.id)
-        if entry.source not in self._recordings:
-            self._recordings[entry.source] = self._recording(entry)
-        recording = self._recordings[entry.source]
+        recording = self._recordings.get(entry.source)
+        if recording is None:
+            recording = self._recording(entry)
+            if entry.source.value.endswith("|"):
+                self._recordings.clear()
+            self._recordings[entry.source] = recording
         return cut_of(recording, entry, recording.channel_ids[0], entry.start, entry.seconds)
 
     def _recording(self, entry: _Entry) -> Recording:
@@ -227,17 +233,22 @@ def _features_source(value: str, folder: Path) -> str:
 
 
 def _run(entry: _Entry) -> Recording:
-    """What a command of ``wav.scp`` writes, run once to learn its length."""
+    """What a command of ``wav.scp`` writes, as WAV in memory, which becomes a file with the manifest."""
     shell = entry.source.value.removesuffix("|").strip()
     done = subprocess.run(["/bin/sh", "-c", shell], capture_output=True, check=False)  # Kaldi's own way
     try:
         with soundfile.SoundFile(io.BytesIO(done.stdout)) as audio:
-            (samples, channels), rate = audio.read(always_2d=True).shape, audio.samplerate
+            exact = audio.subtype == "PCM_16"
+            samples_SC, rate = audio.read(dtype="int16" if exact else "float32", always_2d=True), audio.samplerate
     except (soundfile.LibsndfileError, RuntimeError) as error:
         said = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or [str(error)]
         raise UserError(f"{entry.source.where}: '{shell}' gives no audio: {said[0]}; run it by hand") from error
+    samples, channels = samples_SC.shape
     if done.returncode or not samples:
         raise UserError(
             f"{entry.source.where}: '{shell}' gives {samples} samples and the status {done.returncode}; run it by hand"
         )
-    return Recording(entry.id, [AudioSource("command", list(range(channels)), shell)], rate, samples, samples / rate)
+    wav = io.BytesIO()
+    soundfile.write(wav, samples_SC, rate, "PCM_16" if exact else "FLOAT", format="WAV")
+    source = AudioSource("memory", list(range(channels)), wav.getvalue())
+    return Recording(entry.id, [source], rate, samples, samples / rate)

@@ -19,7 +19,6 @@ from pyspeech.errors import MissingPackage, UserError
 from pyspeech.text_files import read_text
 
 # Of audio that people bring, and libsndfile does not read.
-NOT_READ = (".m4a", ".aac", ".mp4", ".wma", ".amr", ".webm", ".3gp", ".mka", ".dss", ".ra")
 AnyEntry = TypeVar("AnyEntry")
 
 
@@ -87,16 +86,9 @@ def cut_of_file(entry: Entry) -> MonoCut:
         raise UserError(f"{entry.path} {entry.fault}")
     if (name := str(entry.path)) != name.encode(errors="replace").decode():
         raise UserError(f"{name!a} has a name that is not UTF-8, which no manifest can hold; rename it")
-    if entry.path.suffix.lower() in NOT_READ and entry.path.exists():
-        raise UserError(not_read(entry.path))
     if entry.path.suffix.lower() in FEATURE_FILES:
         return given_utterance(entry.path, entry.text, entry.speaker, entry.id)
     return utterance(entry.path, entry.text, entry.speaker, entry.id)
-
-
-def not_read(path: Path) -> str:
-    """What is to be said of a file that ends in one of NOT_READ."""
-    return f"{path} is there, but {path.suffix} is not read; convert it to .wav or .flac, as ffmpeg does"
 
 
 def lines_of(path: Path) -> list[str]:

@@ -144,10 +144,13 @@ def test_commands_are_refused_by_default_and_run_when_allowed(tmp_path):
     [cut] = KaldiData(allow_pipes=True).cuts(tmp_path, "train")
     assert made.exists()
     write_manifest([cut], tmp_path / "m.jsonl.gz")
+    made.unlink()
     [again] = read_manifest(tmp_path / "m.jsonl.gz")
+    assert again.recording.sources[0].type == "file"
     samples, _ = soundfile.read(audio, dtype="float32")
     assert again.duration == len(samples) / RATE
     assert np.array_equal(load_audio(again, RATE)[0], samples)
+    assert not made.exists()
     write_lines(tmp_path / "data" / "train" / "segments", {"utt": "train 0.05 0.25"})
     [part] = KaldiData(allow_pipes=True).cuts(tmp_path, "train")
     assert np.array_equal(load_audio(part, RATE)[0], samples[int(0.05 * RATE) : int(0.25 * RATE)])
