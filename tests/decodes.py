@@ -85,8 +85,8 @@ def lattice_of(frames: FrameScores, words: Sequence[str] = KNOWN, tokens: TokenS
     arcs.append((state, state + 1, NO_FRAME, 0, 0.0, 0.0, frames.num_frames))
     kinds = (*(np.int32,) * 4, *(np.float32,) * 2, np.int32)
     columns = zip(zip(*sorted(arcs), strict=True), kinds, strict=True)
-    fields: list[Any] = [np.array(each, kind) for each, kind in columns]
-    return Lattice(frames.id, *fields, frames.num_frames)
+    fields: list[Any] = [frames.id, *(np.array(each, kind) for each, kind in columns), frames.num_frames]
+    return Lattice(*fields)
 
 
 def save_decode(
