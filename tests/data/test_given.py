@@ -272,7 +272,7 @@ def test_the_feature_stage_reads_every_matrix_and_passes_the_manifest_on(tmp_pat
     (tmp_path / "utt1.npy").write_bytes(b"")
     with pytest.raises(UserError, match=r"cut 'utt1': cannot read features from .*utt1\.npy"):
         store_features(tmp_path / "m.jsonl.gz", tmp_path / "again" / "m.jsonl.gz", config())
-    assert not list((tmp_path / "again").iterdir())
+    assert not (tmp_path / "again").exists()
     with pytest.raises(UserError, match=r"given features cannot be stored at the speeds \[0\.9, 1\.0\]"):
         store_features(tmp_path / "m.jsonl.gz", tmp_path / "again" / "m.jsonl.gz", config(), speeds=(0.9, 1.0))
 
