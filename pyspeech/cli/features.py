@@ -1,5 +1,6 @@
 """``pyspeech features``: compute the features of manifests once, on disk."""
 
+from collections import Counter
 from pathlib import Path
 
 import click
@@ -24,20 +25,25 @@ def features(
     Optional: training and decoding compute features on the fly, from the same configuration, for cuts without.
     """
     from pyspeech.config import AugmentConfig, load_feature_config
-    from pyspeech.data.stored_features import store_features
+    from pyspeech.data.stored_features import Store, store_all
     from pyspeech.errors import UserError, nearest
     from pyspeech.settings import check_config, read_yaml
 
-    names = {path.name.partition(".")[0]: path for path in manifests}
+    if twice := [name for name, count in Counter(map(_name, manifests)).items() if count > 1]:
+        raise UserError(f"two manifests are called {twice[0]}, both would be in {out}; give each a folder of its own")
+    names = {_name(path): path for path in manifests}
     for name in perturb:
         if name not in names:
             raise UserError(f"--perturb {name}: no such manifest among those given{nearest(name, names)}")
     config = load_feature_config(config_path)
-    for name, path in names.items():
-        speeds: tuple[float, ...] = (1.0,)
-        if name in perturb:
-            speeds = check_config(
-                AugmentConfig, read_yaml(config_path).get("augment"), f"{config_path}: augment"
-            ).speeds
-        counts = store_features(path, out / path.name, config, speeds, jobs)
-        click.echo(f"{out / path.name}: {counts.utterances} utterances, {counts.seconds / 3600:.2f} hours", err=True)
+    speeds: tuple[float, ...] = (1.0,)
+    if perturb:
+        augment = read_yaml(config_path).get("augment")
+        speeds = check_config(AugmentConfig, augment, f"{config_path}: augment").speeds
+    stores = [Store(path, out / path.name, speeds if name in perturb else (1.0,)) for name, path in names.items()]
+    for store, counts in zip(stores, store_all(stores, config, jobs), strict=True):
+        click.echo(f"{store.path}: {counts.utterances} utterances, {counts.seconds / 3600:.2f} hours", err=True)
+
+
+def _name(manifest: Path) -> str:
+    return manifest.name.partition(".")[0]

@@ -7,8 +7,9 @@ stopped leaves that folder; the next one takes from it what it would compute its
 import json
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -26,12 +27,31 @@ from pyspeech.data.manifests import ManifestCounts, read_manifest, recordings_of
 from pyspeech.data.transcripts import manifest_name, read_transcripts
 from pyspeech.errors import UserError
 from pyspeech.files import complete, digest, sync, write_text, writing
-from pyspeech.locks import only_writer
+from pyspeech.locks import PARTIAL, only_writer
 from pyspeech.processes import jobs_for, map_in_processes
 
 VERSION = 1  # of what a part holds; parts of another are made again
 PART_SECONDS = 1200.0  # of audio: a few seconds of work for each process
 LESS_MEMORY = "use fewer --jobs; what is finished is kept"
+
+
+@dataclass(frozen=True)
+class Store:
+    """A manifest, what is written of it, and the speeds at which each of its utterances is stored."""
+
+    manifest: Path
+    path: Path
+    speeds: tuple[float, ...] = (1.0,)
+
+    @property
+    def archives(self) -> Path:
+        """The folder that the features end up in."""
+        return self.path.with_name(f"{manifest_name(self.path)}.lca")
+
+    @property
+    def unfinished(self) -> Path:
+        """The folder of what is finished in part."""
+        return self.path.with_name(f".{manifest_name(self.path)}.parts")
 
 
 @dataclass(frozen=True)
@@ -42,51 +62,19 @@ class Part:
         cuts: The utterances, as they are in the manifest.
         archive: Their features; the name is a digest of all that decides what they are.
         places: Where in the archive each is, line by line, written when the archive is complete.
+        end: Where the archive ends up.
     """
 
     cuts: ManifestPart
     speed: float
     archive: Path
     places: Path
+    end: Path
 
     @property
     def is_finished(self) -> bool:
         """Whether it need not be computed."""
         return self.archive.exists() and self.places.exists()
-
-
-@dataclass(frozen=True)
-class Work:
-    """What is to be computed, and ``archives``, the folder in which it ends up."""
-
-    config: FeatureConfig
-    archives: Path
-
-    def __call__(self, part: Part) -> int:
-        """Compute a part, and return how many utterances it has."""
-        extractor = FeatureExtractor(self.config)
-        # Sums are rounded in another way by several threads: features do not depend on the number of processes so.
-        with _one_thread(), complete(part.archive) as unfinished, LilcomChunkyWriter(unfinished) as writer:
-            places = [self._write(cut, extractor, writer, part.archive.name) for cut in _cuts(part)]
-        write_text(part.places, "".join(json.dumps(place.to_dict()) + "\n" for place in places))
-        return part.cuts.utterances
-
-    def _write(self, cut: MonoCut, extractor: FeatureExtractor, writer: LilcomChunkyWriter, archive: str) -> Features:
-        matrix = extractor.compute(cut)
-        return Features(
-            type=extractor.name,
-            num_frames=len(matrix),
-            num_features=matrix.shape[1],
-            frame_shift=self.config.frame_shift_seconds,
-            sampling_rate=self.config.sampling_rate,
-            start=cut.start,
-            duration=cut.duration,
-            storage_type=writer.name,
-            storage_path=str(self.archives / archive),
-            storage_key=writer.write(cut.id, matrix),
-            recording_id=cut.id if isinstance(cut, MixedCut) else cut.recording_id,
-            channels=cut.channel,
-        )
 
 
 def store_features(
@@ -97,82 +85,137 @@ def store_features(
     jobs: int | None = None,
     part_seconds: float = PART_SECONDS,
 ) -> ManifestCounts:
-    """Compute and store the features of a manifest, each utterance once at each speed.
+    """As :func:`store_all`, of one manifest, which becomes ``path``."""
+    [counts] = store_all([Store(manifest, path, tuple(speeds))], config, jobs, part_seconds)
+    return counts
 
-    They go into a folder of archives beside ``path``, the manifest that points to them. Features that others computed
-    stay where they are: each is read through, and the manifest is the same.
+
+def store_all(
+    stores: Sequence[Store], config: FeatureConfig, jobs: int | None = None, part_seconds: float = PART_SECONDS
+) -> list[ManifestCounts]:
+    """Compute and store the features of manifests, each utterance once at each speed.
+
+    They go into a folder of archives beside each new manifest, which points to them. Features that others computed stay
+    where they are: each is read through, and the manifest is the same.
 
     Args:
-        manifest: Cuts, each with audio or, where the configuration says so, with a matrix.
-        path: Manifest to write.
+        stores: What to read and to write.
         config: Of the features.
-        speeds: At which each utterance is stored; the id tells.
         jobs: Processes; None for one per core, or one where the audio is little.
         part_seconds: Audio in a part of the work, which is kept when the rest is not finished.
 
     Raises:
         UserError: a damaged or empty manifest, audio that cannot be read, features that others computed at another
-            speed, a process died, or ``path`` cannot be written.
+            speed, a process died, or something cannot be written.
     """
     if config.type == "given":
-        return _read_through(manifest, path, config, speeds)
-    name = manifest_name(path)
-    archives, folder = path.with_name(f"{name}.lca"), path.with_name(f".{name}.parts")
-    with only_writer(path):
+        return [_read_through(store, config) for store in stores]
+    with ExitStack() as stack:
+        parts = [stack.enter_context(_begun(store, config, part_seconds)) for store in stores]
+        _compute([part for each in parts for part in each], config, jobs)
+        return [_finish(store, each, config) for store, each in zip(stores, parts, strict=True)]
+
+
+@contextmanager
+def _begun(store: Store, config: FeatureConfig, part_seconds: float) -> Iterator[list[Part]]:
+    """Yield the parts of the work, which nobody else does meanwhile; those that are finished outlive an error."""
+    folder = store.unfinished
+    with writing(store.path, folder), only_writer(store.path):
         try:
-            with writing(path, folder):
-                parts = _parts(manifest, folder, config, speeds, part_seconds)
-            _compute(parts, Work(config, archives.resolve()), path, jobs)
-            with writing(path, archives):
-                _add(parts, archives)
-            counts = write_manifest(_stored(parts, FeatureExtractor(config).settings), path)
+            yield _parts(store, config, part_seconds)
         except BaseException:
             if not any(folder.glob("*.jsonl")):  # nothing to keep
                 shutil.rmtree(folder, ignore_errors=True)
             raise
-        for other in {*archives.iterdir()} - {archives / part.archive.name for part in parts}:
-            other.unlink()
-        shutil.rmtree(folder)
+
+
+def _compute(parts: Sequence[Part], config: FeatureConfig, jobs: int | None) -> None:
+    missing = [part for part in parts if not part.is_finished]
+    if there := len(parts) - len(missing):
+        click.echo(f"{parts[0].end.parent}: {there} of {len(parts)} parts were there", err=True)
+    jobs = jobs or jobs_for(sum(part.cuts.seconds for part in missing))
+    total = sum(part.cuts.utterances for part in missing)
+    with tqdm(desc="features", total=total, unit=" cuts", leave=False, disable=None) as bar:
+        for done in map_in_processes(partial(_compute_part, config), missing, jobs, LESS_MEMORY):
+            bar.update(done)
+
+
+def _compute_part(config: FeatureConfig, part: Part) -> int:
+    extractor = FeatureExtractor(config)
+    # Sums are rounded in another way by several threads: so, features do not depend on the number of processes.
+    with _one_thread(), complete(part.archive) as unfinished, LilcomChunkyWriter(unfinished) as writer:
+        places = [_write(cut, extractor, writer, part.end / part.archive.name) for cut in _cuts(part)]
+    write_text(part.places, "".join(json.dumps(place.to_dict()) + "\n" for place in places))
+    return part.cuts.utterances
+
+
+def _write(cut: MonoCut, extractor: FeatureExtractor, writer: LilcomChunkyWriter, archive: Path) -> Features:
+    matrix = extractor.compute(cut)
+    return Features(
+        type=extractor.name,
+        num_frames=len(matrix),
+        num_features=matrix.shape[1],
+        frame_shift=extractor.config.frame_shift_seconds,
+        sampling_rate=extractor.config.sampling_rate,
+        start=cut.start,
+        duration=cut.duration,
+        storage_type=writer.name,
+        storage_path=str(archive),
+        storage_key=writer.write(cut.id, matrix),
+        recording_id=cut.id if isinstance(cut, MixedCut) else cut.recording_id,
+        channels=cut.channel,
+    )
+
+
+def _finish(store: Store, parts: Sequence[Part], config: FeatureConfig) -> ManifestCounts:
+    with writing(store.path, store.archives):
+        _add(parts, store.archives)
+    counts = write_manifest(_stored(parts, FeatureExtractor(config).settings), store.path)
+    for other in {*store.archives.iterdir()} - {store.archives / part.archive.name for part in parts}:
+        other.unlink()
+    shutil.rmtree(store.unfinished)
     return counts
 
 
-def _read_through(manifest: Path, path: Path, config: FeatureConfig, speeds: Sequence[float]) -> ManifestCounts:
-    if tuple(speeds) != (1.0,):
+def _read_through(store: Store, config: FeatureConfig) -> ManifestCounts:
+    if store.speeds != (1.0,):
         raise UserError(
-            f"{manifest}: given features cannot be stored at the speeds {list(speeds)}; leave out --perturb"
+            f"{store.manifest}: given features cannot be stored at the speeds {list(store.speeds)}; leave out --perturb"
         )
-    total = sum(1 for _ in read_transcripts(manifest))  # reads it through before the work begins
+    cuts = read_manifest(store.manifest)
+    total = sum(1 for _ in read_transcripts(store.manifest))  # reads it through before the work begins
 
     def read(cuts: Iterable[MonoCut]) -> Iterator[MonoCut]:
         for cut in cuts:
             given_features(cut, config)
             yield cut
 
-    with tqdm(read_manifest(manifest), desc=path.name, total=total, unit=" cuts", leave=False, disable=None) as bar:
-        return write_manifest(read(bar), path)
+    with tqdm(cuts, desc=store.path.name, total=total, unit=" cuts", leave=False, disable=None) as bar:
+        return write_manifest(read(bar), store.path)
 
 
-def _parts(
-    manifest: Path, folder: Path, config: FeatureConfig, speeds: Sequence[float], part_seconds: float
-) -> list[Part]:
-    """Cut up the work anew; of an earlier run, only finished parts remain that are among those of this one."""
-    cuts = iter(read_manifest(manifest))
+def _parts(store: Store, config: FeatureConfig, part_seconds: float) -> list[Part]:
+    """Cut up the work anew; of an earlier run, only parts remain that are among those of this one."""
+    cuts = iter(read_manifest(store.manifest))
+    folder = store.unfinished
     given = folder / "cuts"
     shutil.rmtree(given, ignore_errors=True)
     settings = FeatureExtractor(config).settings
     # What is in the files is part of it: one that was fetched again since is another.
     keys = {}
-    for part in split_manifest(manifest, given, part_seconds):
+    for part in split_manifest(store.manifest, given, part_seconds):
         audio = [_audio_state(cut) for cut in islice(cuts, part.utterances)]
         keys[part] = digest(VERSION, settings, part.path.name, part.path, audio)
     parts = []
-    for speed in speeds:
+    for speed in store.speeds:
         for part, key in keys.items():
             name = digest(key, speed)
-            parts.append(Part(part, speed, folder / "archives" / f"{name}.lca", folder / f"{name}.jsonl"))
-    kept = {path for part in parts if part.is_finished for path in (part.archive, part.places)}
-    for path in {*folder.glob("*.*"), *folder.glob("archives/*")} - kept:
-        path.unlink()
+            archive, places = folder / "archives" / f"{name}.lca", folder / f"{name}.jsonl"
+            parts.append(Part(part, speed, archive, places, store.archives.resolve()))
+    names = {part.places.stem for part in parts}
+    for path in [*folder.glob("*.*"), *folder.glob("archives/*")]:
+        if path.name.removeprefix(PARTIAL).partition(".")[0] not in names:
+            path.unlink()
     return parts
 
 
@@ -188,17 +231,6 @@ def _state(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_size, found.st_mtime_ns
-
-
-def _compute(parts: Sequence[Part], work: Work, path: Path, jobs: int | None) -> None:
-    missing = [part for part in parts if not part.is_finished]
-    if there := len(parts) - len(missing):
-        click.echo(f"{path}: {there} of {len(parts)} parts were there", err=True)
-    jobs = jobs or jobs_for(sum(part.cuts.seconds for part in missing))
-    total = sum(part.cuts.utterances for part in missing)
-    with tqdm(desc=path.name, total=total, unit=" cuts", leave=False, disable=None) as bar:
-        for done in map_in_processes(work, missing, jobs, LESS_MEMORY):
-            bar.update(done)
 
 
 def _add(parts: Iterable[Part], archives: Path) -> None:

@@ -15,7 +15,7 @@ from pyspeech.config import FeatureConfig, load_feature_config
 from pyspeech.data.corpus import utterance
 from pyspeech.data.features import FeatureExtractor
 from pyspeech.data.manifests import read_manifest, write_manifest
-from pyspeech.data.stored_features import store_features
+from pyspeech.data.stored_features import Store, store_all, store_features
 from pyspeech.errors import UserError
 
 SHARED = load_feature_config(Path(__file__).parents[2] / "conf" / "fbank.yaml")
@@ -142,7 +142,7 @@ def test_what_was_finished_before_an_error_is_taken_by_the_next_run(tmp_path, jo
     path.write_bytes(whole)
     capsys.readouterr()
     store_features(manifest, out, config(), (1.0,), jobs, part_seconds=0.1)
-    assert capsys.readouterr().err == f"{out}: {len(kept)} of 8 parts were there\n"
+    assert capsys.readouterr().err == f"{out.parent}: {len(kept)} of 8 parts were there\n"
     assert {path.name for path in out.parent.iterdir()} == {"m.jsonl.gz", "m.lca"}
     for name, before in kept.items():
         after = (out.parent / "m.lca" / Path(name).name).stat()
@@ -175,13 +175,55 @@ def test_parts_of_other_work_are_not_taken(tmp_path, change, capsys):
     capsys.readouterr()
     store_features(manifest, out, these, speeds, 1, part_seconds=0.1)
     taken = capsys.readouterr().err
-    assert taken == (f"{out}: 4 of 8 parts were there\n" if change in {"manifest", "audio"} else "")
+    assert taken == (f"{out.parent}: 4 of 8 parts were there\n" if change in {"manifest", "audio"} else "")
     assert len(files(out.parent)) == 9
     fresh = tmp_path / "fresh" / "m.jsonl.gz"
     store_features(manifest, fresh, these, speeds, 1, part_seconds=0.1)
     assert content(out) == content(fresh)
     for found, expected in zip(matrices(out), matrices(fresh), strict=True):
         assert np.array_equal(found, expected)
+
+
+def test_nothing_gets_its_name_before_all_manifests_are_computed(tmp_path, capsys):
+    manifest, path, whole = failing(tmp_path)
+    good = tone_manifest(tmp_path / "good.jsonl.gz", 3, seed=1)
+    stores = [Store(each, tmp_path / "out" / each.name) for each in (good, manifest)]
+    with pytest.raises(UserError, match="utt005"):
+        store_all(stores, config(), 1)
+    assert files(tmp_path / "out" / ".good.parts" / "archives")
+    assert not (tmp_path / "out" / ".m.parts").exists()
+    assert not list(tmp_path.glob("out/*.gz"))
+    path.write_bytes(whole)
+    store_all(stores, config(), 1)
+    assert f"{tmp_path / 'out'}: 1 of 2 parts were there\n" in capsys.readouterr().err
+    assert sorted(each.name for each in (tmp_path / "out").iterdir()) == [
+        "good.jsonl.gz",
+        "good.lca",
+        "m.jsonl.gz",
+        "m.lca",
+    ]
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from pyspeech.locks import only_writer
+
+with only_writer(Path(sys.argv[1])):
+    print(flush=True)
+    input()
+"""
+
+
+def test_another_process_cannot_write_the_same(tmp_path):
+    manifest = tone_manifest(tmp_path / "m.jsonl.gz", 3)
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, tmp_path / "out.jsonl.gz"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        other.stdout.readline()
+        with pytest.raises(UserError, match=rf"out\.jsonl\.gz is being written by process {other.pid} since"):
+            store_features(manifest, tmp_path / "out.jsonl.gz", config())
+        other.communicate(b"\n")
 
 
 def test_a_finished_run_computes_anew(tmp_path, capsys):
@@ -227,15 +269,22 @@ def hours(tmp_path_factory):
     noise = np.random.default_rng(1).integers(-9999, 9999, 21 * 60 * RATE, np.int16)
     soundfile.write(folder / "a.wav", noise, RATE)
     write_manifest([utterance(folder / "a.wav", "LOW", "", id_) for id_ in "abcd"], folder / "m.jsonl.gz")
-    (folder / "conf.yaml").write_text(yaml.safe_dump({"features": config(frame_shift_seconds=0.02).model_dump()}))
-    store_features(folder / "m.jsonl.gz", folder / "whole" / "m.jsonl.gz", config(frame_shift_seconds=0.02), jobs=1)
+    (folder / "conf.yaml").write_text(
+        yaml.safe_dump({"features": config(frame_shift_seconds=0.1, frame_length_seconds=0.1).model_dump()})
+    )
+    store_features(
+        folder / "m.jsonl.gz",
+        folder / "whole" / "m.jsonl.gz",
+        config(frame_shift_seconds=0.1, frame_length_seconds=0.1),
+        jobs=1,
+    )
     return folder
 
 
 @pytest.mark.parametrize(
     ("ending", "times", "kept"),
-    [(".jsonl", 3, 2), ("m.jsonl.gz", 1, 4), (".lca", 6, 4)],
-    ids=["while computing", "before the manifest has its name", "while the archives get theirs"],
+    [(".jsonl", 3, 2), (".lca", 6, 4)],
+    ids=["while computing", "while the archives get their names"],
 )
 def test_a_killed_run_is_gone_on_with(tmp_path, hours, ending, times, kept):
     out = tmp_path / "out"
@@ -247,7 +296,7 @@ def test_a_killed_run_is_gone_on_with(tmp_path, hours, ending, times, kept):
         [sys.executable, "-m", "pyspeech", *command], stderr=subprocess.PIPE, encoding="utf-8", check=True
     )
     told = [line for line in again.stderr.splitlines() if "were there" in line]
-    assert told == ([f"{out / 'm.jsonl.gz'}: {kept} of 4 parts were there"] if kept else [])
+    assert told == ([f"{out}: {kept} of 4 parts were there"] if kept else [])
     after = {path.name: path.stat().st_mtime_ns for path in (out / "m.lca").iterdir()}
     assert sum(before.get(name) == after[name] for name in after) == kept
     assert sorted(path.name for path in out.iterdir()) == ["m.jsonl.gz", "m.lca"]
