@@ -44,7 +44,7 @@ def only_writer(path: Path, wait: bool = False) -> Iterator[None]:
         yield
         return
     made = _make_folders(path.parent)
-    lock = path.with_name(PARTIAL + path.name + LOCK)
+    lock = lock_of(path)
     try:
         with _acquire(lock, path, wait) as stream:
             _held.add(path)
@@ -59,6 +59,11 @@ def only_writer(path: Path, wait: bool = False) -> Iterator[None]:
         for folder in made:
             with suppress(OSError):  # it is not empty
                 folder.rmdir()
+
+
+def lock_of(path: Path) -> Path:
+    """Return the file that is locked while ``path`` is written."""
+    return path.with_name(PARTIAL + path.name + LOCK)
 
 
 def try_lock(stream: BinaryIO) -> bool:

@@ -3,7 +3,6 @@
 What is made of a file stands in a cache under a digest of its content, so that it is made once.
 """
 
-import fcntl
 import math
 import os
 import pwd
@@ -24,6 +23,7 @@ from pyspeech.lm.arpa import arpa_words, for_kenlm, is_arpa
 from pyspeech.lm.model import BINARY_MAGIC, binary_words, is_binary, open_model
 from pyspeech.lm.ngram import LmSettings, build_binary, find_program, train_lm
 from pyspeech.lm.text import SENTENCE_MARKS
+from pyspeech.locks import lock_of, only_writer
 from pyspeech.text_files import PACKED, UNPACK_ERRORS, unpacked
 
 LN10 = math.log(10)
@@ -184,18 +184,15 @@ def _trained(
 def _made_once(cache: Path, name: str) -> Iterator[Path]:
     """Yield a path in the cache that no other process makes meanwhile; the system ends the lock with the process."""
     made = cache / name
-    lock = made.with_suffix(".lock")
     with ExitStack() as held:
-        with writing(made, lock):
+        with writing(made, lock_of(made)):
             cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _refuse_foreign(cache, lock, made, made / "lm.bin")
+            _refuse_foreign(cache, lock_of(made), made, made / "lm.bin")
             try:
-                stream = held.enter_context(lock.open("a"))
+                held.enter_context(only_writer(made, wait=True))
             except OSError:
                 if not made.exists():  # what is there needs no lock, so that a cache may be read only
                     raise
-            else:
-                fcntl.flock(stream, fcntl.LOCK_EX)
         yield made
 
 
