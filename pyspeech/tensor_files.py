@@ -23,6 +23,8 @@ DAMAGE = (SafetensorError, ValueError, LookupError, TypeError, AttributeError, R
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: object) -> None:
     """Write tensors, no two of which share memory, and a JSON header, and the digests of both.
 
+    The same give the same bytes.
+
     Raises:
         UserError: it cannot be written.
     """
@@ -30,8 +32,8 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: object) -> 
     text = json.dumps(header)
     digests = {HEADER: digest(text), **{name: _digest(tensor) for name, tensor in whole.items()}}
     content = save(whole, {HEADER: text, DIGESTS: json.dumps(digests)})
-    with complete(path) as partial:
-        partial.write_bytes(content)
+    with complete(path) as partial, partial.open("wb") as stream:
+        stream.writelines(_in_one_order(content))
 
 
 def read_tensors(path: Path, what: str, remedy: str, begin: str = "") -> dict[str, Tensor]:
@@ -86,6 +88,16 @@ def read_header(path: Path, what: str, remedy: str) -> dict[str, Any]:
     except DAMAGE as error:
         raise _damaged(path, error, remedy) from error
     return header
+
+
+def _in_one_order(content: bytes) -> tuple[bytes, memoryview]:
+    """What begins the file and what follows; the library writes its metadata in an order of chance."""
+    end = 8 + int.from_bytes(content[:8], "little")
+    entries = json.loads(content[8:end])
+    entries["__metadata__"] = dict(sorted(entries["__metadata__"].items()))
+    text = json.dumps(entries, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # tensors begin at a multiple of eight
+    return len(text).to_bytes(8, "little") + text, memoryview(content)[end:]
 
 
 def _digests(metadata: Mapping[str, str]) -> dict[str, object]:

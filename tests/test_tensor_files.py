@@ -44,6 +44,14 @@ def test_tensors_and_header_are_read_as_they_were_written(path):
     assert read_header(path, "model", "train again") == VALUES
 
 
+def test_the_same_gives_the_same_bytes(tmp_path):
+    found = set()
+    for _ in range(30):  # the library orders its metadata by chance
+        write_tensors(tmp_path / "a", {"ä": torch.arange(3), "b": torch.ones(2, 2)}, {"text": "ö"})
+        found.add((tmp_path / "a").read_bytes())
+    assert len(found) == 1
+
+
 def test_a_file_without_digests_as_earlier_versions_wrote_it_is_read(tmp_path):
     path = tmp_path / "m.safetensors"
     path.write_bytes(save({"x": torch.ones(2)}, {HEADER: "{}"}))
