@@ -4,6 +4,7 @@ import errno
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from io import TextIOWrapper
 from types import FrameType
@@ -62,6 +63,7 @@ def _interrupt(_: int, frame: FrameType | None) -> NoReturn:
         if frame.f_code.co_filename.startswith("<frozen importlib"):
             _die()
         frame = frame.f_back
+    threading.excepthook = lambda _: None  # of threads that lose the processes which the same Ctrl-C ended
     raise KeyboardInterrupt
 
 
