@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import NoneType
 from typing import Any, TypeVar
 
 from lhotse import CutSet, MonoCut, MultiCut, Recording, RecordingSet, SupervisionSegment, SupervisionSet
@@ -20,6 +21,19 @@ from pyspeech.errors import UserError
 
 # librispeech_recordings_train-clean-5.jsonl.gz, supervisions.json, cuts_train.jsonl.gz
 NAME = re.compile(r"(?:(?P<corpus>.+?)_)?(?P<kind>recordings|supervisions|cuts)(?:_(?P<part>.+?))?\.jsonl?(?:\.gz)?")
+LARGEST = 1e12  # of times and rates; what is larger is damage
+# What the fields of lhotse's recordings, sources, supervisions and cuts must be, of which it checks nothing.
+WORD, WORD_OR_NONE, NUMBER, COUNT = (str,), (str, NoneType), (int, float), (int,)
+FIELDS: dict[str, tuple[type, ...]] = {
+    "id": WORD,
+    "recording_id": WORD,
+    "text": WORD_OR_NONE,
+    "speaker": WORD_OR_NONE,
+    "start": NUMBER,
+    "duration": NUMBER,
+    "sampling_rate": COUNT,
+    "num_samples": COUNT,
+}
 READ_FROM = ("file", "memory")  # lhotse also reads from commands and addresses, which a file must not make us do
 
 AnyItem = TypeVar("AnyItem")
@@ -163,4 +177,33 @@ def _load(path: Path, read: Callable[[Path], Iterable[AnyItem]]) -> list[AnyItem
         raise UserError(f"cannot read {path}: {error or type(error).__name__}; make it again") from error
     if not items:
         raise UserError(f"{path} is empty; make it again")
+    for item in items:
+        _check(item, path)
     return items
+
+
+def _check(item: Any, path: Path) -> None:  # noqa: ANN401 -- what lhotse makes of a line
+    """Make sure of the types of what is used of an item, which lhotse takes as they come."""
+    if not isinstance(item, Recording | SupervisionSegment | MonoCut | MultiCut):
+        return  # a cut of another kind, which is refused as that
+    for name, value in vars(item).items():
+        if name in FIELDS and not (isinstance(value, FIELDS[name]) and _is_sane(value)):
+            raise _wrong(item, path, name, value)
+    channels = to_list(getattr(item, "channel", 0))
+    if not channels or any(type(channel) is not int for channel in channels):
+        raise _wrong(item, path, "channel", channels)
+    for source in getattr(item, "sources", ()):
+        if not isinstance(source.type, str) or (source.type == "file" and not isinstance(source.source, str)):
+            raise _wrong(item, path, "source", source.source)
+    for part in (getattr(item, "recording", None), *getattr(item, "supervisions", ())):
+        if part is not None:
+            _check(part, path)
+
+
+def _is_sane(value: object) -> bool:
+    """Whether a number is one, and no larger than any can be; NaN is not."""
+    return not isinstance(value, bool | int | float) or (not isinstance(value, bool) and -LARGEST < value < LARGEST)
+
+
+def _wrong(item: object, path: Path, name: str, value: object) -> UserError:
+    return UserError(f"{path}: '{getattr(item, 'id', '')}' has {value!r:.60} as its {name}; make it again")

@@ -1,4 +1,5 @@
 import gzip
+import json
 from pathlib import Path
 
 import numpy as np
@@ -229,3 +230,46 @@ def test_verification_takes_whole_speakers_out_of_train(tmp_path):
     speakers = [{speaker for *_, speaker in described(source.cuts(tmp_path / "m", split))} for split in SPLITS]
     assert [len(each) for each in speakers] == [2, 2, 2]
     assert len(set.union(*speakers)) == 6
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "value"),
+    [
+        ("supervisions", "id", 3),
+        ("supervisions", "recording_id", ["a"]),
+        ("supervisions", "text", {"a": 1}),
+        ("supervisions", "speaker", 7),
+        ("supervisions", "start", "0"),
+        ("supervisions", "start", float("nan")),
+        ("supervisions", "duration", True),
+        ("supervisions", "duration", 1e300),
+        ("supervisions", "channel", []),
+        ("supervisions", "channel", "0"),
+        ("recordings", "id", None),
+        ("recordings", "duration", "3"),
+        ("recordings", "sampling_rate", 8000.5),
+        ("recordings", "num_samples", None),
+        ("recordings", "sources", [{"type": "file", "channels": [0], "source": 0}]),
+        ("recordings", "sources", 5),
+    ],
+)
+def test_a_field_of_another_type_is_named(tmp_path, kind, field, value):
+    recording = recording_of(tmp_path, "a")
+    for part in ("train", "dev", "test"):
+        write_pair(tmp_path / "m", part, [recording], supervisions_of(recording))
+    path = tmp_path / f"m/x_{kind}_dev.jsonl.gz"
+    lines = [json.loads(line) for line in gzip.decompress(path.read_bytes()).splitlines()]
+    lines[-1][field] = value
+    path.write_bytes(gzip.compress("".join(json.dumps(line) + "\n" for line in lines).encode()))
+    with pytest.raises(UserError, match=f"x_{kind}_dev.jsonl.gz"):
+        list(LhotseManifests().cuts(tmp_path / "m", "dev"))
+
+
+@pytest.mark.parametrize(("field", "value"), [("start", [0]), ("duration", None), ("id", {}), ("channel", "left")])
+def test_so_is_one_of_a_cut(tmp_path, field, value):
+    write_manifest(tone_cuts(tmp_path / "audio", 2), tmp_path / "cuts_train.jsonl")
+    lines = [json.loads(line) for line in (tmp_path / "cuts_train.jsonl").read_text().splitlines()]
+    lines[1][field] = value
+    (tmp_path / "cuts_train.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with pytest.raises(UserError, match=r"cuts_train\.jsonl"):
+        list(LhotseManifests().cuts(tmp_path, "train"))
