@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import click
 
-from pyspeech.errors import UserError
+from pyspeech.errors import UserError, printable
 
 INTERRUPTED = 128 + signal.SIGINT
 SHOWN = 80  # characters of what is wrong
@@ -44,7 +44,7 @@ def run(command: click.Command, name: str | None = None, tell: Callable[[str], b
         message = message_of(error)
         if message is None:
             raise
-        _exit(1 if not message or tell(message) else f"error: {_one_line(message)}")
+        _exit(1 if not message or tell(message) else f"error: {printable(message)}")
     except KeyboardInterrupt:
         _exit(INTERRUPTED)
     finally:
@@ -133,11 +133,6 @@ def _unraisable(found: "sys.UnraisableHookArgs") -> None:
     if issubclass(found.exc_type, KeyboardInterrupt):
         _die()
     sys.__unraisablehook__(found)
-
-
-def _one_line(message: str) -> str:
-    """Signs that would break the line, or that a terminal would obey, are named."""
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in message)
 
 
 def _exit(code: int | str) -> NoReturn:

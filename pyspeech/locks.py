@@ -5,6 +5,7 @@ of it is no lock any more: the next takes it over.
 """
 
 import fcntl
+import hashlib
 import os
 import shlex
 import socket
@@ -19,6 +20,7 @@ from pyspeech.errors import UserError
 
 PARTIAL = "partial."  # before the name of what is not complete yet
 LOCK = ".lock"  # after it, of a lock
+LONGEST_NAME = 255  # bytes, on most file systems
 LONGEST_DEATH = 5.0  # seconds that the children of a killed process, which hold what it held, may take to follow it
 RETRY_SECONDS = 0.05
 SHOWN_CHARACTERS = 160  # of a command
@@ -63,7 +65,10 @@ def only_writer(path: Path, wait: bool = False) -> Iterator[None]:
 
 def lock_of(path: Path) -> Path:
     """Return the file that is locked while ``path`` is written."""
-    return path.with_name(PARTIAL + path.name + LOCK)
+    name = PARTIAL + path.name + LOCK
+    if len(os.fsencode(name)) > LONGEST_NAME:
+        name = PARTIAL + hashlib.sha256(os.fsencode(path.name)).hexdigest() + LOCK
+    return path.with_name(name)
 
 
 def try_lock(stream: BinaryIO) -> bool:

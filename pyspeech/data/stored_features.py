@@ -23,7 +23,7 @@ from pyspeech.config import FeatureConfig
 from pyspeech.data.features import SETTINGS_KEY, FeatureExtractor, at_speed, with_features
 from pyspeech.data.given import given_features
 from pyspeech.data.manifest_parts import ManifestPart, split_manifest
-from pyspeech.data.manifests import ManifestCounts, read_manifest, recordings_of, write_manifest
+from pyspeech.data.manifests import ManifestCounts, check_manifest, read_manifest, recordings_of, write_manifest
 from pyspeech.data.transcripts import manifest_name, read_transcripts
 from pyspeech.errors import UserError
 from pyspeech.files import complete, digest, sync, write_text, writing
@@ -121,6 +121,7 @@ def _begun(store: Store, config: FeatureConfig, part_seconds: float) -> Iterator
     """Yield the parts of the work, which nobody else does meanwhile; those that are finished outlive an error."""
     folder = store.unfinished
     with writing(store.path, folder), only_writer(store.path):
+        check_manifest(store.manifest)
         try:
             yield _parts(store, config, part_seconds)
         except BaseException:

@@ -67,7 +67,7 @@ def test_no_prose_is_an_empty_text_and_damaged_prose_leaves_none(tmp_path):
     with pytest.raises(UserError, match=r"empty\.txt holds no sentence; give prose, or leave it out"):
         invoke("text", tmp_path / "none.txt", tmp_path / "empty.txt")
     assert not (tmp_path / "none.txt").exists()
-    with pytest.raises(UserError, match=r"latin\.txt cannot be read as text after line"):
+    with pytest.raises(UserError, match=r"latin\.txt, line 2 is not UTF-8"):
         invoke("text", tmp_path / "other.txt.gz", tmp_path / "latin.txt")
     assert not list(tmp_path.glob("*other*"))
     with pytest.raises(UserError, match=r"out\.xz would not be packed as its name says"):

@@ -76,7 +76,7 @@ def test_a_sampling_rate_that_no_audio_has_is_refused(tmp_path, rate):
 def test_a_kind_of_audio_that_is_not_read_is_named(tmp_path, suffix):
     path = tmp_path / f"a{suffix}"
     path.write_bytes(b"\0\0\0\x20ftypM4A " + bytes(100))
-    message = rf"a\{suffix} is there, but {suffix[1:]} is not read; make FLAC of it: ffmpeg -i a\{suffix} a\.flac"
+    message = rf"a\{suffix} is there, but {suffix[1:]} is not read; convert it: ffmpeg -i a\{suffix} a\.flac"
     with pytest.raises(CannotRead, match=message):
         recording_of(path)
 

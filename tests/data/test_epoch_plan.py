@@ -44,7 +44,7 @@ def test_seed_and_epoch_alone_decide(seconds, seed):
     assert np.array_equal(first.first, again.first)
 
 
-@given(LENGTHS.filter(lambda lengths: len(lengths) > 0), st.integers(0, 5), st.sampled_from([50.0, 1e6, np.inf]))
+@given(LENGTHS.filter(lambda lengths: len(lengths) > 0), st.integers(0, 5), st.sampled_from([50.0, 1e6]))
 def test_a_limit_that_nothing_reaches_changes_nothing(seconds, seed, limit):
     expected = plan_epoch(seconds, settings(max_utterance_seconds=40), seed, 1)
     found = plan_epoch(seconds, settings(max_utterance_seconds=limit), seed, 1)

@@ -146,7 +146,7 @@ def test_every_spelling_finds_the_file(tmp_path_factory, parts):
 
 def test_a_kind_that_is_not_read_and_a_name_that_is_not_utf_8_are_named(tmp_path):
     (tmp_path / "a.m4a").write_bytes(b"\0\0\0\x20ftypM4A ")
-    with pytest.raises(UserError, match=r"a\.m4a is there, but \.m4a is not read; convert it to \.wav"):
+    with pytest.raises(UserError, match=r"a\.m4a is there, but m4a is not read; convert it: ffmpeg"):
         cut_of_file(Entry(tmp_path / "a.m4a"))
     path = write_tones(tmp_path / "b.wav", []).rename(tmp_path / os.fsdecode(b"\xff.wav"))
     with pytest.raises(UserError, match=r"\\udcff\.wav' has a name that is not UTF-8"):
