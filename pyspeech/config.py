@@ -26,6 +26,13 @@ def _different(speeds: tuple[float, ...]) -> tuple[float, ...]:
     return speeds
 
 
+def _named(settings: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(settings.get("name", ""), str):
+        raise ValueError(f"name {settings['name']!r} is no word")
+    return settings
+
+
+Named = Annotated[dict[str, Any], AfterValidator(_named)]  # ``name`` of what they are for, and more
 Decibels = Annotated[tuple[float, float], AfterValidator(_rising)]
 Seconds = Annotated[tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]], AfterValidator(_rising)]
 Several = Annotated[tuple[Annotated[int, Field(gt=0)], Annotated[int, Field(gt=0)]], AfterValidator(_rising)]
@@ -162,8 +169,8 @@ class Config(Section):
     augment: AugmentConfig
     batches: BatchConfig
     training: TrainingConfig
-    model: dict[str, Any]  # ``name`` and the keyword arguments of that network
-    loss: dict[str, Any] | None = None  # the same of a loss, for the tasks that have a choice
+    model: Named  # the keyword arguments of that network
+    loss: Named | None = None  # the same of a loss, for the tasks that have a choice
     noise: NoiseConfig | None = None
     speakers: SpeakersConfig | None = None  # a training for speaker verification has it, no other
 

@@ -146,6 +146,8 @@ def test_a_stored_training_may_have_a_key_that_is_no_more(config_yaml):
         ("features.frame_length_seconds=1e300", "features.frame_length_seconds = .*: Input should be"),
         ("features.frame_length_seconds=.inf", "features.frame_length_seconds = inf: Input should be a finite number"),
         ("features.frame_shift_seconds=0.00001", "frame_shift_seconds 1e-05: one of them is less than a sample"),
+        ("model.name=[a]", r"model: name \['a'\] is no word"),
+        ("model.name={}", "model: name {} is no word"),
         ("training.learning_rate=.inf", "training.learning_rate = inf: Input should be a finite number"),
         ("augment.speeds=[1.0, .inf]", "augment.speeds.1 = inf: Input should be a finite number"),
     ],

@@ -76,7 +76,15 @@ class StoredDecode:
         """The token set of the network."""
         if not (self.folder / LANG).exists():
             raise UserError(f"{self.folder} holds no token set (folder {LANG}), which older decodes lack; decode again")
-        return load_tokens(self.folder / LANG)
+        tokens = load_tokens(self.folder / LANG)
+        for name in (LATTICES, FRAMES):
+            if (self.folder / name).exists():
+                archive = self.lattices if name == LATTICES else self.frames
+                if archive.tokens != tuple(tokens.symbols):
+                    raise UserError(
+                        f"{self.folder / name} and {self.folder / LANG} hold different tokens; decode again"
+                    )
+        return tokens
 
     @property
     def acoustic_scale(self) -> float:

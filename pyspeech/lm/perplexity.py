@@ -10,6 +10,8 @@ from pyspeech.errors import UserError
 from pyspeech.lm.model import open_model
 from pyspeech.lm.text import read_lines
 
+LEAST_LOG10 = -200.0  # of a word in the mean; ARPA files have -99 for what cannot be, and back-offs add to it
+
 
 @dataclass(frozen=True)
 class Perplexity:
@@ -69,7 +71,7 @@ def perplexity(lm: Path, texts: Iterable[Path]) -> Perplexity:
     """Score every line of ``texts`` with ``lm``: a folder of ``lm train``, an ARPA file or a KenLM binary.
 
     Raises:
-        UserError: a file that is missing or unreadable, or a text without words.
+        UserError: a file that is missing or unreadable, a model whose probabilities are none, or a text without words.
     """
     model = open_model(lm / "lm.bin" if lm.is_dir() else lm)
     total = reduce(
@@ -77,6 +79,9 @@ def perplexity(lm: Path, texts: Iterable[Path]) -> Perplexity:
     )
     if not total.words:
         raise UserError(f"{', '.join(map(str, texts))}: no words to measure a perplexity on")
+    # KenLM takes the numbers of a binary as they come.
+    if not LEAST_LOG10 * total.tokens <= total.log10_all <= total.log10_oov <= 0:
+        raise UserError(f"{lm} gives words probabilities that are none; copy it again or make it again")
     return total
 
 

@@ -101,6 +101,15 @@ def test_a_damaged_file_is_named(decode, name, text, message):
         print(decode.summary, decode.acoustic_scale, decode.seconds, decode.frame_seconds)
 
 
+@pytest.mark.parametrize("name", ["lattices", "frames"])
+def test_tokens_of_another_decode_are_refused(decode, name):
+    path = decode.folder / name / "symbols.json"
+    values = json.loads(path.read_text())
+    path.write_text(json.dumps({**values, "tokens": values["tokens"] + ["more"]}))
+    with pytest.raises(UserError, match=f"{name} and .*lang hold different tokens; decode again"):
+        _ = decode.tokens
+
+
 def test_an_utterance_is_written_with_a_warning_for_each_of_its_problems(decode):
     words = {"words": ["GRÜN"], "seconds": 1.0}
     with utterance_writer(decode.folder) as write:

@@ -1,5 +1,6 @@
 import random
 import re
+import struct
 import subprocess
 
 import pytest
@@ -47,6 +48,19 @@ def test_arpa_and_binary_and_folder_are_all_models(tmp_path, lm):
     (tmp_path / "text").write_text("a b c\n")
     values = [perplexity(path, [tmp_path / "text"]).with_oov for path in (lm, lm / "lm.bin", lm / "lm.arpa")]
     assert values == pytest.approx([values[0]] * 3, rel=1e-5)
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf"), 1e30, -1e30])
+def test_a_binary_of_numbers_that_are_no_probabilities_is_refused(tmp_path, lm, number):
+    (tmp_path / "text").write_text("a b c\n")
+    content = bytearray((lm / "lm.bin").read_bytes())
+    for place in range(256, len(content) - 40, 4):  # n-grams, not the head, nor the words at the end
+        value = struct.unpack_from("<f", content, place)[0]
+        if -9 < value < -0.01:
+            struct.pack_into("<f", content, place, number)
+    (tmp_path / "damaged.bin").write_bytes(content)
+    with pytest.raises(UserError, match=r"damaged\.bin gives words probabilities that are none"):
+        perplexity(tmp_path / "damaged.bin", [tmp_path / "text"])
 
 
 def test_what_is_no_model_or_no_text_is_named(tmp_path, lm):
