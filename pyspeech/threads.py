@@ -1,6 +1,8 @@
 """How many CPU threads torch uses."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -34,6 +36,22 @@ def workers_beside(device_type: str) -> int:
     if device_type != "cuda":
         return 1
     return max(physical_cores() // int(os.environ.get("LOCAL_WORLD_SIZE", "1")) - 1, 1)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch use one thread in this block.
+
+    For pieces of work too small to share, and where results must not hang on how many threads sum them up.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _torch_major() -> int:

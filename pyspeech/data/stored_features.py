@@ -14,7 +14,6 @@ from itertools import islice
 from pathlib import Path
 
 import click
-import torch
 from lhotse import Features, LilcomChunkyWriter
 from lhotse.cut import Cut, MixedCut, MonoCut
 from tqdm import tqdm
@@ -29,6 +28,7 @@ from pyspeech.errors import UserError
 from pyspeech.files import complete, digest, sync, write_text, writing
 from pyspeech.locks import PARTIAL, only_writer
 from pyspeech.processes import jobs_for, map_in_processes
+from pyspeech.threads import one_thread
 
 VERSION = 1  # of what a part holds; parts of another are made again
 PART_SECONDS = 1200.0  # of audio: a few seconds of work for each process
@@ -144,7 +144,7 @@ def _compute(parts: Sequence[Part], config: FeatureConfig, jobs: int | None) -> 
 def _compute_part(config: FeatureConfig, part: Part) -> int:
     extractor = FeatureExtractor(config)
     # Sums are rounded in another way by several threads: so, features do not depend on the number of processes.
-    with _one_thread(), complete(part.archive) as unfinished, LilcomChunkyWriter(unfinished) as writer:
+    with one_thread(), complete(part.archive) as unfinished, LilcomChunkyWriter(unfinished) as writer:
         places = [_write(cut, extractor, writer, part.end / part.archive.name) for cut in _cuts(part)]
     write_text(part.places, "".join(json.dumps(place.to_dict()) + "\n" for place in places))
     return part.cuts.utterances
@@ -262,13 +262,3 @@ def _stored(parts: Iterable[Part], settings: str) -> Iterator[MonoCut]:
 
 def _cuts(part: Part) -> Iterator[MonoCut]:
     return (at_speed(cut, part.speed) for cut in read_manifest(part.cuts.path))
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -4,8 +4,7 @@ import csv
 import random
 import re
 import wave
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +18,7 @@ from pyspeech.files import complete, digest, write_json, write_text
 from pyspeech.json_files import read_json
 from pyspeech.lang.espeak import speak
 from pyspeech.settings import Section, check_config, read_yaml
+from pyspeech.threads import one_thread
 
 SAMPLING_RATE = 16000
 IDENTITY = "corpus.json"  # what makes a folder a synthesised corpus
@@ -146,7 +146,7 @@ def synthesise(plan: Plan, corpus: Path) -> None:
         for number, text in enumerate(drawn[split])
     ]
     rows: list[tuple[str, str, str, str]] = []
-    with complete(corpus) as partial, _one_thread():
+    with complete(corpus) as partial, one_thread():
         for split, number, text, voice in tqdm(turns, desc="speak", unit=" sentences", leave=False, disable=None):
             name = f"{split}/{voice.name}/{split}-{number:05d}.wav"
             _write_wav(_say(text, voice), partial / name)
@@ -186,19 +186,6 @@ def _say(text: str, voice: Voice) -> NDArray[np.int16]:
     resampled = resample(torch.from_numpy(samples.astype(np.float32)), rate, SAMPLING_RATE)
     spoken: NDArray[np.int16] = resampled.round().clamp(-32768, 32767).numpy().astype(np.int16)
     return spoken
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    # Two seconds of audio are too little work to share: more threads cost three times the processor time.
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _write_wav(samples: NDArray[np.int16], path: Path) -> None:

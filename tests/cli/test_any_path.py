@@ -177,6 +177,12 @@ OTHERS = {  # parameters that are no paths, and have to be given
 }
 
 
+@pytest.fixture(autouse=True)
+def clone(tmp_path, monkeypatch):
+    """Where new-recipe writes: not into the project that is tested."""
+    monkeypatch.setattr("pyspeech.scaffold.recipe._clone", lambda: tmp_path / "clone")
+
+
 @contextmanager
 def memory(more):
     """Let the process have so many bytes more than it has."""

@@ -49,6 +49,12 @@ NO_MANIFEST = {
 READ_AUDIO = {"validate", "audio", "features", "train", "decode", "predict", "embed", "inspect"}
 
 
+@pytest.fixture(autouse=True)
+def clone(tmp_path, monkeypatch):
+    """Where new-recipe writes: not into the project that is tested."""
+    monkeypatch.setattr("pyspeech.scaffold.recipe._clone", lambda: tmp_path / "clone")
+
+
 def by_command(touch, recording):
     return {**recording, "sources": [{"type": "command", "channels": [0], "source": touch}]}
 
