@@ -20,6 +20,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,6 +43,7 @@ class Run:
     resume: str = ""
     lines: list[str] = field(default_factory=list)
     begun: threading.Condition = field(default_factory=threading.Condition)
+    reader: threading.Thread = field(init=False)
 
     def descendants(self) -> list[int]:
         """Return the processes of this run, its shell included, that are alive."""
@@ -62,16 +64,15 @@ def start(command: Sequence[str], folder: Path) -> Run:
         start_new_session=True,
     )
     run = Run(process, mark)
-    threading.Thread(target=_follow, args=(run,), daemon=True).start()
+    run.reader = threading.Thread(target=_follow, args=(run,), daemon=True)
+    run.reader.start()
     return run
 
 
 def undisturbed(folder: Path) -> tuple[str, dict[int, float]]:
     """Run a recipe from nothing; return its score and the seconds that each stage takes."""
     run = start(["./run.sh"], folder)
-    run.process.wait()
-    if run.process.returncode:
-        sys.exit("".join(run.lines[-20:]) + f"{folder} fails without being killed")
+    _refuse_failure(run, ["./run.sh"])
     begins = [*sorted(run.stages.items()), (99, time.monotonic())]
     return score_of(run), {stage: begins[place + 1][1] - begin for place, (stage, begin) in enumerate(begins[:-1])}
 
@@ -88,56 +89,66 @@ def kill(run: Run, whom: str, chance: random.Random) -> str:
     others = [pid for pid in run.descendants() if pid != shell]
     victims = {"shell": [shell], "all": [shell, *others], "one": [chance.choice(others)] if others else [shell]}[whom]
     for pid in victims:
-        try:
+        with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
     time.sleep(GRACE_SECONDS)
+    goes_on = run.process.poll() is None  # it can do without the one
     alive = run.descendants()
     for pid in alive:
-        os.kill(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     run.process.wait()
-    return f"{len(alive)} processes were left" if alive else ""
+    run.reader.join()
+    return f"{len(alive)} processes were left" if alive and not goes_on else ""
 
 
 def disturbed(folder: Path, seconds: dict[int, float], kills: int, chance: random.Random) -> tuple[str, int]:
     """Run a recipe from nothing with so many kills; return its score and the number of faults, which are printed."""
     waiting = sorted(list(seconds)[number % len(seconds)] for number in range(kills))
-    command, faults, number = ["./run.sh"], 0, 0
-    while True:
-        run = start(command, folder)
-        wanted = waiting[0] if waiting else None
-        with run.begun:
-            while wanted is not None and wanted not in run.stages and run.process.poll() is None:
-                run.begun.wait(0.1)
-        if wanted is None or run.process.poll() is not None:
-            run.process.wait()
-            time.sleep(0.2)  # the last lines
-            if run.process.returncode:
-                sys.exit("".join(run.lines[-20:]) + f"the command that was printed fails: {shlex.join(command)}")
-            return score_of(run), faults
-        waiting.pop(0)
-        time.sleep(chance.uniform(0.0, seconds[wanted]))
-        number += 1
+    command, faults, share = ["./run.sh"], 0, 1.0
+    for number, wanted in enumerate(waiting, 1):
+        while True:
+            run = start(command, folder)
+            _wait_for(run, wanted)
+            time.sleep(chance.uniform(0.0, share * seconds[wanted]))
+            if run.process.poll() is None:
+                break
+            _refuse_failure(run, command)
+            command, share = ["./run.sh", "--stage", str(wanted)], share / 2  # it was over before; sooner, then
         whom = chance.choice(["shell", "one", "all"])
-        if run.process.poll() is None:
-            fault = kill(run, whom, chance)
-            faults += bool(fault)
-            click.echo(f"kill {number}: {whom}, in stage {max(run.stages)} {fault or 'nothing is left'}", err=True)
-        elif not run.process.returncode:
-            click.echo(f"kill {number}: came after the end", err=True)
-        command = shlex.split(run.resume)
+        fault = kill(run, whom, chance)
+        faults += bool(fault)
+        click.echo(f"kill {number}: {whom}, in stage {max(run.stages)}, {fault or 'nothing is left'}", err=True)
+        command, share = shlex.split(run.resume), 1.0
+    run = start(command, folder)
+    _refuse_failure(run, command)
+    return score_of(run), faults
+
+
+def _wait_for(run: Run, stage: int) -> None:
+    """Wait until a run is at a stage, or has ended."""
+    with run.begun:
+        while stage not in run.stages and run.process.poll() is None:
+            run.begun.wait(0.1)
+
+
+def _refuse_failure(run: Run, command: Sequence[str]) -> None:
+    run.process.wait()
+    run.reader.join()  # until the last line
+    if run.process.returncode:
+        sys.exit("".join(run.lines[-20:]) + f"this fails, though nothing killed it: {shlex.join(command)}")
 
 
 def _follow(run: Run) -> None:
     assert run.process.stdout is not None
-    for line in run.process.stdout:
-        run.lines.append(line)
-        if found := STAGE.search(line):
-            with run.begun:
-                run.stages[int(found[1])] = time.monotonic()
-                run.resume = found[2]
-                run.begun.notify_all()
+    with run.process.stdout as lines:
+        for line in lines:
+            run.lines.append(line)
+            if found := STAGE.search(line):
+                with run.begun:
+                    run.stages[int(found[1])] = time.monotonic()
+                    run.resume = found[2]
+                    run.begun.notify_all()
 
 
 def _environments() -> Iterator[tuple[int, bytes]]:

@@ -41,7 +41,7 @@ COMMANDS = {
     "describe": ("describe A/one.jsonl.gz --out OUT", "describe B/one.jsonl.gz --out OUT"),
     "export-text": (
         "export-text exp/tdnn_lstm/decode/test OUT --format ctm",
-        "export-text exp/tdnn_lstm/decode/test OUT --format srt",
+        "export-text exp/tdnn_lstm/decode/test OUT --format json",
     ),
     "features": (
         "features A/one.jsonl.gz OUT --config A/conf.yaml",
@@ -229,7 +229,7 @@ def _content(folder: Path) -> dict[str, str]:
     found = {}
     for path in sorted(made.rglob("*")):
         parts = path.relative_to(made).parts
-        if path.is_file() and not any(part.startswith("partial.") or part in LEFT_OUT for part in parts):
+        if path.is_file() and not any(part.startswith(("partial.", ".")) or part in LEFT_OUT for part in parts):
             found["/".join(parts)] = _stable(path)
     return found
 
