@@ -7,10 +7,10 @@ A YAML file may start with ``include: [fbank, train, ...]``: files of that name 
 from collections.abc import Sequence
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from pyspeech.errors import UserError, nearest
 from pyspeech.files import existing, write_text
@@ -25,6 +25,16 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+MOST = 1e9
+
+
+def _moderate(weight: float) -> float:
+    if not -MOST <= weight <= MOST:
+        raise ValueError(f"a weight is from {-MOST:g} to {MOST:g}; scores times a larger one overflow")
+    return weight
+
+
+Weight = Annotated[float, AfterValidator(_moderate)]  # of a score
 AnySection = TypeVar("AnySection", bound=Section)
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from pyspeech.settings import SHARED_CONF, Section, load_section
+from pyspeech.settings import SHARED_CONF, Section, Weight, load_section
 
 Method = Literal["greedy", "one-best", "nbest"]
 DEFAULT = SHARED_CONF / "decode.yaml"
@@ -15,7 +15,7 @@ DEFAULT = SHARED_CONF / "decode.yaml"
 class DecodeConfig(Section):
     """Search over HLG, and what is kept. Beams are differences of natural logarithms."""
 
-    acoustic_scale: float = Field(gt=0)  # of the log-probabilities, in search and in scores
+    acoustic_scale: Weight = Field(gt=0)  # of the log-probabilities, in search and in scores
     search_beam: float = Field(gt=0)
     output_beam: float = Field(gt=0)
     min_active_states: int = Field(ge=0)

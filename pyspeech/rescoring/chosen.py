@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pydantic import Field, FiniteFloat
+from pydantic import Field
 
 from pyspeech.data.transcripts import Transcript
 from pyspeech.errors import UserError
@@ -14,7 +14,7 @@ from pyspeech.rescoring.config import Ranges
 from pyspeech.rescoring.scorer import Weights
 from pyspeech.rescoring.tuning import Search
 from pyspeech.scoring.wer import ErrorCounts, shortened
-from pyspeech.settings import Section, check_config
+from pyspeech.settings import Section, Weight, check_config
 
 DISTINCTIVE_WORDS = 5  # two utterances of as many equal words and the same duration are one recording
 
@@ -73,11 +73,11 @@ def load_weights(path: Path) -> ChosenWeights:
 
 
 class _WeightValues(Section):
-    acoustic: FiniteFloat = Field(gt=0)
-    lm: FiniteFloat = Field(ge=0)
-    graph: FiniteFloat
-    word: FiniteFloat
-    boost: FiniteFloat = Field(ge=0)
+    acoustic: Weight = Field(gt=0)
+    lm: Weight = Field(ge=0)
+    graph: Weight
+    word: Weight
+    boost: Weight = Field(ge=0)
 
 
 class _ErrorValues(Section):

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import Field, FiniteFloat, model_validator
+from pydantic import Field, model_validator
 
-from pyspeech.settings import SHARED_CONF, Section, load_section
+from pyspeech.settings import SHARED_CONF, Section, Weight, load_section
 
 DEFAULT = SHARED_CONF / "rescore.yaml"
 
@@ -13,10 +13,10 @@ DEFAULT = SHARED_CONF / "rescore.yaml"
 class WeightSettings(Section):
     """What the scores are multiplied by where no set is given to choose weights on; natural logarithms."""
 
-    lm: FiniteFloat = Field(ge=0)
-    graph: FiniteFloat
-    word: FiniteFloat
-    boost: FiniteFloat = Field(ge=0)
+    lm: Weight = Field(ge=0)
+    graph: Weight
+    word: Weight
+    boost: Weight = Field(ge=0)
 
 
 class LatticeSettings(Section):
@@ -39,11 +39,12 @@ class UnknownSettings(Section):
     Where the model puts <unk> very low, as one that saw all its text's words does, ``word`` may well be above 0.
     """
 
-    word: FiniteFloat
-    token: FiniteFloat = Field(le=0)
+    word: Weight
+    token: Weight = Field(le=0)
 
 
-Range = tuple[FiniteFloat, FiniteFloat, FiniteFloat]  # lowest value, highest value, step
+MOST_STEPS = 10_000
+Range = tuple[Weight, Weight, Weight]  # lowest value, highest value, step
 
 
 class Ranges(Section):
@@ -59,6 +60,10 @@ class Ranges(Section):
             low, high, step = getattr(self, name)
             if not (low <= high and step > 0):
                 raise ValueError(f"{name} = [{low:g}, {high:g}, {step:g}] is no range; write [lowest, highest, step]")
+            if high - low > MOST_STEPS * step:
+                raise ValueError(
+                    f"{name} = [{low:g}, {high:g}, {step:g}] has more than {MOST_STEPS} steps; take larger"
+                )
         if min(self.lm[0], self.graph[0]) < 0:
             raise ValueError("lm and graph cannot be below 0; begin their ranges at 0 or above")
         return self
@@ -67,7 +72,7 @@ class Ranges(Section):
 class TuningSettings(Ranges):
     """Where weights are looked for, and how far boosting may harm what is not boosted."""
 
-    boosts: tuple[FiniteFloat, ...] = Field(min_length=2)  # ascending from 0
+    boosts: tuple[Weight, ...] = Field(min_length=2)  # ascending from 0
     max_harm: float = Field(ge=0)  # of the word error rate beside boosted words
     rare: int = Field(ge=0)  # a word that training has at most so often serves to choose the boost on
 

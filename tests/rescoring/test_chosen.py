@@ -33,6 +33,7 @@ def test_weights_are_stored(tmp_path):
     [
         (["weights", "lm"], "much", r"weights.json: weights.lm = 'much'"),
         (["weights", "lm"], float("nan"), r"weights.lm = nan"),
+        (["weights", "acoustic"], 1e300, r"weights.json: weights.acoustic: a weight is from"),
         (["weights", "acoustic"], 0, r"weights.acoustic = 0"),
         (["weights", "grpah"], 1, r"unknown key 'weights.grpah'; did you mean 'graph'"),
         (["rounds"], 0, r"rounds = 0"),

@@ -25,6 +25,8 @@ def test_the_shared_settings_are_valid_and_may_be_overridden():
         ("rescore.nbest=0", "nbest = 0"),
         ("rescore.tuning.lm=[2, 1, 0.5]", r"tuning: lm = \[2, 1, 0.5\] is no range"),
         ("rescore.tuning.word=[1, 2, 0]", r"tuning: word = \[1, 2, 0\] is no range"),
+        ("rescore.tuning.lm=[0, 1, 1e-9]", r"tuning: lm = \[0, 1, 1e-09\] has more than 10000 steps; take larger"),
+        ("rescore.weights.lm=1e300", r"weights.lm: a weight is from -1e\+09 to 1e\+09"),
         ("rescore.tuning.word=[1, 2]", "tuning.word"),
         ("rescore.tuning.graph=[-1, 1, 0.5]", "cannot be below 0"),
         ("rescore.tuning.boosts=[1, 2]", "ascending from 0"),

@@ -40,8 +40,11 @@ class Reader:
         return find_spec(self.needs) is None
 
 
-def command(*lines: str) -> Read:
-    """Run ``pyspeech`` with these words, one command after the other, as from a shell; return what they print."""
+def command(*lines: str, quotes: bool = False) -> Read:
+    """Run ``pyspeech`` with these words, one command after the other, as from a shell; return what they print.
+
+    Nothing, where that ``quotes`` the input, as a list of its faults does.
+    """
 
     def run() -> str:
         printed = io.StringIO()
@@ -49,7 +52,7 @@ def command(*lines: str) -> Read:
             with redirect_stdout(printed), redirect_stderr(io.StringIO()) as said:
                 _run(line.split(), said)
         _refuse_unsound_outputs()
-        return printed.getvalue()
+        return "" if quotes else printed.getvalue()
 
     return run
 

@@ -123,18 +123,18 @@ def _contents() -> object:
 
 
 READERS: Mapping[str, Reader] = {
-    "manifest validate": Reader(samples.manifest, command("validate --deep cuts.jsonl.gz"), "*.gz"),
+    "manifest validate": Reader(samples.manifest, command("validate --deep cuts.jsonl.gz", quotes=True), "*.gz"),
     "manifest describe": Reader(samples.manifest, command("describe cuts.jsonl.gz --out out"), "*.gz"),
     "manifest index": Reader(samples.manifest, _cut_index, "*.gz"),
     "cut index": Reader(samples.manifest, _cut_index, ".*.index", prepare=_cut_index),
     "speaker index": Reader(samples.manifest, _speaker_index, "*.gz"),
-    "audio validate": Reader(samples.audio, command("validate --deep cuts.jsonl")),
+    "audio validate": Reader(samples.audio, command("validate --deep cuts.jsonl", quotes=True)),
     "audio features": Reader(samples.audio, command("features --config conf.yaml cuts.jsonl out")),
     "audio load": Reader(samples.audio, _audio_of_all),
     "audio resample": Reader(samples.audio, command("audio --rate 16000 --jobs 1 cuts.jsonl out")),
     "inspect": Reader(samples.audio, command("inspect cuts.jsonl --id a --out out.png"), needs="matplotlib"),
     "given features": Reader(samples.given, command("features --config conf.yaml cuts.jsonl out")),
-    "given validate": Reader(samples.given, command("validate --deep cuts.jsonl")),
+    "given validate": Reader(samples.given, command("validate --deep cuts.jsonl", quotes=True)),
     "table csv": Reader(samples.csv, _corpus("csv", "utterances.csv"), "*.csv"),
     "table semicolons": Reader(samples.semicolons, _corpus("csv", "utterances.csv"), "*.csv"),
     "table tsv": Reader(samples.tsv, _corpus("tsv", "utterances.tsv"), "*.tsv"),
@@ -151,9 +151,9 @@ READERS: Mapping[str, Reader] = {
     "split lists": Reader(samples.split_lists, _split_lists),
     "lexicon": Reader(samples.lexicon, command("lang out --tokens phones --lexicon lexicon.txt --manifest cuts.jsonl")),
     "tokens": Reader(samples.tokens, _tokens, "*/*", "sentencepiece"),
-    "tokens validate": Reader(samples.tokens, command("validate cuts.jsonl --lang phones"), "phones/*"),
+    "tokens validate": Reader(samples.tokens, command("validate cuts.jsonl --lang phones", quotes=True), "phones/*"),
     "settings validate": Reader(
-        samples.tokens, command("validate cuts.jsonl --lang characters --model conf.yaml"), "conf.yaml"
+        samples.tokens, command("validate cuts.jsonl --lang characters --model conf.yaml", quotes=True), "conf.yaml"
     ),
     "labels": Reader(samples.labels, command("labels out --manifest cuts.jsonl --field text"), "cuts*"),
     "lm texts": Reader(samples.texts, command("lm perplexity lm.arpa a.txt b.txt.gz c.txt.xz e.jsonl.gz"), "[a-e].*"),
