@@ -45,7 +45,7 @@ def map_in_processes(
         return
     # Started afresh, not forked: a fork of a process with threads, as torch has, may hang.
     context = multiprocessing.get_context("spawn")
-    executor = ProcessPoolExecutor(min(processes, len(items)), context, initializer=_begin)
+    executor = ProcessPoolExecutor(min(processes, len(items)), context, _begin, (os.getpid(),))
     try:
         with _one_thread(), _no_interrupt():
             results = executor.map(work, items)
@@ -58,10 +58,10 @@ def map_in_processes(
         executor.shutdown(cancel_futures=True)
 
 
-def _begin() -> None:
+def _begin(parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C is for all processes of a command; the first one tells of it
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    die_with_parent()
+    die_with_parent(parent)  # which may be gone before this process can ask to follow it
 
 
 @contextmanager
