@@ -53,4 +53,4 @@ def _whole(text: bytes) -> Line | None:
         line = parse_line(text)
     except ValueError:
         return None
-    return line if isinstance(line, dict) and {"epoch", "batch"} <= line.keys() else None
+    return line if isinstance(line, dict) and all(type(line.get(key)) is int for key in ("epoch", "batch")) else None

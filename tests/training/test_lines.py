@@ -22,8 +22,8 @@ def test_lines_of_what_is_done_again_and_a_line_cut_short_are_dropped(lines):
     ]
 
 
-def test_lines_of_an_earlier_version_are_dropped(lines):
-    lines.path.write_text('{"epoch": 1, "step": 3, "ids": []}\n{"batch": 0}\n[]\n')
+def test_lines_of_an_earlier_version_and_damaged_ones_are_dropped(lines):
+    lines.path.write_text('{"epoch": 1, "step": 3, "ids": []}\n{"batch": 0}\n[]\n{"epoch": {}, "batch": 0}\n')
     lines.add({"epoch": 1, "batch": 0})
     assert lines.keep_until((1, 0)) == [{"epoch": 1, "batch": 0}]
 
