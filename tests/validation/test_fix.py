@@ -131,7 +131,7 @@ def test_where_nothing_is_left_of_one_manifest_none_is_written(tmp_path):
     dev.write_text("no cut\n")
     with pytest.raises(UserError, match=r"no utterance of .*dev\.jsonl"):
         fix(validate(Sources((train, dev))), tmp_path / "out")
-    assert list((tmp_path / "out").iterdir()) == []
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_text_that_only_raw_is_spelled_stays_as_it_is_where_other_things_are_mended(tmp_path):

@@ -126,9 +126,9 @@ def disturbed(folder: Path, seconds: dict[int, float], kills: int, chance: rando
 
 
 def _wait_for(run: Run, stage: int) -> None:
-    """Wait until a run is at a stage, or has ended."""
+    """Wait until a run is at a stage, or past it, or has ended."""
     with run.begun:
-        while stage not in run.stages and run.process.poll() is None:
+        while max(run.stages, default=-1) < stage and run.process.poll() is None:
             run.begun.wait(0.1)
 
 
