@@ -220,20 +220,42 @@ def load_audio(cut: Cut, sampling_rate: int) -> Samples:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a backend that gives up warns before the next one is tried
-            for recording in recordings_of(cut):
-                for source in recording.sources:
-                    if source.type == FILE:
-                        check_promise(Path(source.source), recording.num_samples)
+            for path, num_samples in _promises(cut):
+                check_promise(path, num_samples)
             samples = np.asarray(cut.load_audio(), dtype=np.float32)
     except Exception as error:  # each audio backend raises its own kinds
-        refuse_want_of_memory(error)
+        promise = _false_promise(cut)
+        if promise is None:
+            refuse_want_of_memory(error)
         raise CannotRead(
-            f"cannot read the audio of cut '{cut.id}' from {_files(cut)}: {_reason(error)}; "
+            f"cannot read the audio of cut '{cut.id}' from {_files(cut)}: {_reason(promise or error)}; "
             "fetch the file again or leave the cut out"
         ) from error
     if not np.isfinite(samples).all():
         raise CannotRead(f"cut '{cut.id}', in {_files(cut)}, holds samples that are not finite; write the file again")
     return samples
+
+
+def _false_promise(cut: Cut) -> ValueError | None:
+    """What a file says of itself that cannot be, which else shows as a want of memory."""
+    for path, _ in _promises(cut):
+        try:
+            check_promise(path, soundfile.info(path).frames)
+        except ValueError as error:
+            return error
+        except (OSError, soundfile.LibsndfileError):
+            continue
+    return None
+
+
+def _promises(cut: Cut) -> list[tuple[Path, int]]:
+    """Every file of a cut, and how many samples the manifest says it has."""
+    return [
+        (Path(source.source), recording.num_samples)
+        for recording in recordings_of(cut)
+        for source in recording.sources
+        if source.type == FILE
+    ]
 
 
 def _is_read_in_pieces(cut: Cut, sampling_rate: int) -> bool:

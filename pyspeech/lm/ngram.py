@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from pyspeech.errors import UserError
 from pyspeech.files import complete, digest, existing_file, refuse_others, write_json
-from pyspeech.json_files import is_made_from
+from pyspeech.json_files import is_made_from, read_json
 from pyspeech.lm.arpa import MAX_ORDER, ArpaReader
 from pyspeech.lm.held_out import HeldOut, read_held_out
 from pyspeech.lm.text import Line, read_lines
@@ -111,6 +111,22 @@ def train_lm(
     return True
 
 
+def binary_in(folder: Path) -> Path:
+    """Return the KenLM binary in a folder that :func:`train_lm` wrote.
+
+    KenLM follows the numbers in it wherever they lead, to the end of the process too, so its digest is compared.
+
+    Raises:
+        UserError: it is missing, or is not as it was written.
+    """
+    path = existing_file(folder / "lm.bin", "language model")
+    if (folder / "lm.json").exists():
+        written = read_json(folder / "lm.json", "description of a language model", "train it again").get("binary")
+        if written not in (None, digest(path)):  # None in those of an earlier version
+            raise UserError(f"{path} was damaged, it is not as it was written; train the model again")
+    return path
+
+
 def find_program(name: str) -> str:
     """Return the path of a KenLM program: in ``$PYSPEECH_KENLM_BIN``, the project's ``tools/kenlm/bin`` or ``PATH``.
 
@@ -161,7 +177,8 @@ def _make(
         if path.name not in FILES:
             path.unlink()
     text = {"sentences": screen.sentences, "words": screen.words, "lines_left_out": screen.refused}
-    return screen, {**asdict(settings), "words": words, "ngrams": ngrams, "text": text, "discount_fallback": fallback}
+    made = {"ngrams": ngrams, "text": text, "discount_fallback": fallback, "binary": digest(folder / "lm.bin")}
+    return screen, {**asdict(settings), "words": words, **made}
 
 
 def _options(folder: Path, texts: Sequence[Path], index: HeldOut, settings: LmSettings) -> list[str]:

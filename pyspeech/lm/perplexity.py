@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pyspeech.errors import UserError
 from pyspeech.lm.model import open_model
+from pyspeech.lm.ngram import binary_in
 from pyspeech.lm.text import read_lines
 
 LEAST_LOG10 = -200.0  # of a word in the mean; ARPA files have -99 for what cannot be, and back-offs add to it
@@ -73,7 +74,7 @@ def perplexity(lm: Path, texts: Iterable[Path]) -> Perplexity:
     Raises:
         UserError: a file that is missing or unreadable, a model whose probabilities are none, or a text without words.
     """
-    model = open_model(lm / "lm.bin" if lm.is_dir() else lm)
+    model = open_model(binary_in(lm) if lm.is_dir() else lm)
     total = reduce(
         add, (_sentence(model.full_scores(" ".join(line.words))) for line in read_lines(texts)), Perplexity()
     )

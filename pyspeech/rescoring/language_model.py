@@ -18,10 +18,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pyspeech.errors import UserError
-from pyspeech.files import complete, digest, existing, existing_file, writing
+from pyspeech.files import complete, digest, existing_file, writing
 from pyspeech.lm.arpa import arpa_words, for_kenlm, is_arpa
 from pyspeech.lm.model import BINARY_MAGIC, binary_words, is_binary, open_model
-from pyspeech.lm.ngram import LmSettings, build_binary, find_program, train_lm
+from pyspeech.lm.ngram import LmSettings, binary_in, build_binary, find_program, train_lm
 from pyspeech.lm.text import SENTENCE_MARKS
 from pyspeech.locks import lock_of, only_writer
 from pyspeech.text_files import PACKED, UNPACK_ERRORS, unpacked
@@ -112,7 +112,7 @@ def open_lm(
         UserError: a file that is missing, damaged or not what its name says, or text that may not be used.
     """
     if path.is_dir():
-        return LanguageModel(existing(path / "lm.bin", "language model"))
+        return LanguageModel(binary_in(path))
     kind = _kind(existing_file(path, "language model"))
     cache = cache or Path(os.environ.get("PYSPEECH_CACHE") or "~/.cache/pyspeech/lm").expanduser()
     if kind == "arpa":
@@ -177,7 +177,7 @@ def _trained(
     with _made_once(cache, digest("text", asdict(settings), text, "held out", *held_out)) as made:
         if train_lm(made, [text], settings, held_out, log=log):
             log(f"trained a language model of order {settings.order} on {text} in {made}")
-    return made / "lm.bin"
+    return binary_in(made)
 
 
 @contextmanager

@@ -45,17 +45,24 @@ def fit_calibration(scores: ArrayLike, targets: ArrayLike, p_target: float) -> A
 
     Raises:
         UserError: there is no trial, or one kind only, or a score that is not finite; all scores are the same, or
-            target trials have the lower ones.
+            lie too far apart, or target trials have the lower ones.
     """
     score_T, target_T = np.asarray(scores, dtype=np.float64), np.asarray(targets, dtype=bool)
     check_measurable(score_T, target_T)
-    mean, deviation = float(score_T.mean()), float(score_T.std())
+    with np.errstate(over="ignore"):
+        mean, deviation = float(score_T.mean()), float(score_T.std())
     if score_T.min() == score_T.max():
         raise UserError(f"all {len(score_T)} scores are {score_T[0]:g}; no map makes likelihood ratios of them")
     share_T = np.where(target_T, p_target / target_T.sum(), (1 - p_target) / (~target_T).sum())
     weight_T = float(len(score_T)) * share_T
     regression = _Regression((score_T - mean) / deviation, target_T, weight_T, math.log(p_target / (1 - p_target)))
-    scale, offset = regression.solved()
+    try:
+        scale, offset = regression.solved()
+    except np.linalg.LinAlgError:
+        scale = offset = math.nan
+    if not math.isfinite(deviation + scale + offset):
+        worst = score_T[abs(score_T).argmax()]
+        raise UserError(f"the score {worst:g} lies so far from the others that no map fits them; is it one?")
     if scale <= 0:
         raise UserError(
             "target trials have no higher scores than the others; no rising map makes likelihood ratios of them"

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -198,16 +199,32 @@ def test_normalised_features_have_mean_zero_and_at_most_deviation_one(matrix):
 
 
 def test_want_of_memory_is_no_fault_of_the_audio(tmp_path):
-    resource = pytest.importorskip("resource")
     samples = 60_000_000
     soundfile.write(tmp_path / "long.flac", np.zeros(samples, np.int16), 8000)
     cut = utterance(tmp_path / "long.flac", "", "")
+    with pytest.raises(MemoryError), _address_space(2 * samples):
+        load_audio(cut, 8000)
+
+
+def test_a_file_whose_header_promises_more_than_it_can_hold_is_named(tmp_path):
+    soundfile.write(tmp_path / "a.flac", np.zeros(8000, np.int16), 8000)
+    cut = utterance(tmp_path / "a.flac", "", "")
+    content = bytearray((tmp_path / "a.flac").read_bytes())
+    # The last 36 of these bits are the samples of all (RFC 9639, 8.2).
+    content[21:26] = (int.from_bytes(content[21:26], "big") | ((1 << 36) - 1)).to_bytes(5, "big")
+    (tmp_path / "a.flac").write_bytes(content)
+    with pytest.raises(CannotRead, match=r"a\.flac: 68719476735 samples are promised"), _address_space(1 << 30):
+        load_audio(cut, 8000)
+
+
+@contextmanager
+def _address_space(more):
+    resource = pytest.importorskip("resource")
     before = resource.getrlimit(resource.RLIMIT_AS)
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (used + 2 * samples, before[1]))
+    resource.setrlimit(resource.RLIMIT_AS, (used + more, before[1]))
     try:
-        with pytest.raises(MemoryError):
-            load_audio(cut, 8000)
+        yield
     finally:
         resource.setrlimit(resource.RLIMIT_AS, before)
 

@@ -1,5 +1,7 @@
+import json
 import random
 import re
+import shutil
 import struct
 import subprocess
 
@@ -61,6 +63,21 @@ def test_a_binary_of_numbers_that_are_no_probabilities_is_refused(tmp_path, lm, 
     (tmp_path / "damaged.bin").write_bytes(content)
     with pytest.raises(UserError, match=r"damaged\.bin gives words probabilities that are none"):
         perplexity(tmp_path / "damaged.bin", [tmp_path / "text"])
+
+
+def test_a_folder_whose_binary_was_changed_is_refused(tmp_path, lm):
+    (tmp_path / "text").write_text("a b c\n")
+    shutil.copytree(lm, tmp_path / "lm")
+    content = bytearray((lm / "lm.bin").read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / "lm/lm.bin").write_bytes(content)
+    with pytest.raises(UserError, match=r"lm\.bin was damaged, it is not as it was written; train the model again"):
+        perplexity(tmp_path / "lm", [tmp_path / "text"])
+    (tmp_path / "lm/lm.bin").write_bytes((lm / "lm.bin").read_bytes())
+    values = json.loads((lm / "lm.json").read_text())
+    del values["binary"]  # as an earlier version wrote it
+    (tmp_path / "lm/lm.json").write_text(json.dumps(values))
+    assert perplexity(tmp_path / "lm", [tmp_path / "text"]) == perplexity(lm, [tmp_path / "text"])
 
 
 def test_what_is_no_model_or_no_text_is_named(tmp_path, lm):

@@ -160,6 +160,8 @@ def test_more_trials_without_an_error_give_stronger_ratios():
         ([], [], "no trial"),
         ([1, np.inf], [True, False], "not finite"),
         ([2, 2, 2], [True, False, False], "all 3 scores are 2; no map"),
+        ([1, 2, 3, -1e300], [True, True, False, False], r"the score -1e\+300 lies so far from the others"),
+        ([1e200, 2, 3, 4], [True, True, False, False], r"the score 1e\+200 lies so far from the others"),
         ([1, 2, 3, 4], [True, True, False, False], "target trials have no higher scores"),
         ([1, 3, 3, 1], [True, True, False, False], "target trials have no higher scores"),
     ],
