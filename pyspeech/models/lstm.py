@@ -16,10 +16,11 @@ from torch.amp.autocast_mode import autocast
 
 from pyspeech.models.masking import reverse_frames
 from pyspeech.models.precision import at_least_float32
-from pyspeech.processor import is_amd
+from pyspeech.processor import is_amd, multiplies_bf16
 
 # On AMD processors, the matrix products of torch 1 are far slower than numpy's.
 MKL_IS_SLOW = int(torch.__version__.split(".")[0]) < 2 and is_amd()
+HAS_BF16 = multiplies_bf16()
 LSTM: Any = nn.LSTM  # torch has no types for it
 
 
@@ -34,10 +35,11 @@ class Lstm(nn.Module):
         x_TBD = x_BTD.transpose(0, 1)
         if MKL_IS_SLOW and x_BTD.device.type == "cpu" and x_BTD.dtype == torch.float32:
             y_TBD: Tensor = LstmFunction.apply(x_TBD, *self.lstm.parameters())
-        elif x_BTD.device.type == "cuda":
+        elif x_BTD.device.type == "cuda" or not HAS_BF16:
             # In bf16, torch 1.13 has no LSTM on a GPU, and later ones one kernel after the other for each frame. cuDNN
-            # takes float32, and multiplies it in TF32 where the GPU does (torch.backends.cudnn.allow_tf32).
-            with autocast("cuda", enabled=False):
+            # takes float32, and multiplies it in TF32 where the GPU does (torch.backends.cudnn.allow_tf32). Nor has
+            # oneDNN one for processors without units for bf16.
+            with autocast(x_BTD.device.type, enabled=False):
                 y_TBD, _ = self.lstm(at_least_float32(x_TBD))
         else:
             y_TBD, _ = self.lstm(x_TBD)
