@@ -23,6 +23,9 @@ Array = npt.NDArray[Any]
 
 WHOLE, REAL, TEXT = "iu", "f", "U"  # kinds of numpy's types
 KIND_NAMES = {WHOLE: "whole numbers", REAL: "real numbers", TEXT: "text"}
+MAGIC_BYTES = 8  # of a .npy file: its sign and version, before the length of the header
+MOST_HEADER_BYTES = 1024
+MOST_BRACKETS = 64
 COMPRESSION = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # numpy's; the others cannot be unpacked within bounds
 # What reading the header of an array raises, which is Python, when it is damaged.
 HEADER_DAMAGE = (
@@ -71,8 +74,9 @@ def parse_npy(content: bytes, name: str) -> Array:
     stream, header = io.BytesIO(content), None
     with suppress(*HEADER_DAMAGE):
         version = npy.read_magic(stream)  # type: ignore[no-untyped-call]
-        read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        header = read_header(stream)  # type: ignore[no-untyped-call]
+        if _is_plain(content, 2 if version == (1, 0) else 4):
+            read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+            header = read_header(stream)  # type: ignore[no-untyped-call]
     if header is None:
         raise ValueError(f"array '{name}': no header of an array")
     shape, by_columns, dtype = header
@@ -83,6 +87,14 @@ def parse_npy(content: bytes, name: str) -> Array:
         raise ValueError(f"array '{name}': {dtype} of shape {shape} takes {promised} bytes, there are {present}")
     values: Array = np.frombuffer(content, dtype, offset=stream.tell())
     return values.reshape(shape, order="F" if by_columns else "C")
+
+
+def _is_plain(content: bytes, length_bytes: int) -> bool:
+    """Whether a header is no more than arrays need: it is Python, which crashes on what is nested thousands deep."""
+    begin = MAGIC_BYTES + length_bytes
+    length = int.from_bytes(content[MAGIC_BYTES:begin], "little")
+    header = content[begin : begin + length]
+    return length <= MOST_HEADER_BYTES and sum(map(header.count, (b"(", b"[", b"{"))) <= MOST_BRACKETS
 
 
 def check_form(name: str, array: Array, kind: str, *shape: int | None) -> None:
