@@ -239,6 +239,8 @@ def load_audio(cut: Cut, sampling_rate: int) -> Samples:
 def _false_promise(cut: Cut) -> ValueError | None:
     """What a file says of itself that cannot be, which else shows as a want of memory."""
     for path, _ in _promises(cut):
+        if not path.is_file():  # a pipe would be waited for
+            continue
         try:
             check_promise(path, soundfile.info(path).frames)
         except ValueError as error:
