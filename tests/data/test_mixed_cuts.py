@@ -8,9 +8,10 @@ from pyspeech.config import load_config
 from pyspeech.data.batches import InferenceBatches, TrainingBatches
 from pyspeech.data.cut_index import read_cut_index
 from pyspeech.data.description.tally import describe_manifest
-from pyspeech.data.features import FeatureExtractor, load_audio, store_features
+from pyspeech.data.features import FeatureExtractor, load_audio
 from pyspeech.data.manifests import read_manifest, recordings_of, write_manifest
 from pyspeech.data.resampled import Resampler
+from pyspeech.data.stored_features import store_features
 from pyspeech.data.transcripts import read_transcripts
 from pyspeech.errors import UserError
 from pyspeech.tasks.inspection import inspect
