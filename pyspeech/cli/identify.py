@@ -51,7 +51,7 @@ def identify(
     failed = False
     for found in run(exp, audio, people, top, threshold, tune, device):
         if isinstance(found, UserError):
-            click.echo(f"error: {printable(str(found))}", err=True)
+            click.echo(f"error: {found}", err=True)
             failed = True
         else:
             click.echo(_json(found) if as_json else _line(found))
