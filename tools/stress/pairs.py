@@ -27,7 +27,7 @@ from pathlib import Path
 
 import click
 
-TOLD = re.compile(r"is being written by process \d+")
+TOLD = re.compile(r"is being written by (process \d+|another process)")  # the latter before the first said who it is
 # Keys whose values differ in every run.
 UNSTABLE = re.compile(r"seconds|time|date|wall|wait|speed|memory|host|started", re.IGNORECASE)
 # What two runs never write alike: curves with the time of day, and checkpoints that hold how long things took.
