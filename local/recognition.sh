@@ -16,7 +16,8 @@ tokens() { # kind and options of pyspeech lang
   pyspeech lang "$data/$lang" "${manifests[@]}" --tokens "$@"
 }
 
-language_model() { # folder in $data, further texts and options of pyspeech lm train; sentences of other splits are left out
+# Train's transcripts, and further texts without the sentences of other splits.
+language_model() { # folder in $data, further texts and options of pyspeech lm train
   local manifest held_out=()
   for manifest in "$data"/manifests/*.jsonl.gz; do
     [[ $manifest == */train.jsonl.gz ]] || held_out+=(--held-out "$manifest")
@@ -24,7 +25,13 @@ language_model() { # folder in $data, further texts and options of pyspeech lm t
   pyspeech lm train "$data/$1" "$data/manifests/train.jsonl.gz" "${@:2}" "${held_out[@]}" --drop-held-out
 }
 
-graph() { pyspeech graph "$data/$lang" "$data/lm" "$data/$graph"; }
+graph() { # which of dev's words it lacks is told
+  local manifest dev=()
+  for manifest in "$data"/manifests/dev*.jsonl.gz; do
+    [[ ! -e $manifest ]] || dev+=(--dev "$manifest")
+  done
+  pyspeech graph "$data/$lang" "$data/lm" "$data/$graph" "${dev[@]}"
+}
 
 train() { # folder of train's manifest in $data: audio, where its features are computed in training; else fbank
   local words=()

@@ -14,7 +14,10 @@ FOLDER = click.Path(path_type=Path)
 @click.argument("lang", type=FOLDER)
 @click.argument("lm", type=FOLDER)
 @click.argument("out", type=OUTPUT)
-def graph(lang: Path, lm: Path, out: Path) -> None:
+@click.option(
+    "--dev", type=FOLDER, multiple=True, metavar="MANIFEST", help="Tell what of its words is not in the graph."
+)
+def graph(lang: Path, lm: Path, out: Path, dev: tuple[Path, ...]) -> None:
     """Compile OUT from the token set LANG and the language model LM (a folder of "lm train", or an ARPA file).
 
     Words that the lexicon lacks are pronounced as "lang --espeak" said. A graph that was made from the same contents is
@@ -23,11 +26,25 @@ def graph(lang: Path, lm: Path, out: Path) -> None:
     from pyspeech.graph.inputs import find_arpa, inputs_digest, is_current
 
     key = inputs_digest(lang, lm)
-    if is_current(out, key):
+    current = is_current(out, key)
+    if current:
         click.echo(f"{out} is up to date: same tokens, same language model")
-        return
-    from pyspeech.graph.compose import make_graph
-    from pyspeech.lang.tokens import load_tokens
+    else:
+        from pyspeech.graph.compose import make_graph
+        from pyspeech.lang.tokens import load_tokens
 
-    make_graph(out, key, load_tokens(lang), find_arpa(lm), partial(click.echo, err=True))
-    click.echo(f"{out} is complete")
+        make_graph(out, key, load_tokens(lang), find_arpa(lm), partial(click.echo, err=True))
+        click.echo(f"{out} is complete")
+    for manifest in dev:
+        _tell_unknown(out, manifest)
+
+
+def _tell_unknown(graph: Path, manifest: Path) -> None:
+    from pyspeech.data.transcripts import read_transcripts
+    from pyspeech.graph.inputs import read_words
+    from pyspeech.lang.unknown_words import unknown_words, word_counts
+
+    counts = word_counts(transcript.text for transcript in read_transcripts(manifest))
+    found = unknown_words(counts, frozenset(read_words(graph)))
+    help_ = "; to find them: further text for the language model, or rescoring with --method search" * bool(found.count)
+    click.echo(f"words of {manifest} that are not in the graph: {found}{help_}")

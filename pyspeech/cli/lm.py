@@ -37,8 +37,9 @@ def lm() -> None:
 @click.option("--vocabulary-limit", type=int, metavar="N", help="Keep the N most frequent words.")
 @click.option("--held-out", type=FILE, multiple=True, metavar="MANIFEST", help="A set no sentence of which may train.")
 @click.option("--drop-held-out", is_flag=True, help="Leave out lines that hold a held-out sentence.")
+@click.option("--drop-repeated", is_flag=True, help="Leave out transcripts that are a held-out sentence.")
 @click.option("--memory", default="1G", show_default=True, help="What lmplz sorts at a time.")
-def train(
+def train(  # noqa: PLR0913, PLR0917 -- one for each option
     out: Path,
     texts: tuple[Path, ...],
     order: int,
@@ -46,11 +47,13 @@ def train(
     vocabulary_limit: int | None,
     held_out: tuple[Path, ...],
     drop_held_out: bool,
+    drop_repeated: bool,
     memory: str,
 ) -> None:
     """Estimate a model with modified Kneser-Ney smoothing: OUT/lm.arpa, lm.bin, lm.json.
 
-    A text that holds a whole sentence of a held-out manifest, whatever its case and punctuation, is refused.
+    A text that holds a whole sentence of a held-out manifest, whatever its case and punctuation, is refused. Manifests
+    are transcripts that the network is trained on, and stay whole; other text is brought to their case.
     """
     from pyspeech.json_files import read_json
     from pyspeech.lm.ngram import LmSettings, train_lm
@@ -59,7 +62,7 @@ def train(
         counts = tuple(int(word) for word in prune.split())
     except ValueError:
         raise UserError(f"--prune '{prune}': expected whole numbers, e.g. '0 0 1'") from None
-    settings = LmSettings(order, counts, vocabulary_limit, drop_held_out)
+    settings = LmSettings(order, counts, vocabulary_limit, drop_held_out, drop_repeated)
     if not train_lm(out, texts, settings, held_out, memory, echo):
         echo(f"{out} is up to date: same text, same settings")
     made = read_json(out / "lm.json", "description of a language model", "remove the folder, and train again")

@@ -28,9 +28,11 @@ from pyspeech.decoding.stored import (
     WARNINGS,
     copy_words,
     utterance_writer,
+    write_words,
 )
 from pyspeech.errors import UserError
 from pyspeech.files import complete, digest, refuse_others, write_json
+from pyspeech.graph.inputs import read_words
 from pyspeech.processes import jobs_for, map_in_processes
 from pyspeech.tasks.recognition import load_recogniser
 from pyspeech.training.device import choose_device
@@ -118,6 +120,8 @@ def decode(job: Decode, out: Path) -> dict[str, Any]:
         for name in kept:
             finish_archive(folder / name, symbols[name], frame_seconds(recogniser))
         copy_words(job.exp, folder)
+        if words:
+            write_words(words[1:], folder)  # the first is no word
         summary = _summary(job, setup, jobs, counts, time.monotonic() - started)
         summary["words_of_graph"] = None if job.graph is None else len(words) - 1  # the first is no word
         summary["frame_seconds"] = frame_seconds(recogniser)
@@ -143,8 +147,6 @@ def _device(job: Decode) -> str:
 def _words(graph: Path | None) -> tuple[str, ...]:
     if graph is None:
         return ()
-    from pyspeech.graph.compose import read_words  # needs k2
-
     return read_words(graph)
 
 

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,14 +13,15 @@ from pyspeech.data.transcripts import Transcript, read_transcripts
 from pyspeech.decoding.archive import LatticeArchive
 from pyspeech.decoding.frames import FrameArchive
 from pyspeech.errors import UserError
-from pyspeech.files import existing, existing_file
+from pyspeech.files import existing, existing_file, write_text
 from pyspeech.json_files import read_json, read_json_lines
 from pyspeech.lang.tokens import TokenSet, load_tokens
 
 HYPOTHESES, WARNINGS, SUMMARY = "hyps.jsonl", "decode_warnings.jsonl", "decode.json"
 LATTICES, FRAMES, LANG, TRAIN_WORDS, SCORE = "lattices", "frames", "lang", "train_words.tsv", "score"
+WORDS = "words.txt"  # all that could be found, one a line
 LEAST, MOST = 1e-9, 1e9  # of numbers that are durations, or factors
-FILES = frozenset({HYPOTHESES, WARNINGS, SUMMARY, LATTICES, FRAMES, LANG, TRAIN_WORDS, SCORE})
+FILES = frozenset({HYPOTHESES, WARNINGS, SUMMARY, LATTICES, FRAMES, LANG, TRAIN_WORDS, SCORE, WORDS})
 
 
 @dataclass(frozen=True)
@@ -158,5 +159,11 @@ def _write_line(stream: TextIO, value: Mapping[str, Any]) -> None:
 def copy_words(source: Path, folder: Path) -> None:
     """Copy what spells words from an experiment or a decode, so that ``folder`` can be rescored without it."""
     shutil.copytree(source / LANG, folder / LANG)
-    if (source / TRAIN_WORDS).exists():  # an older training left none
-        shutil.copyfile(source / TRAIN_WORDS, folder / TRAIN_WORDS)
+    for name in (TRAIN_WORDS, WORDS):
+        if (source / name).exists():  # an older training left none, and one has no vocabulary
+            shutil.copyfile(source / name, folder / name)
+
+
+def write_words(words: Iterable[str], folder: Path) -> None:
+    """Write the words that could be found; what a score calls out of vocabulary is not among them."""
+    write_text(folder / WORDS, "".join(f"{word}\n" for word in words))

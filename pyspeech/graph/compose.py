@@ -5,7 +5,7 @@ https://cs.nyu.edu/~mohri/pub/hbka.pdf.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,23 +14,23 @@ import k2
 import numpy as np
 import torch
 
-from pyspeech.arrays import check_form, check_names, check_places, check_range
+from pyspeech.arrays import check_form, check_places, check_range
 from pyspeech.errors import UserError
 from pyspeech.files import complete, digest, existing_file, write_json
 from pyspeech.graph.grammar import read_grammar
+from pyspeech.graph.inputs import AGAIN, EPSILON, read_words
 from pyspeech.graph.lexicon_fst import lexicon_arcs
 from pyspeech.graph.topology import Topology, choose_topology, ctc_topology
 from pyspeech.json_files import read_json
+from pyspeech.lang.writing import OTHER, case_to_bring, in_case
 from pyspeech.lm.arpa import arpa_words
 from pyspeech.tensor_files import read_header, read_tensors, write_tensors
 
 if TYPE_CHECKING:
     from pyspeech.lang.tokens import TokenSet
 
-EPSILON = "<eps>"
 UNKNOWN = "<unk>"
 NUM_EXAMPLES = 5
-AGAIN = "make the graph again"
 FINAL = -1  # label of the arcs into the final state
 LARGEST_SCORE = 1e6  # logarithm, of either sign: sums of no more stay finite in 32 bits
 
@@ -98,13 +98,20 @@ def make_graph(out: Path, key: str, tokens: "TokenSet", arpa: Path, log: Log = p
     Raises:
         UserError: a damaged ARPA file, or one that shares no word with the tokens.
     """
-    spelled = spell(tokens, arpa_words(arpa))
+    written = arpa_words(arpa)
+    case = case_to_bring(_words_of(tokens), dict.fromkeys(written, 1), f"the language model {arpa}", any_case=False)
+    if case is None:
+        theirs = {word: word for word in written}
+    else:
+        log(f"the words of {arpa} are read in {case}, as the transcripts are written")
+        theirs = {in_case(word, case): word for word in written if in_case(word, OTHER[case]) == word}
+    spelled = spell(tokens, list(theirs))
     if spelled.missing:
         shown = ", ".join(spelled.missing[:NUM_EXAMPLES])
         log(f"{len(spelled.missing)} words of {arpa} cannot be spelled and are left out, first: {shown}")
     compilation = Compilation(log)
     topology = choose_topology(len(tokens.symbols))
-    graph = compile_graph(tokens.symbols, spelled.spellings, arpa, topology, compilation)
+    graph = compile_graph(tokens.symbols, spelled.spellings, arpa, topology, compilation, theirs)
     description = {
         "digest": key,
         "symbols_digest": graph.symbols_digest,
@@ -118,6 +125,13 @@ def make_graph(out: Path, key: str, tokens: "TokenSet", arpa: Path, log: Log = p
         "missing_words": spelled.missing,
     }
     save_graph(graph, description, out)
+
+
+def _words_of(tokens: "TokenSet") -> Collection[str]:
+    """What tells how the transcripts are written: the words of the lexicon, else the tokens."""
+    from pyspeech.lang.tokens import PhoneTokens
+
+    return set(tokens.lexicon) if isinstance(tokens, PhoneTokens) else tokens.symbols[1:]
 
 
 def spell(tokens: "TokenSet", vocabulary: Sequence[str]) -> Spelled:
@@ -150,18 +164,21 @@ def compile_graph(
     arpa: Path,
     topology: Topology,
     compilation: Compilation,
+    theirs: Mapping[str, str] | None = None,
 ) -> Graph:
     """Compose H, L and G.
 
     ``symbols`` are the tokens, the blank first; ``spellings`` the ways, one or more, of every word in token ids.
-    N-grams of ``arpa`` with a word that has no spelling are left out, the rest keep their scores.
+    N-grams of ``arpa`` with a word that has no spelling are left out, the rest keep their scores. ``theirs`` says how
+    ``arpa`` writes a word, where that is not alike.
     """
     words = (EPSILON, *spellings)
     ids = {word: id_ for id_, word in enumerate(words) if id_}
+    model_ids = ids if theirs is None else {theirs[word]: id_ for word, id_ in ids.items()}
     back_off, num_tokens, step = len(words), len(symbols), compilation.step
     pairs = [(ids[word], tuple(way)) for word, ways in spellings.items() for way in ways]
     lexicon = step("L", lambda: k2.arc_sort(lexicon_arcs(pairs, num_tokens, back_off).to_fsa()))
-    grammar = step("G", lambda: k2.arc_sort(read_grammar(arpa, ids, back_off).to_fsa()))
+    grammar = step("G", lambda: k2.arc_sort(read_grammar(arpa, model_ids, back_off).to_fsa()))
     graph = step("L o G", lambda: k2.connect(k2.compose(lexicon, grammar)))
     # From here on a back-off is no word. Its symbol among the tokens must stay until all is deterministic.
     graph.aux_labels = graph.aux_labels.masked_fill(graph.aux_labels == back_off, 0)
@@ -221,23 +238,6 @@ def load_graph(folder: Path, device: torch.device | str = "cpu") -> Graph:
         return Graph(fsa.to(device), words, symbols_digest)
     except (ValueError, KeyError, RuntimeError) as error:
         raise UserError(f"{folder} holds no complete decoding graph ({error}); {AGAIN}") from error
-
-
-def read_words(folder: Path) -> tuple[str, ...]:
-    """Return the words of a graph by id, 0 for none.
-
-    Raises:
-        UserError: there is no graph, or its list of words is missing or damaged.
-    """
-    existing_file(folder / "graph.safetensors", "decoding graph")
-    path = existing_file(folder / "words.txt", "list of words")
-    try:
-        words = check_names("words", path.read_text(encoding="utf-8").split("\n")[:-1])
-        if not words or words[0] != EPSILON or "" in words:
-            raise ValueError(f"expected {EPSILON}, then a word in every line")
-    except ValueError as error:
-        raise UserError(f"{path} is damaged ({error}); {AGAIN}") from error
-    return words
 
 
 def _check(tensors: Mapping[str, torch.Tensor], num_words: int) -> None:

@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
+from pyspeech.arrays import check_names
+from pyspeech.errors import UserError
 from pyspeech.files import digest, existing, existing_file, refuse_others
 from pyspeech.json_files import is_made_from
 
 FILES = frozenset({"graph.safetensors", "words.txt", "graph.json"})
-FORMAT = 3  # raise it when the same inputs give another graph or more is said of it
+EPSILON = "<eps>"
+AGAIN = "make the graph again"
+FORMAT = 4  # raise it when the same inputs give another graph or more is said of it
 
 
 def find_arpa(lm: Path) -> Path:
@@ -37,3 +41,20 @@ def is_current(out: Path, key: str) -> bool:
     """
     refuse_others(out, FILES, "a decoding graph")
     return is_made_from(out, FILES, "graph.json", key)
+
+
+def read_words(folder: Path) -> tuple[str, ...]:
+    """Return the words of a graph by id, 0 for none.
+
+    Raises:
+        UserError: there is no graph, or its list of words is missing or damaged.
+    """
+    existing_file(folder / "graph.safetensors", "decoding graph")
+    path = existing_file(folder / "words.txt", "list of words")
+    try:
+        words = check_names("words", path.read_text(encoding="utf-8").split("\n")[:-1])
+        if not words or words[0] != EPSILON or "" in words:
+            raise ValueError(f"expected {EPSILON}, then a word in every line")
+    except ValueError as error:
+        raise UserError(f"{path} is damaged ({error}); {AGAIN}") from error
+    return words

@@ -28,7 +28,17 @@ LOG10_OF_ZERO = -99.0
 MAX_LOG10 = 1e6  # so that no sum leaves what 32 bits hold
 HEAD_BYTES = 1 << 16  # within which the n-grams must begin
 LINE_BYTES = 1 << 16
+FOREIGN_BYTES = 32
 CHUNK_BYTES = 1 << 20
+# How the binary files of other toolkits begin, and what makes ARPA files of them.
+FOREIGN = {
+    b"Darpa Trigram LM": "a model of Sphinx (.DMP); convert it with sphinx_lm_convert -ofmt arpa",
+    b"Trie Language Model": "a model of Sphinx (.lm.bin); convert it with pocketsphinx_lm_convert -ofmt arpa",
+    b"SRILM_BINARY_NGRAM": "a binary of SRILM; convert it with ngram -lm FILE -write-lm FILE.arpa",
+    b"blmt": "a binary of IRSTLM; convert it with compile-lm FILE --text=yes FILE.arpa",
+    b"qblmt": "a binary of IRSTLM; convert it with compile-lm FILE --text=yes FILE.arpa",
+    b"\xd6\xfd\xb2~": "an FST of OpenFst or Kaldi (G.fst); give the ARPA file that it was made from",
+}
 MAX_SHOWN = 80  # characters of a line in a message
 LAST = np.iinfo(np.int64).max
 
@@ -76,6 +86,7 @@ class ArpaReader:
 
     def __init__(self, path: Path) -> None:
         self.path = existing_file(path, "language model")
+        _refuse_foreign(path)
         self.is_plain = path.suffix not in PACKED
         self._number = 0  # of the last line that is done with
         with self._opened() as stream:
@@ -299,7 +310,12 @@ class _Ngrams:
 
 
 def is_arpa(path: Path) -> bool:
-    """Whether a file, plain or packed, begins as one in ARPA format does."""
+    """Whether a file, plain or packed, begins as one in ARPA format does.
+
+    Raises:
+        UserError: it cannot be read, or is another toolkit's binary.
+    """
+    _refuse_foreign(path)
     try:
         with unpacked(path) as stream:
             return any(line.strip(BEFORE_DATA) == DATA for line in _head(stream))
@@ -340,6 +356,15 @@ def for_kenlm(path: Path, folder: Path) -> Path:
             before = block.order
         out.write(f"{_heads(before, len(counts))}\n\\end\\\n")
     return copy
+
+
+def _refuse_foreign(path: Path) -> None:
+    with path.open("rb") as stream:
+        head = stream.read(FOREIGN_BYTES)
+    # Sphinx writes the length of the name before it.
+    for start, what in FOREIGN.items():
+        if head.startswith(start) or head[4:].startswith(start):
+            raise UserError(f"{path} is {what}")
 
 
 def _counts_text(counts: Sequence[int]) -> str:

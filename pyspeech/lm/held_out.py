@@ -1,14 +1,10 @@
 """Find text that holds a whole sentence of a dev or test set, however long the text is."""
 
-import sys
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
-from pyspeech.data.transcripts import read_transcripts
+from pyspeech.lang.writing import plain
 
 KEY_WORDS = 4
 
@@ -32,7 +28,7 @@ class HeldOut:
 
         Case and punctuation do not count, neither here nor in the held-out sentences.
         """
-        words = normalise(" ".join(line)).split()
+        words = plain(" ".join(line)).split()
         if self.marks.isdisjoint(words):
             return None
         for start in range(len(words)):
@@ -45,18 +41,9 @@ class HeldOut:
         return None
 
 
-def read_held_out(manifests: Iterable[Path]) -> HeldOut:
-    """Index the sentences of ``manifests``.
-
-    Raises:
-        UserError: a manifest is missing or not one of cuts.
-    """
-    return index_sentences(transcript.text for path in manifests for transcript in read_transcripts(path))
-
-
 def index_sentences(texts: Iterable[str]) -> HeldOut:
     """Normalise and index ``texts``; those without a word are left out."""
-    sentences = frozenset(sentence for text in texts if (sentence := normalise(text)))
+    sentences = frozenset(sentence for text in texts if (sentence := plain(text)))
     lengths: dict[str, set[int]] = {}
     counts = Counter(word for sentence in sentences for word in sentence.split())
     marks = set()
@@ -65,17 +52,3 @@ def index_sentences(texts: Iterable[str]) -> HeldOut:
         lengths.setdefault(" ".join(words[:KEY_WORDS]), set()).add(len(words))
         marks.add(min(words, key=lambda word: (counts[word], word)))
     return HeldOut(sentences, {key: tuple(sorted(found)) for key, found in lengths.items()}, frozenset(marks))
-
-
-def normalise(text: str) -> str:
-    """Fold case and strip punctuation, so that spellings of one sentence are equal.
-
-    An apostrophe goes without a trace (``don't`` is ``dont``), any other mark or symbol parts words.
-    """
-    return " ".join(unicodedata.normalize("NFC", text.casefold()).translate(_punctuation()).split())
-
-
-@cache
-def _punctuation() -> dict[int, str]:
-    table = {point: " " for point in range(sys.maxunicode + 1) if unicodedata.category(chr(point))[0] in "PS"}
-    return table | {ord(mark): "" for mark in "'’ʼ`"}

@@ -10,8 +10,8 @@ import subprocess
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tqdm import tqdm
@@ -19,18 +19,18 @@ from tqdm import tqdm
 from pyspeech.errors import UserError
 from pyspeech.files import complete, digest, existing_file, refuse_others, write_json
 from pyspeech.json_files import is_made_from, read_json
-from pyspeech.lm.arpa import MAX_ORDER, ArpaReader
-from pyspeech.lm.held_out import HeldOut, read_held_out
-from pyspeech.lm.text import Line, read_lines
+from pyspeech.lang.unknown_words import unknown_words
+from pyspeech.lm.arpa import MAX_ORDER, ArpaReader, arpa_words
+from pyspeech.lm.text import Line
+from pyspeech.lm.training_text import Screen, TrainingText, look_at
 from pyspeech.process_lifetime import bound
 
 PROJECT = Path(__file__).resolve().parents[2]
 FILES = frozenset({"lm.arpa", "lm.bin", "lm.json"})
 MIN_ORDER = 2  # what lmplz estimates
 NUM_MARKS = 3  # <s>, </s> and <unk>, in every model of lmplz
-NUM_EXAMPLES = 3
 FULL_DISK = os.strerror(errno.ENOSPC)
-FORMAT = 1  # raise it when the same inputs give another model
+FORMAT = 2  # raise it when the same inputs give another model
 
 
 @dataclass(frozen=True)
@@ -42,36 +42,14 @@ class LmSettings:
         prune: For orders 1, 2, …: n-grams seen at most so often are left out; the last value holds for higher orders.
         vocabulary_limit: Keep the so many most frequent words; None: all.
         drop_held_out: Leave out lines that hold a held-out sentence, where they are refused otherwise.
+        drop_repeated: Leave out transcripts that are a held-out sentence.
     """
 
     order: int
     prune: tuple[int, ...] = ()
     vocabulary_limit: int | None = None
     drop_held_out: bool = False
-
-
-@dataclass
-class Screen:
-    """The lines that may train, and a count of those that may not."""
-
-    held_out: HeldOut
-    sentences: int = 0
-    words: int = 0
-    refused: int = 0
-    examples: list[str] = field(default_factory=list)
-
-    def passing(self, lines: Iterable[Line]) -> Iterator[Line]:
-        """Yield the lines that hold no held-out sentence."""
-        for line in lines:
-            sentence = self.held_out.find(line.words) if self.held_out.sentences else None
-            if sentence is None:
-                self.sentences += 1
-                self.words += len(line.words)
-                yield line
-            else:
-                self.refused += 1
-                if self.refused <= NUM_EXAMPLES:
-                    self.examples.append(f"{line.file} line {line.number} ('{sentence}')")
+    drop_repeated: bool = False
 
 
 def train_lm(
@@ -87,11 +65,15 @@ def train_lm(
     The text is streamed; ``memory`` (KenLM's notation) bounds what ``lmplz`` sorts at a time, the rest goes to files
     inside the unfinished folder. With a vocabulary limit the text is read twice and all its distinct words are counted.
 
+    Manifests among ``texts`` are transcripts that the network is trained on, and stay whole; other text is brought to
+    their case, and to that of the held-out ones.
+
     Returns:
         False where ``out`` already holds the model of these contents and settings.
 
     Raises:
-        UserError: settings that KenLM cannot hold, text that holds a held-out sentence, or a KenLM program failing.
+        UserError: settings that KenLM cannot hold, text that holds a held-out sentence, a manifest on both sides,
+            prose beside transcripts that are none, or a KenLM program failing.
     """
     _check(out, settings)
     for path in texts:
@@ -104,10 +86,15 @@ def train_lm(
     started = time.monotonic()
     with complete(out) as partial:
         partial.mkdir()
-        screen, made = _make(partial, texts, read_held_out(held_out), settings, memory, log)
+        screen, made = _make(partial, look_at(texts, held_out, settings.drop_repeated, log), settings, memory, log)
         write_json(partial / "lm.json", {**made, "seconds": round(time.monotonic() - started, 2), "digest": key})
     if screen.refused:
         log(f"left out {screen.refused} lines that hold a held-out sentence, first: {'; '.join(screen.examples)}")
+    if screen.repeated:
+        done = (
+            "left out" if settings.drop_repeated else "kept, as the network is trained on them (else --drop-repeated)"
+        )
+        log(f"{screen.repeated} transcripts are sentences of a held-out set, too: {done}")
     return True
 
 
@@ -156,8 +143,7 @@ def _check(out: Path, settings: LmSettings) -> None:
 
 def _make(
     folder: Path,
-    texts: Sequence[Path],
-    index: HeldOut,
+    text: TrainingText,
     settings: LmSettings,
     memory: str,
     log: Callable[[str], None],
@@ -166,8 +152,8 @@ def _make(
     lmplz = find_program("lmplz")
     find_program("build_binary")  # before the long work
     arpa = folder / "lm.arpa"
-    command = [lmplz, "--memory", memory, *_options(folder, texts, index, settings)]
-    screen, fallback = _estimate(command, arpa, texts, index, settings, log)
+    command = [lmplz, "--memory", memory, *_options(folder, text, settings)]
+    screen, fallback = _estimate(command, arpa, text, settings, log)
     ngrams = list(ArpaReader(arpa).counts)
     words = ngrams[0] - NUM_MARKS
     if words < 1:
@@ -176,27 +162,35 @@ def _make(
     for path in folder.iterdir():  # the vocabulary, and what lmplz may leave of its sorting
         if path.name not in FILES:
             path.unlink()
-    text = {"sentences": screen.sentences, "words": screen.words, "lines_left_out": screen.refused}
-    made = {"ngrams": ngrams, "text": text, "discount_fallback": fallback, "binary": digest(folder / "lm.bin")}
+    read = {
+        "sentences": screen.sentences,
+        "words": screen.words,
+        "lines_left_out": screen.refused,
+        "repeated_transcripts": screen.repeated,
+    }
+    lost = unknown_words(text.words, set(arpa_words(arpa))) if text.words else None
+    if lost and lost.unknown:
+        log(f"the model lacks {len(lost.unknown)} of the {len(text.words)} words of the transcripts: {lost}")
+    made = {"ngrams": ngrams, "text": read, "discount_fallback": fallback, "binary": digest(folder / "lm.bin")}
     return screen, {**asdict(settings), "words": words, **made}
 
 
-def _options(folder: Path, texts: Sequence[Path], index: HeldOut, settings: LmSettings) -> list[str]:
+def _options(folder: Path, text: TrainingText, settings: LmSettings) -> list[str]:
     options = ["--order", str(settings.order), "--temp_prefix", f"{folder}/sort."]
     if settings.prune:
         options += ["--prune", *map(str, settings.prune)]
     if settings.vocabulary_limit is not None:
         vocabulary = folder / "vocabulary"
         with vocabulary.open("w", encoding="utf-8") as stream:
-            stream.writelines(f"{word}\n" for word in _frequent_words(texts, index, settings))
+            stream.writelines(f"{word}\n" for word in _frequent_words(text, settings))
         options += ["--limit_vocab_file", str(vocabulary)]
     return options
 
 
-def _frequent_words(texts: Sequence[Path], index: HeldOut, settings: LmSettings) -> list[str]:
+def _frequent_words(text: TrainingText, settings: LmSettings) -> list[str]:
     counts: Counter[str] = Counter()
-    screen = Screen(index)
-    for line in tqdm(screen.passing(read_lines(texts)), desc="count words", unit=" lines", disable=None):
+    screen = Screen(text)
+    for line in tqdm(screen.passing(), desc="count words", unit=" lines", disable=None):
         counts.update(line.words)
     _refuse(screen, settings)
     # Words of equal count in alphabetical order, so that the same text always gives the same vocabulary.
@@ -216,15 +210,14 @@ def _refuse(screen: Screen, settings: LmSettings) -> None:
 def _estimate(
     command: list[str],
     arpa: Path,
-    texts: Sequence[Path],
-    index: HeldOut,
+    text: TrainingText,
     settings: LmSettings,
     log: Callable[[str], None],
 ) -> tuple[Screen, bool]:
     """Run ``lmplz``; where Kneser-Ney discounts cannot be had from so little text, again with fixed ones."""
     for fallback in (False, True):
-        screen = Screen(index)
-        lines = tqdm(screen.passing(read_lines(texts)), desc="lmplz", unit=" lines", disable=None)
+        screen = Screen(text)
+        lines = tqdm(screen.passing(), desc="lmplz", unit=" lines", disable=None)
         extra = ["--discount_fallback"] if fallback else []
         problem = _pipe(lines, [*command, "--arpa", str(arpa), *extra])
         _refuse(screen, settings)

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from pyspeech.errors import UserError
 from pyspeech.files import complete, digest, existing_file, writing
+from pyspeech.lang.writing import OTHER, Case, in_case
 from pyspeech.lm.arpa import arpa_words, for_kenlm, is_arpa
 from pyspeech.lm.model import BINARY_MAGIC, binary_words, is_binary, open_model
 from pyspeech.lm.ngram import LmSettings, binary_in, build_binary, find_program, train_lm
@@ -46,6 +47,7 @@ class LanguageModel:
         order: The longest n-gram.
         has_unknown: Whether the model itself says what an unknown word costs.
         notes: What a user should know of this model, one sentence each.
+        case: The case in which words come and go, where the model has all of its own in the other one.
 
     Raises:
         UserError: the file is missing, damaged, or no model.
@@ -57,13 +59,18 @@ class LanguageModel:
         self.order = int(self.model.order)
         (log10, _, _) = next(iter(self.model.full_scores("<unk>", bos=False, eos=False)))
         self.has_unknown = log10 > STAND_IN_LOG10
+        self.case: Case | None = None
         self.notes: tuple[str, ...] = ()
         if not self.has_unknown:
             note = f"the language model holds no <unk>; a word that it lacks gets log10 probability {STAND_IN_LOG10:g}"
             self.notes = (note,)
 
-    def __contains__(self, word: str) -> bool:
-        return word in self.model
+    def __contains__(self, word: object) -> bool:
+        return self.written(str(word)) in self.model
+
+    def written(self, word: str) -> str:
+        """A word as the model itself writes it."""
+        return word if self.case is None else in_case(word, OTHER[self.case])
 
     def words(self) -> list[str]:
         """Return the vocabulary in alphabetical order, without ``<s>``, ``</s>`` and ``<unk>``.
@@ -72,11 +79,14 @@ class LanguageModel:
             UserError: a binary that was built without its words, or whose end is missing.
         """
         found = binary_words(self.path) if is_binary(self.path) else arpa_words(self.path)
+        if self.case is not None:
+            # What stands there in our case already is not asked for any more.
+            found = [ours for word in found if self.written(ours := in_case(word, self.case)) == word]
         return sorted(set(found) - SENTENCE_MARKS)
 
     def score(self, words: Sequence[str]) -> float:
         """Return the natural log-probability of ``<s> words </s>``; an unknown word counts as ``<unk>``."""
-        return LN10 * float(sum(log10 for log10, _, _ in self.model.full_scores(" ".join(words))))
+        return LN10 * float(sum(log10 for log10, _, _ in self.model.full_scores(" ".join(map(self.written, words)))))
 
     def unigrams(self, words: Sequence[str]) -> npt.NDArray[np.float64]:
         """Return the natural log-probability of each word where nothing came before, float64 [N]."""
@@ -84,7 +94,7 @@ class LanguageModel:
 
         state, following = kenlm.State(), kenlm.State()
         self.model.NullContextWrite(state)
-        return LN10 * np.array([self.model.BaseScore(state, word, following) for word in words])
+        return LN10 * np.array([self.model.BaseScore(state, self.written(word), following) for word in words])
 
 
 def open_lm(

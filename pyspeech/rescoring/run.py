@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -27,21 +27,24 @@ from pyspeech.decoding.stored import (
     StoredDecode,
     copy_words,
     utterance_writer,
+    write_words,
 )
 from pyspeech.errors import UserError
 from pyspeech.files import complete, digest, refuse_others, write_json
 from pyspeech.lang.tokens import TokenSet
+from pyspeech.lang.unknown_words import unknown_words, word_counts
 from pyspeech.rescoring.boosting import Boosting, Phrases, read_phrases
 from pyspeech.rescoring.choose import choose_boost, choose_weights, practice_list
 from pyspeech.rescoring.chosen import ChosenWeights, load_weights, marks, refuse_same_set, save_weights
 from pyspeech.rescoring.compose import Limits
 from pyspeech.rescoring.config import RescoreConfig, TuningSettings
+from pyspeech.rescoring.fit import fit
 from pyspeech.rescoring.language_model import LanguageModel, open_lm
 from pyspeech.rescoring.lexicon_search import UNKNOWN_WORD
 from pyspeech.rescoring.methods import InLattices, InNbest, Method, Outcome, OverFrames
 from pyspeech.rescoring.scorer import Weights
 from pyspeech.rescoring.tuning import BoostPoint, Search
-from pyspeech.rescoring.vocabulary import NewWords, Vocabulary, make_vocabulary, read_new_words
+from pyspeech.rescoring.vocabulary import RESERVED, NewWords, Vocabulary, make_vocabulary, read_new_words
 from pyspeech.scoring.rare_words import read_train_words
 from pyspeech.scoring.wer import shortened
 
@@ -96,6 +99,7 @@ def rescore(job: Rescoring, out: Path, log: Callable[[str], None]) -> dict[str, 
     lm = open_lm(job.lm, held_out=_held_out(decode, dev, log), drop_held_out=job.drop_held_out, log=log)
     for note in lm.notes:
         log(note)
+    fit(lm, job.lm, decode, job.method == "search", log)
     purpose = f"method {job.method}, language model {digest(lm.path)}"
     if chosen is not None and chosen.chosen_for != purpose:
         log(f"{job.weights} was chosen for {chosen.chosen_for}; here it weighs {purpose}")
@@ -106,6 +110,7 @@ def rescore(job: Rescoring, out: Path, log: Callable[[str], None]) -> dict[str, 
         hint = "" if job.method == "search" else "; the method search adds them"
         log(f"{job.boost} lists words that this method does not know and cannot find: {shortened(lacking)}{hint}")
     if dev is not None:
+        log(f"words of {dev.name} that are unknown: {unknown_words(word_counts(dev.texts), _known(job, lm, method))}")
         chosen = _choose(job, dev, purpose, make(dev.decode), phrases, practice, log)
     weights = chosen.weights if chosen else _given(job)
     if phrases and not weights.boost:
@@ -116,6 +121,8 @@ def rescore(job: Rescoring, out: Path, log: Callable[[str], None]) -> dict[str, 
         if chosen:
             save_weights(folder / WEIGHTS, chosen)
         copy_words(decode.folder, folder)
+        if job.method == "search":
+            write_words((word for word in method.words if word not in RESERVED), folder)
         settings = job.config.model_dump(mode="json", exclude={"weights"})
         summary = {
             **{name: decode.summary.get(name) for name in ("exp", "cuts", "graph", "frame_seconds")},
@@ -161,6 +168,10 @@ class _Dev:
     @property
     def name(self) -> str:
         return str(self.decode.folder)
+
+    @property
+    def texts(self) -> Iterator[str]:
+        return (transcript.text for transcript in self.transcripts.values())
 
     @cached_property
     def references(self) -> dict[str, list[str]]:
@@ -236,6 +247,11 @@ class _Maker:
         if vocabulary.approximated:
             named = shortened(vocabulary.approximated, NAMED)
             self.log(f"pronounced with the nearest phones that the model has: {named}")
+
+
+def _known(job: Rescoring, lm: LanguageModel, method: Method) -> Container[str]:
+    """The words that may be found: in lattices only those of the language model are known to it."""
+    return frozenset(method.words) if job.method == "search" else lm
 
 
 def _given(job: Rescoring) -> Weights:

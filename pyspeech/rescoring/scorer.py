@@ -77,6 +77,7 @@ class WordScorer:
             import kenlm
 
             self._model, self._new_state = lm.model, kenlm.State
+            self._written = symbols if lm.case is None else [lm.written(symbol) for symbol in symbols]
         self._lm_scale = weights.lm * LN10
         self._boosting = boosting if weights.boost else None
         self._reset()
@@ -136,12 +137,12 @@ class WordScorer:
         # Very many pairs pass here, and most lead to a state that has its number: no object is made for those.
         before, words = (numbers.tolist() for numbers in np.divmod(keys, len(self._symbols)))
         states, numbers, symbols, boosting = self._states, self._numbers, self._symbols, self._boosting
-        base_score = None if self._model is None else self._model.BaseScore
+        base_score, written = (None, symbols) if self._model is None else (self._model.BaseScore, self._written)
         following, log10s, rewards, after = [], [], [], self._blank_state()
         for number, word in zip(before, words, strict=True):
             state, boost_state = states[number]
             if base_score is not None:
-                log10s.append(base_score(state, symbols[word], after))
+                log10s.append(base_score(state, written[word], after))
             if boosting is not None:
                 boost_state, reward = boosting.advance(boost_state, symbols[word])
                 rewards.append(reward)

@@ -1,6 +1,6 @@
-"""How much speech trains, and whether test says anything new: read from the first utterances of a corpus."""
+"""How much speech trains: read from the first utterances of a corpus."""
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -12,37 +12,29 @@ if TYPE_CHECKING:
     from lhotse import MonoCut
 
 MOST_READ = 2000  # utterances whose headers are read; more take minutes and tell the same
-MOST_TESTED = 500
 
 
-def measure(found: Found, split: str) -> tuple[Speech, set[str]]:
-    """How much the utterances of ``split`` are, and what they say.
+def measure(found: Found, split: str) -> Speech:
+    """How much the utterances of ``split`` are.
 
     At most MOST_READ are read where a count is known that tells how many more there are.
 
     Raises:
         UserError: there is none, or one that cannot be read.
     """
-    count, seconds, rates, said, first = 0, 0.0, set(), set(), None
+    count, seconds, rates, first = 0, 0.0, set(), None
     for cut in islice(_cuts(found, split), MOST_READ if found.utterances else None):
         first = first or cut
         count += 1
         seconds += cut.duration
         rates.add(cut.sampling_rate if cut.has_recording else 0)
-        said.add(_text(cut))
     if first is None:
         raise UserError(f"{found.corpus} holds no utterance that trains; is it the unpacked corpus?")
     total = count if count < MOST_READ else max(found.utterances, count)
     # The lowest rate: what a telephone recorded has nothing above, and training should not see which that is.
     rate = min(rates)
     columns, shift = (0, 0.0) if rate else _given(first)
-    return Speech(total, total * seconds / count / 3600, seconds / count, rate, columns, shift), said
-
-
-def is_closed(found: Found, test: str, said: Set[str]) -> bool:
-    """Whether most sentences of ``test`` are ``said`` in train: isolated words, digits, or readers of one list."""
-    known = [_text(cut) in said for cut in islice(_cuts(found, test), MOST_TESTED)]
-    return sum(known) > len(known) / 2
+    return Speech(total, total * seconds / count / 3600, seconds / count, rate, columns, shift)
 
 
 def _given(cut: "MonoCut") -> tuple[int, float]:
@@ -55,7 +47,3 @@ def _given(cut: "MonoCut") -> tuple[int, float]:
 
 def _cuts(found: Found, split: str) -> Iterator["MonoCut"]:
     return found.source.cuts(found.corpus, split)
-
-
-def _text(cut: "MonoCut") -> str:
-    return cut.supervisions[0].text or ""

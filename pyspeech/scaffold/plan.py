@@ -45,7 +45,6 @@ class Plan:
     found: Found
     speech: Speech
     tests: tuple[str, ...]  # the splits that are scored
-    closed: bool  # most sentences of test occur in train
     settings: Settings
 
     @property
@@ -61,7 +60,7 @@ class Plan:
     @property
     def order(self) -> int:
         """Of the language model; a few sentences fill no trigrams."""
-        return 2 if self.closed or self.speech.utterances < FEW_UTTERANCES else 3
+        return 2 if self.speech.utterances < FEW_UTTERANCES else 3
 
     @property
     def tokens(self) -> str:

@@ -11,7 +11,7 @@ from pyspeech.errors import UserError
 from pyspeech.files import complete
 from pyspeech.scaffold.find import Wanted, find
 from pyspeech.scaffold.language import check_language
-from pyspeech.scaffold.measure import is_closed, measure
+from pyspeech.scaffold.measure import measure
 from pyspeech.scaffold.plan import Plan
 from pyspeech.scaffold.sizes import settings
 from pyspeech.scaffold.templates import files
@@ -60,14 +60,13 @@ def make_plan(name: str, wanted: Wanted, model: str) -> Plan:
     """
     found = find(wanted)
     splits = found.source.splits(found.corpus)
-    speech, said = measure(found, splits[0])
+    speech = measure(found, splits[0])
     if wanted.task == "verification" and not speech.sampling_rate:
         raise UserError(f"{found.corpus} holds features without audio; verification trains on crops of audio")
     for split in splits:  # words of run.sh, which come from the corpus
         refuse_unless_plain(split, split)
     tests = tuple(split for split in splits if kind_of(split) == TEST)
-    closed = wanted.task == "recognition" and is_closed(found, tests[0], said)
-    return Plan(name, wanted.task, model, found, speech, tests, closed, settings(speech, wanted.task, model))
+    return Plan(name, wanted.task, model, found, speech, tests, settings(speech, wanted.task, model))
 
 
 def _decisions(plan: Plan) -> Iterator[str]:
@@ -81,8 +80,7 @@ def _decisions(plan: Plan) -> Iterator[str]:
             "" if plan.found.language else "; if espeak-ng speaks the language, --language en-us (or another) is better"
         )
         yield f"tokens: {plan.tokens}{advice}"
-        text = "train's text as it is: most sentences of test are in it" if plan.closed else "train's text"
-        yield f"language model: {plan.order}-gram of {text}"
+        yield f"language model: {plan.order}-gram of train's text"
     yield f"model: {plan.model}"
 
 

@@ -108,13 +108,7 @@ RUNS = {"recognition": run_recognition, "classification": run_classification, "v
 
 
 def _language_model(plan: Plan) -> list[str]:
-    text = '${lm_text:+"$lm_text"}'
-    if not plan.closed:
-        return [f"  language_model lm {text} --order {plan.order}"]
-    return [
-        "  # Most sentences of test are in train too: they cannot be kept out of the text.",
-        f"  pyspeech lm train data/lm data/manifests/train.jsonl.gz {text} --order {plan.order}",
-    ]
+    return [f'  language_model lm ${{lm_text:+"$lm_text"}} --order {plan.order}']
 
 
 def _run(plan: Plan, summary: str, more: Mapping[str, str], stages: Sequence[str]) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pyspeech.lang.unknown_words import UnknownWords, unknown_words
+from pyspeech.lang.writing import plain
 from pyspeech.scoring.bootstrap import error_rate_interval
 from pyspeech.scoring.figures import (
     BOOTSTRAP,
@@ -20,21 +22,26 @@ from pyspeech.scoring.figures import (
 )
 from pyspeech.scoring.folder import WORD_ERRORS, write_report
 from pyspeech.scoring.rare_words import TrainingClass, read_train_words, score_by_training_count
-from pyspeech.scoring.wer import GAP, Score, UtteranceScore, score_decode
+from pyspeech.scoring.wer import GAP, ErrorCounts, Score, UtteranceScore, align, count_errors, score_decode
+from pyspeech.text_files import read_text
 
 GAP_TEXT = "***"
+WORDS = "words.txt"
 
 
 @dataclass(frozen=True)
 class WordErrorReport:
     """A score, the 95% interval of its word error rate (fractions), and what was scored.
 
-    ``classes`` tells words by their occurrences in training; ``None`` where the decode does not say.
+    ``classes`` tells words by their occurrences in training, ``unknown`` those that could not be found; ``None`` where
+    the decode does not say. ``plain`` are the word errors where case and punctuation do not count.
     """
 
     score: Score
     interval: tuple[float, float]
     classes: tuple[TrainingClass, ...] | None
+    unknown: UnknownWords | None
+    plain: ErrorCounts
     manifest: Path
     decode_folder: Path
 
@@ -49,13 +56,43 @@ def report_decode(manifest: Path, decode_folder: Path) -> WordErrorReport:
     score = score_decode(manifest, decode_folder)
     interval = error_rate_interval(utterance.words for utterance in score.utterances)
     classes = None if training is None else score_by_training_count(score, training)
-    report = WordErrorReport(score, interval, classes, manifest, decode_folder)
+    unknown = _unknown(score, decode_folder)
+    report = WordErrorReport(score, interval, classes, unknown, plain_errors(score), manifest, decode_folder)
     texts = {
         "report.txt": report_text(report) + wer_line(report) + "\n",
         "per_utterance.txt": "\n".join(map(aligned_text, score.utterances)),
     }
     write_report(score, decode_folder, WORD_ERRORS, score_values(report), texts)
     return report
+
+
+def _unknown(score: Score, decode_folder: Path) -> UnknownWords | None:
+    path = decode_folder / WORDS
+    if not path.exists():
+        return None
+    said = Counter(reference for utterance in score.utterances for reference, _ in utterance.pairs if reference != GAP)
+    return unknown_words(said, {line.strip() for line in read_text(path, "list of words")})
+
+
+def plain_errors(score: Score) -> ErrorCounts:
+    """Count word errors where neither case nor punctuation counts."""
+    total = ErrorCounts()
+    for utterance in score.utterances:
+        sides = zip(*utterance.pairs, strict=True) if utterance.pairs else ((), ())
+        reference, hypothesis = (plain(" ".join(side)).split() for side in sides)
+        total += count_errors(align(reference, hypothesis))
+    return total
+
+
+def writing_hint(report: WordErrorReport) -> str:
+    """What to say where most errors are of case or punctuation; empty elsewhere."""
+    errors, left = report.score.words.errors, report.plain.errors
+    if 2 * left >= errors:
+        return ""
+    return (
+        f"{errors - left} of {errors} errors are of case or punctuation alone: without them WER "
+        f"{counts_text(report.plain)}; write references and language model alike (see pyspeech lm text)"
+    )
 
 
 def wer_line(report: WordErrorReport) -> str:
@@ -76,6 +113,13 @@ def score_values(report: WordErrorReport) -> dict[str, object]:
         "sentences": len(score.utterances),
         "wrong_sentences": score.wrong_sentences,
         "missing": score.missing,
+        "without_case_and_punctuation": {"wer_percent": percent(report.plain.rate), **count_values(report.plain)},
+        "out_of_vocabulary": report.unknown
+        and {
+            "percent": percent(report.unknown.rate),
+            "words": report.unknown.count,
+            "most_frequent": report.unknown.most_frequent(),
+        },
         "speakers": {
             name: {"wer_percent": percent(counts.rate), **count_values(counts)}
             for name, counts in score.speakers.items()
@@ -100,6 +144,8 @@ def report_text(report: WordErrorReport, rows: int | None = None) -> str:
         # Resampling a perfect score can only give a perfect score; the rule of three still gives a bound.
         bound = min(100.0, 100 * 3 / score.words.reference_length)
         lines.append(f"No error; by the rule of three the true rate may still be up to {bound:.2f}% (95%)")
+    if report.unknown is not None:
+        lines.append(f"Out of vocabulary  {report.unknown}")
     if score.missing:
         lines += ["", f"Without a hypothesis, counted as deletions ({len(score.missing)}):"]
         lines += _first([f"  {name}" for name in score.missing], rows)
@@ -109,6 +155,8 @@ def report_text(report: WordErrorReport, rows: int | None = None) -> str:
     for title, errors in frequent_errors(score).items():
         if errors:
             lines += ["", title, *_first([f"{count:7d}  {what}" for what, count in errors], rows)]
+    if hint := writing_hint(report):
+        lines += ["", f"Note: {hint}"]
     return "\n".join(lines) + "\n\n"
 
 

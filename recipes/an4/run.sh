@@ -12,8 +12,7 @@ if stage 1 "Write the manifests"; then manifests; fi
 if stage 2 "Compute the features"; then features; fi
 if stage 3 "Build the lexicon, the language model and the graph"; then
   tokens phones --espeak en-us # which names single letters, as the speakers do
-  # YES, STOP and P I T T S B U R G H are sentences of test and of train: without such the model would not know them.
-  pyspeech lm train "$data/lm" "$data/manifests/train.jsonl.gz" --order 3
+  language_model lm --order 3
   graph
 fi
 if stage 4 "Train"; then train; fi

@@ -12,8 +12,7 @@ if stage 1 "Write the manifests"; then manifests; fi
 if stage 2 "Compute the features"; then features; fi
 if stage 3 "Build the lexicon, the language model and the graph"; then
   tokens phones --lexicon conf/cmudict.txt
-  # Ten words are all there is to say: what dev and test say cannot be kept out of the text.
-  pyspeech lm train data/lm data/manifests/train.jsonl.gz --order 2
+  language_model lm --order 2
   graph
 fi
 if stage 4 "Train"; then train; fi
