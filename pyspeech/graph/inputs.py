@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from pyspeech.arrays import check_names
 from pyspeech.errors import UserError
 from pyspeech.files import digest, existing, existing_file, refuse_others
 from pyspeech.json_files import is_made_from
@@ -49,6 +48,8 @@ def read_words(folder: Path) -> tuple[str, ...]:
     Raises:
         UserError: there is no graph, or its list of words is missing or damaged.
     """
+    from pyspeech.arrays import check_names  # with NumPy, which it takes a while to import
+
     existing_file(folder / "graph.safetensors", "decoding graph")
     path = existing_file(folder / "words.txt", "list of words")
     try:

@@ -5,6 +5,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from pyspeech.lang.unknown_words import UnknownWords, unknown_words
@@ -34,16 +35,20 @@ class WordErrorReport:
     """A score, the 95% interval of its word error rate (fractions), and what was scored.
 
     ``classes`` tells words by their occurrences in training, ``unknown`` those that could not be found; ``None`` where
-    the decode does not say. ``plain`` are the word errors where case and punctuation do not count.
+    the decode does not say.
     """
 
     score: Score
     interval: tuple[float, float]
     classes: tuple[TrainingClass, ...] | None
-    unknown: UnknownWords | None
-    plain: ErrorCounts
     manifest: Path
     decode_folder: Path
+    unknown: UnknownWords | None = None
+
+    @cached_property
+    def plain(self) -> ErrorCounts:
+        """Word errors where case and punctuation do not count."""
+        return plain_errors(self.score)
 
 
 def report_decode(manifest: Path, decode_folder: Path) -> WordErrorReport:
@@ -57,7 +62,7 @@ def report_decode(manifest: Path, decode_folder: Path) -> WordErrorReport:
     interval = error_rate_interval(utterance.words for utterance in score.utterances)
     classes = None if training is None else score_by_training_count(score, training)
     unknown = _unknown(score, decode_folder)
-    report = WordErrorReport(score, interval, classes, unknown, plain_errors(score), manifest, decode_folder)
+    report = WordErrorReport(score, interval, classes, manifest, decode_folder, unknown)
     texts = {
         "report.txt": report_text(report) + wer_line(report) + "\n",
         "per_utterance.txt": "\n".join(map(aligned_text, score.utterances)),

@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 from click.testing import CliRunner
@@ -77,3 +78,30 @@ def test_missing_inputs_and_a_folder_of_other_things_are_named(folders, tmp_path
         invoke(lang, tmp_path / "nowhere", out)
     with pytest.raises(UserError, match="lang would be replaced but holds other things than a decoding graph"):
         invoke(lang, lm, lang)
+
+
+def test_a_model_in_the_other_case_is_read_in_that_of_the_lexicon_and_gives_the_same_graph(folders, tmp_path):
+    lang, lm, out = folders
+    invoke(lang, lm, out)
+    other = tmp_path / "capitals.arpa"
+    text = (lm / "lm.arpa").read_text()
+    other.write_text(re.sub(r"(?<=[\t ])[abc](?=[\t \n])", lambda word: word[0].upper(), text))
+    assert "are read in small letters" in invoke(lang, other, tmp_path / "other")
+    for name in ("words.txt", "graph.safetensors"):
+        assert (out / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
+
+
+def test_a_model_of_prose_is_refused(folders, tmp_path):
+    lang, _, out = folders
+    prose = train(tmp_path, ["A b", "a b.", "b, a"])
+    with pytest.raises(UserError, match=r"does not write words as the transcripts do .*pyspeech lm text"):
+        invoke(lang, prose, out)
+
+
+def test_words_of_dev_that_the_graph_lacks_are_told_each_time(folders, tmp_path):
+    lang, lm, out = folders
+    cuts = [{"id": f"{n}", "duration": 1.0, "supervisions": [{"text": t}]} for n, t in enumerate(["a b", "c d d"])]
+    (tmp_path / "dev.jsonl").write_text("".join(json.dumps(cut) + "\n" for cut in cuts))
+    for _ in range(2):
+        told = invoke(lang, lm, out, "--dev", tmp_path / "dev.jsonl")
+        assert "not in the graph: 60.00% [ 3 / 5 ]: d 2, c 1; to find them: " in told

@@ -373,6 +373,21 @@ REFUSED = {
 }
 
 
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"\x11\0\0\0Darpa Trigram LM\0\1\2", "is a model of Sphinx (.DMP); convert it"),
+        (b"\0\0\0\x11Darpa Trigram LM\0\1\2", "is a model of Sphinx (.DMP); convert it"),
+        (b"Trie Language Model\3\0\0\0", "is a model of Sphinx (.lm.bin); convert it"),
+        (b"SRILM_BINARY_NGRAM_002\n\1", "is a binary of SRILM; convert it"),
+        (b"blmt\n 3 10 20 30", "is a binary of IRSTLM; convert it"),
+        (b"\xd6\xfd\xb2\x7e\6\0\0\0vector", "is an FST"),
+    ],
+)
+def test_binaries_of_other_toolkits_are_named_for_what_they_are(folder, content, reason):
+    assert_refused(folder, written(folder, content), reason)
+
+
 @pytest.mark.parametrize(("content", "reason"), REFUSED.values(), ids=REFUSED)
 def test_what_has_no_sure_meaning_is_refused_by_all_with_one_reason(folder, content, reason):
     assert_refused(folder, written(folder, content), reason)

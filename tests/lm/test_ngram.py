@@ -8,7 +8,7 @@ import kenlm
 import pytest
 
 from pyspeech.errors import UserError
-from pyspeech.lm import ngram
+from pyspeech.lm import ngram, training_text
 from pyspeech.lm.arpa import ArpaReader
 from pyspeech.lm.ngram import LmSettings, find_program, train_lm
 
@@ -43,7 +43,7 @@ def test_a_model_has_three_files_that_agree(tmp_path, text):
     description = json.loads((tmp_path / "lm" / "lm.json").read_text())
     assert description["words"] == len({word for sentence in SENTENCES for word in sentence.split()})
     assert description["ngrams"] == [*ArpaReader(tmp_path / "lm" / "lm.arpa").counts]
-    assert description["text"] == {"sentences": 5, "words": 14, "lines_left_out": 0}
+    assert description["text"] == {"sentences": 5, "words": 14, "lines_left_out": 0, "repeated_transcripts": 0}
     binary, arpa = (kenlm.Model(str(tmp_path / "lm" / name)) for name in ("lm.bin", "lm.arpa"))
     assert binary.order == 3
     assert binary.score("call anna now") == pytest.approx(arpa.score("call anna now"), abs=1e-5)
@@ -216,7 +216,7 @@ def test_an_interrupted_training_leaves_no_process_and_no_folder(tmp_path, text,
         yield from ()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(ngram, "read_lines", broken)
+    monkeypatch.setattr(training_text, "read_lines", broken)
     with pytest.raises(KeyboardInterrupt):
         train(tmp_path / "lm", [text])
     assert not list(tmp_path.glob("*lm"))

@@ -468,3 +468,47 @@ def test_the_summary_and_what_the_next_step_needs_are_there(folder, tmp_path):
     assert "weights" not in summary["settings"]  # those used stand above
     names = {"decode.json", "decode_warnings.jsonl", "hyps.jsonl", "lang", "train_words.tsv"}
     assert {path.name for path in (tmp_path / "out").iterdir()} == names
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_model_in_the_other_case_gives_the_same_words_and_scores(folder, tmp_path, method):
+    save_lm(tmp_path / "small", [[word.lower() for word in words] for words in sentences(300, seed=1)])
+    log = []
+    for name, lm in (("one", folder / "lm"), ("other", tmp_path / "small")):
+        run(folder, tmp_path / name, lm=lm, method=method, log=log, tune=folder / "dev")
+    assert f"the words of {tmp_path / 'small'} are read in capitals, as the decode writes them" in log
+    one, other = (hypothesis_lines(tmp_path / name) for name in ("one", "other"))
+    assert [line["words"] for line in one] == [line["words"] for line in other]
+    assert [line["score"] for line in one] == pytest.approx([line["score"] for line in other], abs=1e-4)
+
+
+def test_a_model_of_prose_is_refused_and_nothing_is_written(folder, tmp_path):
+    save_lm(
+        tmp_path / "prose",
+        [[words[0].title(), *map(str.lower, words[1:-1]), words[-1] + "."] for words in sentences(9)],
+    )
+    refused(folder, tmp_path, "does not write words as the transcripts do .*pyspeech lm text", lm=tmp_path / "prose")
+
+
+def test_a_model_of_another_language_is_refused_where_it_can_find_no_word(folder, tmp_path):
+    words = [f"W{first}{second}" for first in "ABCDEF" for second in "ABCD"]
+    save_lm(tmp_path / "foreign", [words])
+    decode = copy(folder, tmp_path)
+    (decode / "train_words.tsv").write_text("".join(f"{word}X\t3\n" for word in words))
+    refused(folder, tmp_path, "knows 0 of the 24 words", lm=tmp_path / "foreign", decode=decode)
+
+
+def test_words_of_dev_that_the_model_lacks_are_told(folder, tmp_path):
+    save_lm(tmp_path / "short", [["CAT", "SAT", "COT"]] * 3)
+    log = []
+    run(folder, tmp_path / "out", *FEW, lm=tmp_path / "short", log=log, tune=folder / "dev")
+    lacking = [word for words in DEV.values() for word in words if word not in ("CAT", "SAT", "COT")]
+    total = sum(map(len, DEV.values()))
+    told = f"{folder / 'dev'} that are unknown: {len(lacking) / total:.2%} [ {len(lacking)} / {total} ]: "
+    assert any(told in line for line in log)
+
+
+def test_what_could_be_found_is_written_for_the_score(folder, tmp_path):
+    run(folder, tmp_path / "out", method="search")
+    lm = LanguageModel(folder / "lm" / "lm.bin")
+    assert (tmp_path / "out" / "words.txt").read_text().split() == lm.words()

@@ -233,11 +233,6 @@ def test_without_a_language_letters_are_the_tokens(made):
     assert "  tokens phones --espeak en-us" in lines(made["libri"], "run.sh")
 
 
-def test_where_test_says_nothing_new_its_text_is_not_kept_out_of_the_language_model(made):
-    assert any(line.startswith("  pyspeech lm train") for line in lines(made["closed"], "run.sh"))
-    assert any(line.startswith("  language_model lm") for line in lines(made["spoken"], "run.sh"))
-
-
 def test_every_test_set_is_scored(made):
     assert 'if stage 7 "Score"; then score test-clean test-other; fi' in lines(made["libri"], "run.sh")
 

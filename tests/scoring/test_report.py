@@ -174,3 +174,26 @@ def test_training_counts_of_the_decode_are_in_both_files(decode):
     ]
     lines = (decode / "score/report.txt").read_text().splitlines()
     assert any(line.startswith("In training  reference words") for line in lines)
+
+
+def test_words_that_could_not_be_found_are_told_where_the_decode_says_which(decode):
+    assert report_decode(decode.parent / "test.jsonl", decode).unknown is None
+    (decode / "words.txt").write_text("the\ncat\nhat\non\n")
+    report = report_decode(decode.parent / "test.jsonl", decode)
+    assert "Out of vocabulary  37.50% [ 3 / 8 ]: a 1, b 1, sat 1" in report_text(report)
+    values = json.loads((decode / "score/score.json").read_text())["out_of_vocabulary"]
+    assert values == {"percent": 37.5, "words": 3, "most_frequent": {"a": 1, "b": 1, "sat": 1}}
+
+
+@pytest.mark.parametrize("words", [["THE", "CAT", "SAT"], ["The", "cat,", "sat."], ["THE", "CAT", "SAT", "DOWN"]])
+def test_errors_that_are_of_case_or_punctuation_are_told_beside_the_figure(words):
+    one = score([Transcript("u1", "the cat sat", "ann", 1.0)], {"u1": words})
+    report = WordErrorReport(one, (0.0, 0.0), None, Path("m"), Path("d"))
+    errors, left = one.words.errors, len(words) - 3
+    assert report.plain.errors == left
+    assert f"{errors - left} of {errors} errors are of case or punctuation alone" in report_text(report)
+    assert score_values(report)["without_case_and_punctuation"]["errors"] == left
+
+
+def test_no_hint_where_words_are_wrong(report):
+    assert "case or punctuation" not in report_text(report)
