@@ -61,7 +61,7 @@ def report_decode(manifest: Path, decode_folder: Path) -> WordErrorReport:
     score = score_decode(manifest, decode_folder)
     interval = error_rate_interval(utterance.words for utterance in score.utterances)
     classes = None if training is None else score_by_training_count(score, training)
-    unknown = _unknown(score, decode_folder)
+    unknown = read_unknown_words(score, decode_folder)
     report = WordErrorReport(score, interval, classes, manifest, decode_folder, unknown)
     texts = {
         "report.txt": report_text(report) + wer_line(report) + "\n",
@@ -71,7 +71,7 @@ def report_decode(manifest: Path, decode_folder: Path) -> WordErrorReport:
     return report
 
 
-def _unknown(score: Score, decode_folder: Path) -> UnknownWords | None:
+def read_unknown_words(score: Score, decode_folder: Path) -> UnknownWords | None:
     path = decode_folder / WORDS
     if not path.exists():
         return None
