@@ -72,6 +72,11 @@ def report_decode(manifest: Path, decode_folder: Path) -> WordErrorReport:
 
 
 def read_unknown_words(score: Score, decode_folder: Path) -> UnknownWords | None:
+    """Find the words of the references that the decode could not find; None where it does not say.
+
+    Raises:
+        UserError: its list of words is damaged.
+    """
     path = decode_folder / WORDS
     if not path.exists():
         return None
