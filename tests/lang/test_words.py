@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from num2words import CONVERTER_CLASSES, num2words
 
 from pyspeech.lang.spoken import spoken_words
-from pyspeech.lang.words import words_of
+from pyspeech.lang.words import spaced, unspaced_language, words_of
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,9 @@ from pyspeech.lang.words import words_of
         ("ar", "مرحبـــا، كُتُب!", "مرحبا كُتُب"),
         ("hi", "नमस्ते, दुनिया।", "नमस्ते दुनिया"),
         ("km", "ភាសា\u200bខ្មែរ", "ភាសា ខ្មែរ"),
-        ("cmn", "你好，世界。", "你好 世界"),
+        ("cmn", "你好，世界 OK。", "你 好 世 界 OK"),
+        ("ja", "コーヒーです", "コ ー ヒ ー で す"),
+        ("", "你好，世界。", "你好 世界"),
         ("de", "so\u00adgar \ufeffja_nein ❤\ufe0f 5%", "SOGAR JA NEIN FÜNF"),
         ("", "Don't  “x” 'I'm' \u0301 2½", "DON'T X I'M 21 2"),
         ("", "", ""),
@@ -39,7 +41,8 @@ from pyspeech.lang.words import words_of
         ("nb", "2", "TO"),
         ("ar", "٣", "ثلاثة"),
         ("ja", "3つ", "三 つ"),
-        ("cmn", "3个 7", "3个 7"),
+        ("cmn", "3个 7", "3 个 7"),
+        ("de", "[Lachen] ja <unk> (unverständlich) [Anna]", "JA ANNA"),
         ("xx-YY", "7", "7"),
     ],
 )
@@ -79,3 +82,30 @@ def test_every_language_of_num2words_reads_a_number_without_digits(language):
 def test_a_grouped_number_is_read_as_the_plain_one(number):
     expected = words_of("")(num2words(number, lang="es"))
     assert words_of("es")(str(number)) == words_of("es")(f"{number:,}".replace(",", ".")) == expected
+
+
+@pytest.mark.parametrize(
+    ("texts", "language"),
+    [
+        (["我今天去苹果。", "他现在买空调。"], "zh"),
+        (["我今天去 office 买空调"], ""),
+        (["我今天去北京的 office 买空调"], "zh"),
+        (["而 对 楼市 成交 抑制 作用"], ""),
+        (["苹果", "空调"], ""),
+        (["私は学生です。", "コンピュータを買う"], "ja"),
+        (["สวัสดีครับฉันไปโรงเรียน"], "th"),
+        (["ฉัน ไป โรงเรียน"], ""),
+        (["the word 苹果今天去 is one of many others here"], ""),
+        (["one two", ""], ""),
+        ([], ""),
+    ],
+)
+def test_sentences_without_spaces_are_known(texts, language):
+    assert unspaced_language(texts) == language
+
+
+@given(st.text(st.sampled_from("我今を\u3099กำ\u0e48က\u102b ab")))
+def test_spaces_alone_are_put_between_characters(text):
+    assert spaced(text).replace(" ", "") == text.replace(" ", "")
+    assert spaced(spaced(text)).split() == spaced(text).split()
+    assert not unspaced_language([spaced(text)])
