@@ -29,7 +29,7 @@ MARK = re.compile(
 OF_SOUNDS, OF_MARKS = frozenset(SOUNDS.split()), frozenset(f"{SOUNDS} {ABOUT}".split())
 ALWAYS = ("name", "curly", "plus")
 LAUGHED = re.compile(r"laugh(?:ter|ing)?-(.+)", re.IGNORECASE)  # Switchboard's [laughter-yes] is a word, laughed
-PARTS = re.compile(r"[\s_/:;,.!?-]+")
+PARTS = re.compile(r"[\s_/:;,.!?()<>{}\[\]-]+")
 
 
 def without_marks(text: str) -> str:
