@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from decimal import Decimal
 from functools import lru_cache, partial
 
@@ -11,6 +11,7 @@ from num2words import CONVERTER_CLASSES, num2words
 from pyspeech.lang.espeak import DOTTED_I
 from pyspeech.lang.marks import without_marks
 from pyspeech.lang.spoken import LONGEST, spoken_words
+from pyspeech.lang.unspaced import BY_CHARACTER, spaced
 
 APOSTROPHES = str.maketrans("’‘ʼ´`′＇", "'" * 7)
 # Three digits after a full stop, comma, apostrophe or narrow space go on with a whole number: 1.000, 1,000, 1 000.
@@ -19,29 +20,6 @@ NUMBER = re.compile(
     r"(?<!\d[.,])(\d{1,3}(?:([.,'\u00a0\u202f])\d{3})(?:\2\d{3})*|\d+)(?:[.,](\d+))?(?![.,]?\d)|(\d+)",
 )
 WORD = re.compile(r"[^\W_][^\s']*(?:'[^\W_][^\s']*)*")  # of what _Plain leaves: letters, digits, marks, apostrophes
-# Languages that write no spaces between words, and their characters; Japanese has Chinese ones, too.
-UNSPACED = {
-    "ja": "\u3040-\u30ff\u31f0-\u31ff",
-    "zh": "\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff",
-    "th": "\u0e00-\u0e7f",
-    "lo": "\u0e80-\u0eff",
-    "my": "\u1000-\u109f",
-    "km": "\u1780-\u17ff",
-}
-BY_CHARACTER = (
-    "ja",
-    "zh",
-    "cmn",
-    "yue",
-    "hak",
-    "nan",
-    "wuu",
-)  # whose characters are taken as words, as CER counts them
-CHARACTERS = "".join(UNSPACED.values())
-UNSPACED_CHARACTER = re.compile(rf"(?=[^\W\d])[{CHARACTERS}](?:(?!\w)[{CHARACTERS}])*")
-UNSPACED_RUN = re.compile(rf"(?:{UNSPACED_CHARACTER.pattern})+")
-LONGEST_WORDS = {"ja": 4, "zh": 4, "th": 10, "lo": 10, "my": 10, "km": 10}  # characters of a mean word, at most
-LEAST_SHARE, KANA_SHARE = 0.2, 0.1  # of such characters among all letters; of kana beside Chinese characters
 NUM2WORDS_NAMES = {"nb": "no", "kk": "kz"}  # the languages that it calls otherwise than ISO 639
 
 
@@ -66,23 +44,6 @@ def _converter(language: str) -> str:
     name, _, region = language.replace("_", "-").partition("-")
     name = NUM2WORDS_NAMES.get(name.lower(), name.lower())
     return next((known for known in (f"{name}_{region.upper()}", name) if known in CONVERTER_CLASSES), "")
-
-
-def spaced(text: str) -> str:
-    """``text`` with its characters of UNSPACED parted by spaces; marks of vowels and tones stay with theirs."""
-    return UNSPACED_CHARACTER.sub(r" \g<0> ", text)
-
-
-def unspaced_language(texts: Iterable[str]) -> str:
-    """The language of UNSPACED that ``texts`` are written in whole sentences of; empty if their words are parted."""
-    text = "\n".join(texts)
-    letters = sum(character.isalpha() for character in text)
-    counts = {language: len(re.findall(f"[{characters}]", text)) for language, characters in UNSPACED.items()}
-    if letters == 0 or sum(counts.values()) < LEAST_SHARE * letters:
-        return ""
-    language = "ja" if counts["ja"] > KANA_SHARE * counts["zh"] else max(counts, key=counts.__getitem__)
-    characters = [len(UNSPACED_CHARACTER.findall(run)) for run in UNSPACED_RUN.findall(text)]
-    return language if sum(characters) > LONGEST_WORDS[language] * len(characters) else ""
 
 
 def _words(language: str, converter: str, text: str) -> list[str]:
