@@ -7,6 +7,7 @@ import click
 PATH = click.Path(path_type=Path)
 TASKS = ["recognition", "verification", "classification"]
 SOURCES = ["csv", "tsv", "kaldi", "folder", "lhotse", "librispeech", "commonvoice"]
+TIMES = ["seconds", "milliseconds", "samples", "none"]
 
 
 @click.command("new-recipe")
@@ -20,6 +21,10 @@ SOURCES = ["csv", "tsv", "kaldi", "folder", "lhotse", "librispeech", "commonvoic
 @click.option("--text", default="", metavar="COLUMN", help="Tables: the text, or the label of a classification.")
 @click.option("--speaker", default="", metavar="COLUMN", help="Tables: the speaker.")
 @click.option("--split", default="", metavar="COLUMN", help="Tables: train, dev or test.")
+@click.option("--start", default="", metavar="COLUMN", help="Tables: when an utterance begins in its file.")
+@click.option("--end", default="", metavar="COLUMN", help="Tables: when it ends.")
+@click.option("--duration", default="", metavar="COLUMN", help="Tables: how long it lasts, in place of --end.")
+@click.option("--times", type=click.Choice(TIMES), help="Tables: unit of these; none takes whole files.")
 @click.option("--allow-pipes", is_flag=True, help="Kaldi: run the commands of wav.scp, once.")
 def new_recipe(
     name: str,
@@ -42,7 +47,8 @@ def new_recipe(
 
     if model and task != "recognition":
         raise click.UsageError(f"--model is for recognition; {task} has one network")
-    wanted = Wanted(path, kind, task, language, Asked(**columns), allow_pipes)  # type: ignore[arg-type]
+    asked = Asked(**columns)  # type: ignore[arg-type]
+    wanted = Wanted(path, kind, task, language, asked, allow_pipes)  # type: ignore[arg-type]
     written = write(name, wanted, model or "tdnn_lstm")
     for line in written.decided:
         click.echo(line)

@@ -12,15 +12,8 @@ UNSPACED = {
     "my": "\u1000-\u109f",
     "km": "\u1780-\u17ff",
 }
-BY_CHARACTER = (
-    "ja",
-    "zh",
-    "cmn",
-    "yue",
-    "hak",
-    "nan",
-    "wuu",
-)  # whose characters are taken as words, as CER counts them
+# Of these characters are taken as words, as a character error rate counts them.
+BY_CHARACTER = frozenset({"ja", "zh", "cmn", "yue", "hak", "nan", "wuu"})
 CHARACTERS = "".join(UNSPACED.values())
 UNSPACED_CHARACTER = re.compile(rf"(?=[^\W\d])[{CHARACTERS}](?:(?!\w)[{CHARACTERS}])*")
 UNSPACED_RUN = re.compile(rf"(?:{UNSPACED_CHARACTER.pattern})+")

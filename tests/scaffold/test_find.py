@@ -5,6 +5,7 @@ import unicodedata
 import layouts
 import numpy as np
 import pytest
+import soundfile
 from lhotse import CutSet
 from tones import tone_cuts
 
@@ -56,14 +57,22 @@ class TestTable:
         assert found(path).source.audio == "{file}"
 
     def test_pipes_in_a_csv_are_seen_and_a_first_line_that_names_no_column(self, tmp_path):
-        rows = ("\ufeffa | One, two. | One, two.", "b | Two. | Two.")
+        rows = ("\ufeffa | One, two. | One, two.", "b | Two; one | Two; one")
         path = table(tmp_path, *rows)
-        with pytest.raises(
-            UserError, match=r"first line of the table is an utterance \(a \| One, two\..*put one before"
-        ):
-            found(path)
+        result = found(path)
+        assert result.source == Table("a.csv", "wavs/{1}.wav", "{3}", header=False, language="")
+        assert "columns: 1, 2, ...: the first line is an utterance" in result.decided
+        assert found(path, asked=Asked(text="2")).source.text == "{2}"
         path = table(tmp_path, "\ufeffid | text | raw", *(row.strip("\ufeff") for row in rows))
         assert found(path).source == Table("a.csv", "wavs/{id}.wav", "{text}", language="")
+
+    def test_rows_may_be_parts_of_one_file(self, tmp_path):
+        path = table(tmp_path, "file,start,stop,text", "a.wav,0,1.5,one two", "a.wav,1.5,2,two", audio=())
+        soundfile.write(tmp_path / "a.wav", np.zeros(16000), 8000)
+        result = found(path)
+        assert result.source == Table("a.csv", "{file}", "{text}", start="{start}", end="{stop}", language="")
+        assert "segments: from {start} to {stop}, in seconds" in result.decided
+        assert found(path, asked=Asked(times="none")).source == Table("a.csv", "{file}", "{text}", language="")
 
     @pytest.mark.parametrize(("head", "ending"), [("path,text", ".m4a"), ("id,text", "")])
     def test_audio_of_a_kind_that_is_not_read_is_named(self, tmp_path, head, ending):
@@ -236,7 +245,7 @@ class TestOthers:
 @pytest.mark.parametrize(
     ("kind", "options", "message"),
     [
-        ("folder", {"asked": Asked(text="x")}, "--split are for tables, not for --from folder"),
+        ("folder", {"asked": Asked(text="x")}, "those of times are for tables, not for --from folder"),
         ("folder", {"allow_pipes": True}, "--allow-pipes is for --from kaldi, not for --from folder"),
         ("tsv", {}, "table"),
     ],
