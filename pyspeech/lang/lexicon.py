@@ -15,12 +15,15 @@ from pyspeech.text_files import read_text
 
 Pronunciation: TypeAlias = tuple[str, ...]  # phones
 Lexicon: TypeAlias = Mapping[str, Sequence[Pronunciation]]
+# Line number from 1, the word and what follows it, and how many of these stand before a tab.
+_Row: TypeAlias = tuple[int, Sequence[str], int]
 
 VARIANT = re.compile(r"(?<=.)\(\d+\)$")  # cmudict writes the second pronunciation of READ as READ(2)
 COMMENT = ";;;"
 REMARK = "#"
 NUMBER = re.compile(r"[01]|\d*\.\d+(?:[eE][-+]?\d+)?|\d+[eE]-\d+")  # no other whole number is a probability
 OUTPUT = re.compile(r"\[[^\[\]]*\]")
+NO_WORD = re.compile(f"{NUMBER.pattern}|{OUTPUT.pattern}")
 MOST_COLUMNS = 4  # of probabilities
 FEWEST_LINES = 10  # fewer may all begin with one phone
 NAME = re.compile(r"<.*>|\[.*\]")  # <unk>, [noise]: no word, in whatever case
@@ -28,20 +31,20 @@ NAME = re.compile(r"<.*>|\[.*\]")  # <unk>, [noise]: no word, in whatever case
 
 @dataclass(frozen=True)
 class Layout:
-    """What stands between a word and its phones in every line of a lexicon.
+    """What stands between the words and the phones of a lexicon.
 
-    ``outputs`` says whether HTK's ``[OUTPUT]`` may, ``columns`` how many columns of numbers: probabilities of the
-    pronunciation (Kaldi's lexiconp.txt) and of silence around it (the Montreal Forced Aligner's dictionaries).
+    ``outputs`` are HTK's, such as ``[OUTPUT]``; ``columns`` says how many columns of numbers there are: probabilities
+    of the pronunciation (Kaldi's lexiconp.txt) and of silence around it (the Montreal Forced Aligner's dictionaries).
     """
 
-    outputs: bool = False
+    outputs: frozenset[str] = frozenset()
     columns: int = 0
 
     def phones(self, fields: Sequence[str]) -> tuple[str, ...]:
         """The phones among ``fields``, which are those of a line after its word."""
         if not self.outputs and not self.columns:
             return tuple(fields)
-        if self.outputs and len(fields) > 1 and OUTPUT.fullmatch(fields[0]):
+        if len(fields) > 1 and fields[0] in self.outputs:
             fields = fields[1:]
         numbers = _numbers_before(fields[: self.columns])
         return tuple(fields[numbers if numbers == self.columns else _decimals_before(fields[: self.columns]) :])
@@ -52,19 +55,20 @@ def read_lexicon(path: Path, *, marks: bool = True) -> dict[str, list[Pronunciat
 
     Lines that start with ``;;;`` are comments. With ``marks``, as in cmudict, a ``(2)`` after a word marks another
     pronunciation of it, and a ``#`` after a blank begins a remark; and what the layout of the whole file shows to be
-    no phones is left out, and told on stderr: columns of probabilities, HTK's ``[OUTPUT]``. Stress digits stay:
-    ``AH0`` and ``AH1`` are two phones.
+    no word and its phones is left out, and told on stderr: columns of probabilities, HTK's ``[OUTPUT]``, and, where a
+    tab ends each word, entries of several words. Stress digits stay: ``AH0`` and ``AH1`` are two phones.
 
     Raises:
         UserError: not UTF-8, a word without phones (with the line number), or no word at all.
     """
-    rows = list(_rows(path, marks))
+    rows: Sequence[_Row] = list(_rows(path, marks))
     layout = Layout()
     if marks:
-        layout = layout_of([fields[1:] for _, fields in rows])
+        rows = _without_phrases(path, rows)
+        layout = layout_of([fields[1:] for _, fields, _ in rows])
         _tell(path, layout)
     lexicon: dict[str, list[Pronunciation]] = {}
-    for number, (word, *fields) in rows:
+    for number, (word, *fields), _ in rows:
         phones = layout.phones(fields)
         if marks:
             word = VARIANT.sub("", word)  # noqa: PLW2901 -- the word that it is a variant of
@@ -89,22 +93,33 @@ def layout_of(rows: Sequence[Sequence[str]]) -> Layout:
     """
     elsewhere = {field for fields in rows for field in (fields if len(fields) < 2 else fields[1:])}
     first = {fields[0] for fields in rows if len(fields) > 1}
-    outputs = {field for field in first - elsewhere if OUTPUT.fullmatch(field)}
+    outputs = frozenset(field for field in first - elsewhere if OUTPUT.fullmatch(field))
     after = [fields[1:] if len(fields) > 1 and fields[0] in outputs else fields for fields in rows]
     columns = max((_decimals_before(fields[:MOST_COLUMNS]) for fields in after), default=0)
     if not columns and len(after) >= FEWEST_LINES and "1" not in elsewhere:
         columns = int(all(len(fields) > 1 and fields[0] == "1" for fields in after))
-    return Layout(bool(outputs), columns)
+    return Layout(outputs, columns)
 
 
-def _rows(path: Path, marks: bool) -> Iterator[tuple[int, Sequence[str]]]:
-    """Yield (line number from 1, word and what follows it), without comments and, with ``marks``, without remarks."""
+def _rows(path: Path, marks: bool) -> Iterator[_Row]:
+    """Yield the lines without comments and, with ``marks``, without remarks."""
     for number, line in enumerate(read_text(path, "lexicon"), 1):
         fields = line.split()
         if fields and not fields[0].startswith(COMMENT):
             if marks and REMARK in line:
                 fields[1:] = takewhile(lambda field: not field.startswith(REMARK), fields[1:])
-            yield number, fields
+            yield number, fields, len(line.partition("\t")[0].split()) if "\t" in line else 0
+
+
+def _without_phrases(path: Path, rows: Sequence[_Row]) -> Sequence[_Row]:
+    """The lines but for those of several words, which no word of a text is; a tab must end the word of all."""
+    phrases = [number for number, fields, before in rows if not all(map(NO_WORD.fullmatch, fields[1:before]))]
+    if not phrases or 2 * len(phrases) > len(rows) or not all(before for _, _, before in rows):
+        return rows
+    shown = next(" ".join(fields[:before]) for number, fields, before in rows if number == phrases[0])
+    click.echo(f"{path}: left out {len(phrases)} entries of several words, such as '{shown}'", err=True)
+    left = set(phrases)
+    return [row for row in rows if row[0] not in left]
 
 
 def _numbers_before(fields: Sequence[str]) -> int:

@@ -60,6 +60,10 @@ def test_a_lexicon_is_the_same_in_every_layout(tmp_path_factory, lines, layout):
         ("on 0.9 Q n\nour 2 R\n", {"on": ["Q n"], "our": ["2 R"]}, "the column"),
         ("".join(f"w{n} 1 a b\n" for n in range(10)), {f"w{n}": ["a b"] for n in range(10)}, "the column"),
         ("".join(f"w{n} 1 a 1\n" for n in range(10)), {f"w{n}": ["1 a 1"] for n in range(10)}, ""),
+        ("york\tj O: k\nnew york\tn u: j O: k\nnew\t0.9\tn u:\n", {"york": ["j O: k"], "new": ["n u:"]}, "'new york'"),
+        ("a b\tc\nb\tb\nc c\n", {"a": ["b c"], "b": ["b"], "c": ["c"]}, ""),
+        ("a b\tc\nb b\td\nc\tc\n", {"a": ["b c"], "b": ["b d"], "c": ["c"]}, ""),
+        ("a [a] b\nb [c] [a]\n", {"a": ["[a] b"], "b": ["[a]"]}, "HTK's output"),
         ("ON [ON] Q n\nSENT-START [] sil\n", {"ON": ["Q n"], "SENT-START": ["sil"]}, "HTK's output"),
     ],
 )
