@@ -1,7 +1,10 @@
 """Marks in transcripts that are no words: of noises, of speech that nobody understood, of a sentence's ends."""
 
 import re
+from collections import Counter
+from collections.abc import Iterable
 
+SHOWN = 8
 # What a mark in brackets is of, in the words of transcribers; prose has brackets round words that are read, too.
 SOUNDS = (
     "laughter laughs laugh laughing laughed chuckle chuckles chuckling giggle giggles lachen lacht gelächter "
@@ -45,6 +48,13 @@ def without_marks(text: str) -> str:
 def marks_of(text: str) -> list[str]:
     """The marks in ``text``, each as it stands there."""
     return [match[0] for match in MARK.finditer(text) if _kept(match) != match[0]]
+
+
+def counted(marks: Iterable[str]) -> str:
+    """How often each of ``marks`` occurs, the most frequent in words: ``[laughter] 12, <unk> 3 and 2 others``."""
+    counts = Counter(marks)
+    shown = ", ".join(f"{mark} {count}" for mark, count in counts.most_common(SHOWN))
+    return f"{shown} and {len(counts) - SHOWN} others" if len(counts) > SHOWN else shown
 
 
 def _kept(match: re.Match[str]) -> str:

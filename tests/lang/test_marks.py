@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyspeech.lang.marks import marks_of, without_marks
+from pyspeech.lang.marks import counted, marks_of, without_marks
 from pyspeech.lang.spoken import sentences, spoken_words
 from pyspeech.lang.words import words_of
 
@@ -33,6 +33,12 @@ def test_marks_of_noises_are_no_words_and_words_in_brackets_are(text, words, mar
 @given(st.lists(st.sampled_from([*"[]<>{}()+* ab", "noise"])).map("".join))
 def test_a_text_without_marks_is_returned_as_it_is(text):
     assert (without_marks(text) == text) == (not marks_of(text))
+
+
+def test_the_most_frequent_are_counted():
+    assert counted(["<unk>", "[a]", "<unk>"]) == "<unk> 2, [a] 1"
+    assert counted([f"<{n}>" for n in range(10)]).endswith("<7> 1 and 2 others")
+    assert counted([]) == ""
 
 
 def test_every_reader_of_texts_leaves_them_out():

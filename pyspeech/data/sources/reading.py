@@ -17,11 +17,11 @@ from pyspeech.data.corpus import stand_ins, utterance
 from pyspeech.data.given import FEATURE_FILES, given_utterance
 from pyspeech.data.left_out import leave_out
 from pyspeech.errors import MissingPackage, UserError
+from pyspeech.lang.marks import SHOWN, counted
 from pyspeech.text_files import read_text
 
 AnyEntry = TypeVar("AnyEntry")
 TimesUnit = Literal["seconds", "milliseconds", "samples"]
-SHOWN = 8
 
 
 @dataclass(frozen=True)
@@ -96,12 +96,8 @@ def without_silent(entries: Sequence[Entry]) -> list[Entry]:
 
 def tell_marks(where: Path, entries: Sequence[Entry]) -> None:
     """Tell on stderr which marks of noises were no words, and what :func:`without_silent` leaves out for them."""
-    counts = Counter(mark for entry in entries for mark in entry.marks)
-    if not counts:
-        return
-    shown = ", ".join(f"{mark} {count}" for mark, count in counts.most_common(SHOWN))
-    more = f" and {len(counts) - SHOWN} others" if len(counts) > SHOWN else ""
-    click.echo(f"{where}: marks that are no words, left out of the texts: {shown}{more}", err=True)
+    if marks := counted(mark for entry in entries for mark in entry.marks):
+        click.echo(f"{where}: marks that are no words, left out of the texts: {marks}", err=True)
     if silent := [entry for entry in entries if entry.marks and not entry.text]:
         names = ", ".join(entry.path.name + _times(entry) for entry in silent[:SHOWN])
         click.echo(
