@@ -20,16 +20,19 @@ from pyspeech.errors import UserError, nearest
 
 Row = Mapping[str, str]
 
+EDGES = (
+    *("{}_time", "time_{}", "{}time", "t_{}", "{}_timestamp", "timestamp_{}", "{}_offset"),
+    *("segment_{}", "seg_{}", "utterance_{}", "utt_{}", "audio_{}", "clip_{}", "speech_{}"),
+)
 # Names of columns as corpora have them; case, blanks and hyphens do not matter.
 NAMES = {
     "text": {"text", "sentence", "transcript", "transcription", "utterance", "prompt", "words", "normalized_text"},
     "label": {"label", "word", "class", "category", "command", "keyword", "intent", "emotion", "digit"},
     "speaker": {"speaker", "speaker_id", "spk", "spk_id", "client_id", "reader", "reader_id", "voice", "user_id"},
     "split": {"split"},
-    "start": {"start", "begin", "beg", "onset", "offset", "start_time", "begin_time", "starttime", "segment_start"}
-    | {"start_offset", "audio_start", "clip_start", "time_start", "utt_start", "tmin", "xmin"},
-    "end": {"end", "stop", "end_time", "stop_time", "endtime", "stoptime", "segment_end"}
-    | {"end_offset", "audio_end", "clip_end", "time_end", "utt_end", "tmax", "xmax"},
+    "start": {"start", "begin", "beg", "onset", "offset", "tmin", "xmin"}
+    | {name.format(edge) for edge in ("start", "begin") for name in EDGES},
+    "end": {"end", "stop", "tmax", "xmax"} | {name.format(edge) for edge in ("end", "stop") for name in EDGES},
     "duration": {"duration", "dur", "length", "len", "segment_duration", "segment_length"},
 }
 OPTIONS = {kind: f"--{kind}" for kind in NAMES} | {"label": "--text"}

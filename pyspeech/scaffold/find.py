@@ -11,6 +11,7 @@ from pyspeech.data.sources.kaldi import KaldiData
 from pyspeech.data.sources.lhotse_manifests import LhotseManifests
 from pyspeech.data.sources.librispeech import LibriSpeech
 from pyspeech.data.sources.rows import read_rows
+from pyspeech.data.sources.sphinx import Sphinx, lists_of
 from pyspeech.data.sources.table import Table
 from pyspeech.data.splits import KINDS, TRAIN, kind_of, usual_name
 from pyspeech.errors import UserError
@@ -30,7 +31,7 @@ from pyspeech.scaffold.columns import (
 from pyspeech.scaffold.language import of_common_voice
 from pyspeech.scaffold.plan import Found
 
-Kind = Literal["csv", "tsv", "kaldi", "folder", "lhotse", "librispeech", "commonvoice"]
+Kind = Literal["csv", "tsv", "kaldi", "folder", "lhotse", "librispeech", "commonvoice", "sphinx"]
 KALDI_TABLES = [f"{depth}{name}" for depth in ("", "*/", "data/*/") for name in ("segments", "wav.scp", "feats.scp")]
 HELD_OUT = "a tenth each is held out for dev and test"
 TRAINS = 0.8  # of a corpus that is divided: a tenth is dev, a tenth test
@@ -46,6 +47,8 @@ class Wanted:
     language: str = ""
     asked: Asked = field(default_factory=Asked)
     allow_pipes: bool = False
+    lexicon: Path | None = None
+    lm: Path | None = None
 
 
 def find(wanted: Wanted) -> Found:
@@ -241,6 +244,20 @@ def _lhotse(wanted: Wanted, path: Path) -> Found:
     )
 
 
+def _sphinx(wanted: Wanted, path: Path) -> Found:
+    if wanted.task != "recognition":
+        raise UserError(f"Sphinx's lists are read for recognition; for {wanted.task} use --from folder with wav/")
+    lists = lists_of(path)
+    beside = sorted(file for ending in ("dic", "dict") for file in path.glob(f"etc/*.{ending}"))
+    decided = [f"{split}: {file.relative_to(path)}" for split, file in lists.items()]
+    decided += ["text: as it is"]
+    if beside and not wanted.lexicon:
+        decided += [f"lexicon: none; the corpus brings one: --lexicon {beside[0]}"]
+    train = _lines(lists[TRAIN])
+    utterances = train if len(lists) > 1 else round(TRAINS * train)
+    return Found(path, Sphinx(), f"the Sphinx corpus in {path.name}", tuple(decided), wanted.language, utterances)
+
+
 FINDERS: dict[Kind, Callable[[Wanted, Path], Found]] = {
     "csv": _table,
     "tsv": _table,
@@ -249,4 +266,5 @@ FINDERS: dict[Kind, Callable[[Wanted, Path], Found]] = {
     "commonvoice": _common_voice,
     "kaldi": _kaldi,
     "lhotse": _lhotse,
+    "sphinx": _sphinx,
 }

@@ -13,6 +13,7 @@ from pyspeech.data.sources.folder import Folder
 from pyspeech.data.sources.kaldi import KaldiData
 from pyspeech.data.sources.lhotse_manifests import LhotseManifests
 from pyspeech.data.sources.librispeech import LibriSpeech
+from pyspeech.data.sources.sphinx import Sphinx
 from pyspeech.data.sources.table import Table
 from pyspeech.errors import UserError
 from pyspeech.scaffold.columns import Asked
@@ -225,6 +226,21 @@ class TestOthers:
         touch(tmp_path, "test-clean/x")
         with pytest.raises(UserError, match="for verification use --from folder with one part"):
             found(tmp_path, "verification", "librispeech")
+
+    def test_sphinx_says_which_list_is_which_and_what_dictionary_there_is(self, tmp_path):
+        layouts.an4(tmp_path, train=3, test=2)
+        (tmp_path / "etc/an4.dic").write_text("ASH AE SH\n")
+        result = found(tmp_path, kind="sphinx")
+        assert (result.source, result.utterances, result.language) == (Sphinx(), 3, "")
+        assert result.decided == (
+            "train: etc/an4_train.fileids",
+            "test: etc/an4_test.fileids",
+            "text: as it is",
+            f"lexicon: none; the corpus brings one: --lexicon {tmp_path}/etc/an4.dic",
+        )
+        assert not any("lexicon" in line for line in found(tmp_path, kind="sphinx", lexicon=tmp_path / "x").decided)
+        with pytest.raises(UserError, match="for verification use --from folder with wav/"):
+            found(tmp_path, "verification", kind="sphinx")
 
     def test_the_largest_kaldi_directory_trains(self, tmp_path):
         for split, count in (("train", 5), ("test", 2)):
