@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pyspeech.data.audio_files import NOT_READ, not_read
 from pyspeech.data.corpus import recording_of
@@ -19,6 +19,7 @@ from pyspeech.data.splits import KINDS, TRAIN, usual_name
 from pyspeech.errors import UserError, nearest
 
 Row = Mapping[str, str]
+AnyRow = TypeVar("AnyRow")
 
 EDGES = (
     *("{}_time", "time_{}", "{}time", "t_{}", "{}_timestamp", "timestamp_{}", "{}_offset"),
@@ -100,7 +101,7 @@ def numbered(lines: Sequence[Sequence[str]]) -> list[Row]:
 
 def names_columns(folder: Path, lines: Sequence[Sequence[str]], asked: str) -> bool:
     """Whether the first line names the columns; else it names audio as the others do, and is an utterance."""
-    first, *others = numbered(lines)
+    first, *others = numbered([lines[0], *_sample(lines[1:])])
     templates = _best_templates(folder, others or [first], asked)
     return not any(
         _there(folder, template, [first]) or Path(first[column]).suffix.lower() in ENDINGS
@@ -290,7 +291,7 @@ def _filled(template: str, row: Row) -> str:
     return re.sub(r"\{([^{}]*)\}", lambda match: row.get(match[1], ""), template)
 
 
-def _sample(rows: Sequence[Row]) -> Sequence[Row]:
+def _sample(rows: Sequence[AnyRow]) -> Sequence[AnyRow]:
     return rows[:: max(1, len(rows) // SAMPLE)]
 
 
