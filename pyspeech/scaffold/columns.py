@@ -3,7 +3,8 @@
 import os
 import re
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -170,8 +171,11 @@ def times_of(folder: Path, rows: Sequence[Row], audio: str, asked: Asked) -> Tim
         )
     named = {UNIT_NAMES[unit] for column in (start, end or duration) if (unit := _unit_of(column))}
     spans = [_span(row, Times(start, end, "" if end else duration, "seconds")) for row in _sample(rows)]
-    found = asked.times or (named.pop() if len(named) == 1 else _unit(folder, _sample(rows), audio, spans, start))
-    return Times(start, end, "" if end else duration, found)
+    if asked.times:
+        return Times(start, end, "" if end else duration, asked.times)
+    fitting = _fitting(folder, _sample(rows), audio, spans)
+    whole = all(time.is_integer() for span in spans for time in span)
+    return Times(start, end, "" if end else duration, _unit(fitting, named, whole, start, len(spans)))
 
 
 def _span(row: Row, times: Times) -> tuple[float, float]:
@@ -180,17 +184,19 @@ def _span(row: Row, times: Times) -> tuple[float, float]:
     return start, time_of(row[times.end], where) if times.end else start + time_of(row[times.duration], where)
 
 
-def _unit(
-    folder: Path, rows: Sequence[Row], audio: str, spans: Sequence[tuple[float, float]], column: str
-) -> TimesUnit:
-    """The unit in which ``spans`` end within their files and are as long as utterances."""
+def _fitting(
+    folder: Path, rows: Sequence[Row], audio: str, spans: Sequence[tuple[float, float]]
+) -> dict[TimesUnit, float]:
+    """The units in which ``spans`` end within their files, and the seconds of a mean utterance in each."""
     held = []
     for row, span in zip(rows, spans, strict=True):
         path = on_disk(_filled(audio, row), folder)
-        if path.suffix.lower() not in FEATURE_FILES and path.is_file():
+        if path.suffix.lower() in FEATURE_FILES:
+            raise UserError(f"{path} holds features, of which no parts are read; take them whole by --times none")
+        with suppress(UserError):  # a file that cannot be read is told when it is
             recording = recording_of(path)
             held.append((span, recording.duration, recording.sampling_rate))
-    fitting: dict[TimesUnit, float] = {}  # seconds of a mean utterance
+    fitting: dict[TimesUnit, float] = {}
     for unit, per_second in A_SECOND.items():
         lengths = [
             (end - start) / (per_second or rate)
@@ -199,12 +205,30 @@ def _unit(
         ]
         if lengths and len(lengths) >= FITTING * len(held):
             fitting[unit] = statistics.median(lengths)
+    return fitting
+
+
+def _unit(
+    fitting: Mapping[TimesUnit, float], named: Collection[TimesUnit], whole: bool, column: str, rows: int
+) -> TimesUnit:
+    """The unit that columns are ``named`` for, else the one by which utterances are as long as such are.
+
+    ``whole`` tells whether all times are whole numbers, as samples are.
+    """
     likely = [unit for unit, length in fitting.items() if SHORTEST <= length <= LONGEST]
-    whole = all(time.is_integer() for span in spans for time in span)
+    if len(named) == 1:
+        [unit] = named
+        if fitting.get(unit, 0.0) >= SHORTEST:
+            return unit
+        lasting = f"last {fitting[unit]:.2g} seconds" if unit in fitting else "end after their files"
+        raise UserError(
+            f"the column {column} says {unit}, by which utterances {lasting}; say the unit by --times, "
+            "or take whole files by --times none"
+        )
     if "seconds" in fitting and ("seconds" in likely or not likely or not whole):
         return "seconds"
     # As samples, what may be milliseconds would all lie in the first sixteenth of the files.
-    if len(likely) > 1 and "seconds" not in fitting and len(held) >= FEWEST_ROWS:
+    if len(likely) > 1 and "seconds" not in fitting and rows >= FEWEST_ROWS:
         return "milliseconds"
     if len(likely) != 1:
         what = (

@@ -99,10 +99,10 @@ class TestTimes:
             ("start_time end_time", ("500", "1950"), "milliseconds"),
             ("begin stop", ("4000", "15000"), "samples"),
             ("start length", ("4000", "12000"), "samples"),
-            ("onset_ms end_ms", ("1", "2"), "milliseconds"),
+            ("onset_ms end_ms", ("100", "1500"), "milliseconds"),
             ("tmin tmax", ("100.5", "900.25"), "milliseconds"),
             ("Start(s) End(s)", ("1", "2"), "seconds"),
-            ("start_samples end_samples", ("1", "2"), "samples"),
+            ("start_samples end_samples", ("800", "1600"), "samples"),
         ],
     )
     def test_names_and_the_length_of_the_files_tell_the_unit(self, tmp_path, head, values, unit):
@@ -120,6 +120,13 @@ class TestTimes:
         assert self.of(tmp_path, "start end", row, times="samples").unit == "samples"
         assert self.of(tmp_path, "start end", row, times="none") is None
         assert self.of(tmp_path, "a b", row, start="a", end="b", times="seconds") == Times("a", "b", "", "seconds")
+
+    def test_of_features_no_parts_are_taken(self, tmp_path):
+        touch(tmp_path, "a.npy")
+        row = {"file": "a.npy", "start": "0", "end": "1"}
+        with pytest.raises(UserError, match=r"a\.npy holds features, of which no parts are read; .* --times none"):
+            times_of(tmp_path, [row], "{file}", Asked())
+        assert times_of(tmp_path, [row], "{file}", Asked(times="none")) is None
 
     def test_a_length_alone_is_that_of_the_file(self, tmp_path):
         assert self.of(tmp_path, "duration", ("a.wav", "2")) is None
@@ -140,6 +147,18 @@ class TestTimes:
                 ("0", "16800000"),
                 {},
                 "are beyond the ends of the files in seconds, milliseconds and samples",
+            ),
+            (
+                "start_sample stop_sample",
+                ("0.5", "2.5"),
+                {},
+                "start_sample says samples, by which utterances last 0.00025 s",
+            ),
+            (
+                "start_s end_s",
+                ("100", "1500"),
+                {},
+                "start_s says seconds, by which utterances end after their files; say",
             ),
             ("a end", ("0", "1"), {"end": "end"}, "name it by --start COLUMN"),
             ("start end", ("0", "1"), {"end": "ende"}, "--end ende: the table has no such column; did you mean 'end'"),
