@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from pyspeech.data.audio_files import DURATION_TOLERANCE
+from pyspeech.data.audio_files import DURATION_TOLERANCE, CannotRead
+from pyspeech.data.audio_reading import AudioFile, Header, reading
 from pyspeech.data.entries import Entry
-from pyspeech.validation.headers import Header, in_threads
+from pyspeech.validation.headers import in_threads
 from pyspeech.validation.kinds import CLIPPED_AUDIO, DAMAGED_AUDIO, SILENT_AUDIO, Finding
 
 SILENT_RMS = 1e-4  # -80 dB below full scale, around the mean: dither of 16 bits is below, any microphone above
@@ -26,11 +28,16 @@ def check_samples(
 ) -> Iterator[tuple[Entry, list[Finding]]]:
     """Decode the audio of every entry, each file opened once for its utterances that follow each other.
 
-    Files whose header is at fault are left out, and so are those of unknown length, in which libsndfile cannot seek.
+    Files whose header is at fault are left out.
     """
-    readable = [entry for entry in entries if _seekable(headers.get(_path(entry)))]
+    readable = [entry for entry in entries if isinstance(headers.get(_path(entry)), Header)]
     by_file = [list(group) for _, group in groupby(readable, _path)]
-    for group, findings in zip(by_file, in_threads(_check_file, by_file, "decoding", " files"), strict=True):
+    lengths = {path: header.num_samples for path, header in headers.items() if isinstance(header, Header)}
+
+    def check(group: Sequence[Entry]) -> list[list[Finding]]:
+        return _check_file(group, lengths[_path(group[0])])
+
+    for group, findings in zip(by_file, in_threads(check, by_file, "decoding", " files"), strict=True):
         yield from zip(group, findings, strict=True)
 
 
@@ -58,33 +65,29 @@ def clipped_fraction(samples_S: Samples, full_scale: float = FULL_SCALE) -> floa
     return clipped / max(len(samples_S), 1)
 
 
-def _seekable(header: Header | Finding | None) -> bool:
-    return isinstance(header, Header) and header.num_samples is not None
-
-
 def _path(entry: Entry) -> str:
     return (entry.audio.path or "") if entry.audio is not None else ""
 
 
-def _check_file(entries: Sequence[Entry]) -> list[list[Finding]]:
+def _check_file(entries: Sequence[Entry], num_samples: int) -> list[list[Finding]]:
+    path = Path(_path(entries[0]))
     try:
-        with soundfile.SoundFile(_path(entries[0])) as file:
-            return [_check_entry(file, entry) for entry in entries]
-    except soundfile.SoundFileError:
+        with reading(path), AudioFile(path) as file:
+            return [_check_entry(file, entry, num_samples) for entry in entries]
+    except CannotRead:
         return [[Finding(DAMAGED_AUDIO, "its header could be read before")] for _ in entries]
 
 
-def _check_entry(file: soundfile.SoundFile, entry: Entry) -> list[Finding]:
+def _check_entry(file: AudioFile, entry: Entry, num_samples: int) -> list[Finding]:
     assert entry.audio is not None
     speed = entry.audio.speed or 1.0
-    start = max(0, round(entry.start * speed * file.samplerate))
-    length = max(0, min(round(entry.duration * speed * file.samplerate), file.frames - start))
+    start = max(0, round(entry.start * speed * file.sampling_rate))
+    length = max(0, min(round(entry.duration * speed * file.sampling_rate), num_samples - start))
     try:
-        file.seek(min(start, file.frames))
-        samples_SC = file.read(length, dtype="float32", always_2d=True)
+        samples_SC = file.read(start, length)
     except soundfile.SoundFileError as error:
         return [Finding(DAMAGED_AUDIO, str(error).rpartition(": ")[2])]
-    if len(samples_SC) < length - DURATION_TOLERANCE * file.samplerate:
+    if len(samples_SC) < length - DURATION_TOLERANCE * file.sampling_rate:
         return [Finding(DAMAGED_AUDIO, f"{len(samples_SC)} of {length} samples")]
     if entry.channel not in entry.audio.channels[: samples_SC.shape[1]]:
         return []

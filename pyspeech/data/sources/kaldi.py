@@ -12,6 +12,7 @@ import click
 import soundfile
 from lhotse import AudioSource, MonoCut, Recording
 
+from pyspeech.data.audio_reading import AudioFile
 from pyspeech.data.corpus import recording_of, utterance
 from pyspeech.data.given import FRAME_SHIFT_SECONDS, WITH_OFFSET, given_utterance
 from pyspeech.data.sources.dividing import Task
@@ -237,10 +238,10 @@ def _run(entry: _Entry) -> Recording:
     shell = entry.source.value.removesuffix("|").strip()
     done = subprocess.run(["/bin/sh", "-c", shell], capture_output=True, check=False)  # Kaldi's own way
     try:
-        with soundfile.SoundFile(io.BytesIO(done.stdout)) as audio:
+        with AudioFile(io.BytesIO(done.stdout)) as audio:
             exact = audio.subtype == "PCM_16"
-            samples_SC, rate = audio.read(dtype="int16" if exact else "float32", always_2d=True), audio.samplerate
-    except (soundfile.LibsndfileError, RuntimeError) as error:
+            samples_SC, rate = audio.read(dtype="int16" if exact else "float32"), audio.sampling_rate
+    except (soundfile.SoundFileError, ValueError) as error:
         said = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or [str(error)]
         raise UserError(f"{entry.source.where}: '{shell}' gives no audio: {said[0]}; run it by hand") from error
     samples, channels = samples_SC.shape
