@@ -20,6 +20,7 @@ SOURCES = ["csv", "tsv", "kaldi", "folder", "lhotse", "librispeech", "commonvoic
 @click.option("--text", default="", metavar="COLUMN", help="Tables: the text, or the label of a classification.")
 @click.option("--speaker", default="", metavar="COLUMN", help="Tables: the speaker.")
 @click.option("--split", default="", metavar="COLUMN", help="Tables: train, dev or test.")
+@click.option("--channel", default="", metavar="0|1|mix|each", help="Of recordings with several; mix: their average.")
 @click.option("--allow-pipes", is_flag=True, help="Kaldi: run the commands of wav.scp, once.")
 def new_recipe(
     name: str,
@@ -29,6 +30,7 @@ def new_recipe(
     language: str,
     model: str | None,
     allow_pipes: bool,
+    channel: str,
     **columns: str,
 ) -> None:
     """Write recipes/NAME for the corpus at PATH, ready to run from stage 1; it says what it found.
@@ -42,7 +44,7 @@ def new_recipe(
 
     if model and task != "recognition":
         raise click.UsageError(f"--model is for recognition; {task} has one network")
-    wanted = Wanted(path, kind, task, language, Asked(**columns), allow_pipes)  # type: ignore[arg-type]
+    wanted = Wanted(path, kind, task, language, Asked(**columns), allow_pipes, channel)  # type: ignore[arg-type]
     written = write(name, wanted, model or "tdnn_lstm")
     for line in written.decided:
         click.echo(line)

@@ -12,6 +12,7 @@ from lhotse.cut import Cut
 from pyspeech.command_line import run
 from pyspeech.data.audio_files import DURATION_TOLERANCE, CannotRead
 from pyspeech.data.audio_reading import read_header
+from pyspeech.data.channels import check_channel, on_channel
 from pyspeech.data.download import download_archive, git_clone
 from pyspeech.data.left_out import leave_out
 from pyspeech.data.manifests import write_manifest
@@ -91,14 +92,18 @@ def utterance(
     id: str = "",  # noqa: A002 -- as lhotse names it
     start: float = 0.0,
     seconds: float | None = None,
-) -> MonoCut:
-    """One cut for one utterance: a whole file, or ``seconds`` of it from ``start``; of several channels the first.
+    channel: str = "",
+) -> Cut:
+    """One cut for one utterance: a whole file, or ``seconds`` of it from ``start``.
 
-    ``id`` is the name of the file without its ending unless it is given.
+    ``id`` is the name of the file without its ending unless it is given. ``channel`` is the number of one, from 0 on,
+    or "mix" for the average of all; of several, the first is taken unless it is given.
 
     Raises:
-        UserError: the file is not audio, holds less than its header says, or ends before the utterance does.
+        UserError: the file is not audio, holds less than its header says, ends before the utterance does, or has no
+            such channel.
     """
+    check_channel(channel)
     try:
         recording = recording_of(path)
     except CannotRead as error:
@@ -114,9 +119,9 @@ def utterance(
             f"which holds {recording.duration:.3f}; mend its times"
         )
     length = min(length, recording.duration - start)
-    channel = recording.channel_ids[0]
-    supervision = SupervisionSegment(id_, recording.id, 0.0, length, channel, text=text, speaker=speaker)
-    return MonoCut(id_, start, length, channel, supervisions=[supervision], recording=recording)
+    first = recording.channel_ids[0]
+    supervision = SupervisionSegment(id_, recording.id, 0.0, length, first, text=text, speaker=speaker)
+    return on_channel(MonoCut(id_, start, length, first, supervisions=[supervision], recording=recording), channel)
 
 
 def recording_of(path: Path) -> Recording:

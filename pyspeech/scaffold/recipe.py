@@ -9,6 +9,7 @@ import pyspeech
 from pyspeech.data.splits import TEST, kind_of, refuse_unless_plain
 from pyspeech.errors import UserError
 from pyspeech.files import complete
+from pyspeech.scaffold.channels import choose_channel
 from pyspeech.scaffold.find import Wanted, find
 from pyspeech.scaffold.language import check_language
 from pyspeech.scaffold.measure import measure
@@ -60,6 +61,7 @@ def make_plan(name: str, wanted: Wanted, model: str) -> Plan:
     """
     found = find(wanted)
     splits = found.source.splits(found.corpus)
+    found = choose_channel(found, splits[0], wanted.channel)
     speech = measure(found, splits[0])
     if wanted.task == "verification" and not speech.sampling_rate:
         raise UserError(f"{found.corpus} holds features without audio; verification trains on crops of audio")

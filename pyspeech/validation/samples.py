@@ -1,6 +1,7 @@
 """What only the samples of an utterance tell: that they decode, are no silence, and were not cut off at full scale."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence, Set
 from itertools import groupby
 from pathlib import Path
 
@@ -10,11 +11,11 @@ import soundfile
 
 from pyspeech.data.audio_files import DURATION_TOLERANCE, CannotRead
 from pyspeech.data.audio_reading import AudioFile, Header, reading
+from pyspeech.data.channels import is_equal, is_silent
 from pyspeech.data.entries import Entry
 from pyspeech.validation.headers import in_threads
-from pyspeech.validation.kinds import CLIPPED_AUDIO, DAMAGED_AUDIO, SILENT_AUDIO, Finding
+from pyspeech.validation.kinds import CLIPPED_AUDIO, DAMAGED_AUDIO, SILENT_AUDIO, UNREAD_CHANNEL, Finding
 
-SILENT_RMS = 1e-4  # -80 dB below full scale, around the mean: dither of 16 bits is below, any microphone above
 FULL_SCALE = 0.999
 COARSE_FULL_SCALE = {"ULAW": 0.98, "ALAW": 0.984, "PCM_U8": 0.992, "PCM_S8": 0.992}  # where the largest value is less
 CLIPPED_RUN = 3  # samples at full scale in a row: speech touches it for one or two
@@ -33,9 +34,13 @@ def check_samples(
     readable = [entry for entry in entries if isinstance(headers.get(_path(entry)), Header)]
     by_file = [list(group) for _, group in groupby(readable, _path)]
     lengths = {path: header.num_samples for path, header in headers.items() if isinstance(header, Header)}
+    read: dict[str, set[int]] = defaultdict(set)
+    for entry in readable:
+        read[_path(entry)].add(entry.channel)
 
     def check(group: Sequence[Entry]) -> list[list[Finding]]:
-        return _check_file(group, lengths[_path(group[0])])
+        path = _path(group[0])
+        return _check_file(group, lengths[path], read[path])
 
     for group, findings in zip(by_file, in_threads(check, by_file, "decoding", " files"), strict=True):
         yield from zip(group, findings, strict=True)
@@ -47,8 +52,7 @@ def judge(samples_S: Samples, full_scale: float = FULL_SCALE) -> list[Finding]:
         return [Finding(DAMAGED_AUDIO, "samples that are no numbers")]
     if not len(samples_S):
         return []
-    rms = float(samples_S.std(dtype=np.float64))
-    if rms < SILENT_RMS:
+    if is_silent(samples_S):
         return [Finding(SILENT_AUDIO)]
     fraction = clipped_fraction(samples_S, full_scale)
     return [Finding(CLIPPED_AUDIO, f"{100 * fraction:.1f}%")] if fraction > CLIPPED_FRACTION else []
@@ -69,16 +73,16 @@ def _path(entry: Entry) -> str:
     return (entry.audio.path or "") if entry.audio is not None else ""
 
 
-def _check_file(entries: Sequence[Entry], num_samples: int) -> list[list[Finding]]:
+def _check_file(entries: Sequence[Entry], num_samples: int, read: Set[int]) -> list[list[Finding]]:
     path = Path(_path(entries[0]))
     try:
         with reading(path), AudioFile(path) as file:
-            return [_check_entry(file, entry, num_samples) for entry in entries]
+            return [_check_entry(file, entry, num_samples, read) for entry in entries]
     except CannotRead:
         return [[Finding(DAMAGED_AUDIO, "its header could be read before")] for _ in entries]
 
 
-def _check_entry(file: AudioFile, entry: Entry, num_samples: int) -> list[Finding]:
+def _check_entry(file: AudioFile, entry: Entry, num_samples: int, read: Set[int]) -> list[Finding]:
     assert entry.audio is not None
     speed = entry.audio.speed or 1.0
     start = max(0, round(entry.start * speed * file.sampling_rate))
@@ -91,6 +95,18 @@ def _check_entry(file: AudioFile, entry: Entry, num_samples: int) -> list[Findin
         return [Finding(DAMAGED_AUDIO, f"{len(samples_SC)} of {length} samples")]
     if entry.channel not in entry.audio.channels[: samples_SC.shape[1]]:
         return []
-    return judge(
-        samples_SC[:, entry.audio.channels.index(entry.channel)], COARSE_FULL_SCALE.get(file.subtype, FULL_SCALE)
-    )
+    own_S = samples_SC[:, entry.audio.channels.index(entry.channel)]
+    found = judge(own_S, COARSE_FULL_SCALE.get(file.subtype, FULL_SCALE))
+    if file.channels == 1:
+        return found
+    which = f"channel {entry.channel} of {file.channels}"
+    found = [Finding(SILENT_AUDIO, which) if each.kind is SILENT_AUDIO else each for each in found]
+    for channel, other_S in zip(entry.audio.channels, samples_SC.T, strict=False):
+        if (
+            channel not in read
+            and np.isfinite(other_S).all()
+            and not is_silent(other_S)
+            and not is_equal(other_S, own_S)
+        ):
+            return [*found, Finding(UNREAD_CHANNEL, f"{channel}, read is {entry.channel}")]
+    return found

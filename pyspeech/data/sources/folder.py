@@ -38,11 +38,14 @@ class Folder:
             folders, they are the speakers.
         root: Path below the corpus to begin at: "wav" for VoxCeleb.
         language: Texts become the words of :func:`pyspeech.lang.words.words_of` it; None keeps them as they are.
+        channel: Of recordings with several, the number of one, "mix" for their average, "each" for one utterance a
+            channel; the first if empty.
     """
 
     task: Task
     root: str = ""
     language: str | None = None
+    channel: str = ""
 
     def splits(self, corpus: Path) -> tuple[str, ...]:
         """Names of the splits, train first; tells on stderr of audio that is left out as it cannot be read."""
@@ -51,7 +54,9 @@ class Folder:
 
     def cuts(self, corpus: Path, split: str) -> Iterator[MonoCut]:
         """Yield the utterances of one split in the order of their paths."""
-        return read([entry for entry in self._entries(corpus) if entry.split == split], split, cut_of_file)
+        return read(
+            [entry for entry in self._entries(corpus) if entry.split == split], split, cut_of_file, self.channel
+        )
 
     def _entries(self, corpus: Path) -> list[Entry]:
         root = existing(corpus.absolute() / self.root, "folder of audio")

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from lhotse import MonoCut
+from lhotse.cut import Cut
 
 from pyspeech.data.audio_files import CannotRead
+from pyspeech.data.channels import EACH, check_channel, each_channel, on_channel
 from pyspeech.data.corpus import stand_ins, utterance
 from pyspeech.data.given import FEATURE_FILES, given_utterance
 from pyspeech.data.left_out import leave_out
@@ -61,23 +63,30 @@ def with_ids(entries: Sequence[Entry]) -> list[Entry]:
     return named
 
 
-def read(entries: Iterable[AnyEntry], split: str, cut: Callable[[AnyEntry], MonoCut]) -> Iterator[MonoCut]:
+def read(
+    entries: Iterable[AnyEntry], split: str, cut: Callable[[AnyEntry], MonoCut], channel: str = ""
+) -> Iterator[Cut]:
     """Yield what ``cut`` makes of every entry; of train, a few that are at fault are left out (:mod:`..left_out`).
+
+    ``channel``: of recordings with several, that of this number, or "mix" for their average, or "each" for one
+    utterance a channel, whose ids end in ``-ch0`` and so on; the one that ``cut`` takes if it is empty.
 
     Raises:
         UserError: more are at fault, or one of another split.
     """
 
-    def made(entry: AnyEntry) -> MonoCut:
+    def made(entry: AnyEntry) -> Cut:
         try:
             with stand_ins(False):
-                return cut(entry)
+                return on_channel(cut(entry), channel)
         except MissingPackage:  # no fault of the entry
             raise
         except UserError as error:
             raise CannotRead(str(error)) from error
 
-    return leave_out(entries, split, made)
+    check_channel(channel)
+    for each in leave_out(entries, split, made):
+        yield from each_channel(each) if channel == EACH else (each,)
 
 
 def cut_of_file(entry: Entry) -> MonoCut:

@@ -37,6 +37,8 @@ class Table:
             to name them, is held out of train, see :func:`pyspeech.data.sources.dividing.divided`.
         language: Texts become the words of :func:`pyspeech.lang.words.words_of` it; None keeps them as they are.
         task: What is held out goes by it; without texts it is verification.
+        channel: Of recordings with several, the number of one, "mix" for their average, "each" for one utterance a
+            channel; the first if empty.
     """
 
     file: str
@@ -47,6 +49,7 @@ class Table:
     split: str = ""
     language: str | None = None
     task: Task = "recognition"
+    channel: str = ""
 
     def splits(self, corpus: Path) -> tuple[str, ...]:
         """Names of the splits, train first."""
@@ -54,7 +57,9 @@ class Table:
 
     def cuts(self, corpus: Path, split: str) -> Iterator[MonoCut]:
         """Yield the utterances of one split in the order of the table."""
-        return read([entry for entry in self._entries(corpus) if entry.split == split], split, cut_of_file)
+        return read(
+            [entry for entry in self._entries(corpus) if entry.split == split], split, cut_of_file, self.channel
+        )
 
     def _entries(self, corpus: Path) -> Sequence[Entry]:
         if self.split and SPLIT in self.file:
