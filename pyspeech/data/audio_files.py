@@ -16,7 +16,10 @@ os.environ["LHOTSE_AUDIO_BACKEND"] = "LibsndfileBackend"
 # No coding makes fewer of more: a FLAC frame of silence is 65,535 samples in 12 bytes.
 MOST_SAMPLES_PER_BYTE = 1 << 13
 # Usual kinds of audio that libsndfile does not know.
-NOT_READ = (".m4a", ".m4b", ".aac", ".mp4", ".wma", ".amr", ".webm", ".3gp", ".mka", ".ape", ".dss", ".ra")
+NOT_READ = (
+    *(".m4a", ".m4b", ".aac", ".mp4", ".wma", ".amr", ".webm", ".3gp", ".mka", ".ape", ".dss", ".ra"),
+    *(".wv", ".tta", ".spx", ".shn", ".ac3", ".mov", ".mkv", ".avi"),
+)
 
 
 class CannotRead(UserError):

@@ -14,7 +14,7 @@ from pyspeech.data.audio_files import DURATION_TOLERANCE, CannotRead
 from pyspeech.data.audio_reading import read_header
 from pyspeech.data.channels import check_channel, on_channel
 from pyspeech.data.download import download_archive, git_clone
-from pyspeech.data.left_out import leave_out
+from pyspeech.data.left_out import leave_out, told_once
 from pyspeech.data.manifests import write_manifest
 from pyspeech.data.splits import TRAIN, kind_of
 from pyspeech.data.transcripts import manifest_name
@@ -72,7 +72,8 @@ def corpus_cli(
             path.unlink()
             click.echo(f"{path}: removed, the corpus has no such split any more", err=True)
 
-    run(cli)
+    with told_once():
+        run(cli)
 
 
 @contextmanager

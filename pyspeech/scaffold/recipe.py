@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyspeech
+from pyspeech.data.left_out import told_once
 from pyspeech.data.splits import TEST, kind_of, refuse_unless_plain
 from pyspeech.errors import UserError
 from pyspeech.files import complete
@@ -43,7 +44,8 @@ def new_recipe(name: str, wanted: Wanted, model: str, project: Path | None = Non
         raise UserError(f"{folder} exists; choose another name, or remove it")
     if wanted.language:
         check_language(wanted.language)
-    plan = make_plan(name, wanted, model if wanted.task == "recognition" else EMBEDDING)
+    with told_once():
+        plan = make_plan(name, wanted, model if wanted.task == "recognition" else EMBEDDING)
     texts = files(plan)
     with complete(folder) as partial:
         for file, text in texts.items():

@@ -5,10 +5,10 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import click
 from lhotse import MonoCut
 
 from pyspeech.data.audio_files import NOT_READ
+from pyspeech.data.left_out import tell_left_out
 from pyspeech.data.sources.dividing import Task, divided
 from pyspeech.data.sources.reading import Entry, cut_of_file, lines_of, on_disk, read, with_ids
 from pyspeech.data.splits import DEV, KINDS, TEST, TRAIN, in_order, kind_of, split_name, usual_name
@@ -16,7 +16,10 @@ from pyspeech.errors import UserError
 from pyspeech.files import existing
 from pyspeech.lang.words import words_of
 
-AUDIO = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".sph")  # what libsndfile reads
+AUDIO = (  # what libsndfile reads
+    *(".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".sph"),
+    *(".aif", ".aiff", ".au", ".w64", ".caf"),
+)
 TEXTS = (".txt", ".lab")
 LISTS = {"validation_list.txt": DEV, "testing_list.txt": TEST}  # of Speech Commands (arXiv:1804.03209)
 TAKE = "_nohash_"  # there, between the speaker and the number of the take
@@ -48,8 +51,11 @@ class Folder:
     channel: str = ""
 
     def splits(self, corpus: Path) -> tuple[str, ...]:
-        """Names of the splits, train first; tells on stderr of audio that is left out as it cannot be read."""
-        tell_not_read(corpus.absolute() / self.root)
+        """Names of the splits, train first; tells on stderr of audio and texts that are left out."""
+        root = corpus.absolute() / self.root
+        tell_not_read(root)
+        if self.task == "recognition":
+            _tell_texts_alone(root)
         return in_order(entry.split for entry in self._entries(corpus))
 
     def cuts(self, corpus: Path, split: str) -> Iterator[MonoCut]:
@@ -87,6 +93,14 @@ class Folder:
         return Entry(path, top, speaker, split=split, fault=fault)
 
 
+def _tell_texts_alone(root: Path) -> None:
+    """Tell of texts in folders of audio that have no audio beside them."""
+    audio = {path.with_suffix("") for path in _paths(root, (*AUDIO, *NOT_READ))}
+    folders = {stem.parent for stem in audio}
+    texts = [path for path in _paths(root, TEXTS) if path.parent in folders and path.with_suffix("") not in audio]
+    tell_left_out(root, list(map(str, texts)), "texts without audio beside them")
+
+
 def audio_paths(root: Path) -> list[Path]:
     """Paths from ``root`` on, in order; a folder may be a link, which ``rglob`` would pass over, but is seen once."""
     return _paths(root, AUDIO)
@@ -96,11 +110,12 @@ def tell_not_read(root: Path) -> None:
     """Tell on stderr how many files below ``root`` are audio that cannot be read, if there are any."""
     if paths := _paths(root, NOT_READ):
         kinds = ", ".join(sorted({path.suffix.lower() for path in paths}))
-        click.echo(
-            f"{root}: left out {len(paths)} files of a kind that is not read ({kinds}), such as {paths[0]}; "
-            "convert them to .wav or .flac, as ffmpeg does",
-            err=True,
-        )
+        advice = "convert them to .wav or .flac, as ffmpeg does"
+        tell_left_out(root, list(map(str, paths)), f"files of a kind that is not read ({kinds})", advice)
+    if root.is_dir():
+        hidden = [each for each in sorted(root.iterdir()) if each.name[0] in "._" and each.is_dir()]
+        audio = [str(each.relative_to(root) / path) for each in hidden for path in _paths(each, AUDIO)]
+        tell_left_out(root, audio, "files of audio in folders that begin with . or _")
 
 
 def _paths(root: Path, endings: Collection[str]) -> list[Path]:

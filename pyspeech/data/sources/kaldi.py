@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
 import soundfile
 from lhotse import AudioSource, MonoCut, Recording
 from lhotse.cut import Cut
@@ -17,6 +16,7 @@ from pyspeech.data.audio_reading import AudioFile
 from pyspeech.data.channels import on_channel
 from pyspeech.data.corpus import recording_of, utterance
 from pyspeech.data.given import FRAME_SHIFT_SECONDS, WITH_OFFSET, given_utterance
+from pyspeech.data.left_out import tell_left_out
 from pyspeech.data.sources.dividing import Task
 from pyspeech.data.sources.layout import all_splits, cut_of, locate, members, named_splits
 from pyspeech.data.sources.reading import lines_of, read
@@ -26,7 +26,6 @@ from pyspeech.text_files import read_text
 BLANKS = re.compile(r"[ \t]+")  # Kaldi's; other white space may be part of a text
 TO_THE_END = -1.0  # the end of a segment that lasts as long as its recording
 SIDES = "reco2file_and_channel"
-SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -49,8 +48,16 @@ class KaldiData:
     channel: str = ""
 
     def splits(self, corpus: Path) -> tuple[str, ...]:
-        """Names of the splits, train first; ``dev`` and ``test`` are taken from train where they have no directory."""
-        return all_splits(_folders(corpus))
+        """Names of the splits, train first; ``dev`` and ``test`` are taken from train where they have no directory.
+
+        Tells on stderr of data directories that are no split.
+        """
+        folders = _folders(corpus)
+        beside = next(iter(folders.values())).parent
+        if not _is_data(corpus):
+            others = sorted(path.name for path in beside.iterdir() if _is_data(path) and path not in folders.values())
+            tell_left_out(beside, others, "data directories that are no split")
+        return all_splits(folders)
 
     def cuts(self, corpus: Path, split: str) -> Iterator[MonoCut]:
         """Every utterance of one split, sorted by id.
@@ -62,9 +69,9 @@ class KaldiData:
         folder = folders.get(split, folders["train"])
         if self.channel and says_channel(folder):
             raise UserError(f"channel='{self.channel}': {folder / SIDES} says the channels; take one of the two away")
-        entries = _entries(folder, self.allow_pipes)
+        entries, without_text = _with_text(folder, _entries(folder, self.allow_pipes), self.task)
         if split in folders:
-            _tell_silent(folder, entries)
+            _tell(folder, entries, without_text)
         if folder == folders["train"]:
             entries = members(entries, split, folders, self.task)
         yield from read(entries, split, _Cuts(folder), self.channel)
@@ -128,11 +135,24 @@ def _entries(folder: Path, allow_pipes: bool) -> list[_Entry]:
     return sorted(entries, key=lambda entry: entry.id)
 
 
-def _tell_silent(folder: Path, entries: Sequence[_Entry]) -> None:
-    silent = sorted(_optional(folder / "text").keys() - {entry.id for entry in entries})
-    if silent:
-        shown = ", ".join(silent[:SHOWN]) + (", ..." if len(silent) > SHOWN else "")
-        click.echo(f"{folder / 'text'}: left out {len(silent)} utterances without audio: {shown}", err=True)
+def _tell(folder: Path, entries: Sequence[_Entry], without_text: Sequence[_Entry]) -> None:
+    """Tell what a directory describes in part: texts without audio, audio without texts or segments."""
+    ids = {entry.id for entry in (*entries, *without_text)}
+    tell_left_out(folder / "text", sorted(_optional(folder / "text").keys() - ids), "utterances without audio")
+    tell_left_out(folder, [entry.id for entry in without_text], "utterances without a line in text")
+    if _has_audio(folder) and (folder / "segments").is_file():
+        names = {BLANKS.split(row.value)[0] for row in _rows(folder / "segments").values()}
+        tell_left_out(
+            folder / "wav.scp", sorted(_rows(folder / "wav.scp").keys() - names), "recordings without segments"
+        )
+
+
+def _with_text(folder: Path, entries: Sequence[_Entry], task: Task) -> tuple[list[_Entry], list[_Entry]]:
+    """The entries that have a line in ``text``, if any has, and the others; verification needs none."""
+    texts = _optional(folder / "text")
+    if task == "verification" or not any(entry.id in texts for entry in entries):
+        return list(entries), []
+    return [each for each in entries if each.id in texts], [each for each in entries if each.id not in texts]
 
 
 def _with_audio(folder: Path, allow_pipes: bool) -> list[_Entry]:

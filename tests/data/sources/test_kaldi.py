@@ -53,7 +53,7 @@ def test_texts_stay_as_they_are_and_may_be_missing(tmp_path):
     write_data(tmp_path / "data" / "dev", ["d"])
     write_data(tmp_path / "data" / "test", ["t"])
     cuts = list(KaldiData().cuts(tmp_path, "train"))
-    assert described(cuts) == [("a", "Größe,\u00a0no.\u2028 1\u3000x", ""), ("b", "", ""), ("c", "", "")]
+    assert described(cuts) == [("a", "Größe,\u00a0no.\u2028 1\u3000x", ""), ("b", "", "")]
     write_manifest(cuts, tmp_path / "m.jsonl.gz")
     assert described(read_manifest(tmp_path / "m.jsonl.gz")) == described(cuts)
 
@@ -161,7 +161,7 @@ def test_commands_are_refused_by_default_and_run_when_allowed(tmp_path):
 
 def test_paths_begin_at_the_data_directory_or_where_kaldi_ran(tmp_path):
     folder = write_data(tmp_path / "s5" / "data" / "train" / "split", ["a"])
-    write_lines(folder / "wav.scp", {"a": "download/a.wav"})
+    write_lines(folder / "text", {name: f"SAYS {name}" for name in "abcdefghijkl"})
     for base in (folder, folder.parent, folder.parents[1], folder.parents[2]):
         path = write_tones(base / "download" / "a.wav", ["LOW"])
         write_lines(folder / "wav.scp", dict.fromkeys("abcdefghijkl", "download/a.wav"))
@@ -252,11 +252,11 @@ def test_a_recording_of_segments_that_cannot_be_read_is_told_of_as_what_it_is(tm
 
 def test_paths_may_be_as_windows_or_macos_writes_them(tmp_path):
     folder = write_data(tmp_path / "data" / "train", ["é", "b"])
-    write_lines(folder / "wav.scp", {"a": "audio\\e\u0301.wav", "b": "audio\\b.wav"})
+    write_lines(folder / "wav.scp", {"é": "audio\\e\u0301.wav", "b": "audio\\b.wav"})
     for name in ("dev", "test"):
         write_data(tmp_path / "data" / name)
     sources = [cut.recording.sources[0].source for cut in KaldiData().cuts(folder.parent, "train")]
-    assert [Path(source).name for source in sources] == ["é.wav", "b.wav"]
+    assert [Path(source).name for source in sources] == ["b.wav", "é.wav"]
 
 
 class TestChannels:
@@ -334,3 +334,19 @@ class TestChannels:
         write_lines(folder / "reco2file_and_channel", {"call-A": "call left"})
         with pytest.raises(UserError, match=r"reco2file_and_channel, line 1: 'left' is no side"):
             self.heard(folder)
+
+
+def test_audio_without_text_or_segments_and_directories_of_no_split_are_told(tmp_path, capsys):
+    for split in ("train", "dev", "test", "other_sp"):
+        write_data(tmp_path / "data" / split, ["a", "b", "c"])
+    folder = tmp_path / "data" / "train"
+    assert KaldiData().splits(tmp_path) == ("train", "dev", "test")
+    assert capsys.readouterr().err == f"{folder.parent}: left out 1 data directories that are no split: other_sp\n"
+    write_lines(folder / "segments", {"a1": "a 0 0.2", "a2": "a 0.2 0.4", "b1": "b 0 0.2"})
+    write_lines(folder / "text", {"a1": "LOW", "b1": "HIGH"})
+    assert [cut.id for cut in KaldiData().cuts(tmp_path, "train")] == ["a1", "b1"]
+    assert capsys.readouterr().err.splitlines() == [
+        f"{folder}: left out 1 utterances without a line in text: a2",
+        f"{folder}/wav.scp: left out 1 recordings without segments: c",
+    ]
+    assert len(list(KaldiData(task="verification").cuts(tmp_path, "train"))) == 3

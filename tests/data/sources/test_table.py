@@ -190,3 +190,15 @@ def test_arabic_commands_are_read_as_their_readme_says():
     found = spoken(source, CORPORA / "arabic_speech_commands", "dev")
     assert len(found) == 180
     assert (len({text for _, text, _ in found}), len({speaker for *_, speaker in found})) == (10, 6)
+
+
+def test_audio_that_no_row_names_and_tables_of_no_split_are_told(tmp_path, capsys):
+    for name in "abcdef":
+        write_tones(tmp_path / "clips" / f"{name}.wav", ["LOW"])
+    for split, name in zip(("train", "dev", "test", "other"), "abcd", strict=True):
+        (tmp_path / f"{split}.tsv").write_text(f"path\ttext\n{name}.wav\tword\n")
+    assert Table("{split}.tsv", "clips/../clips/{path}", "{text}").splits(tmp_path) == ("train", "dev", "test")
+    assert capsys.readouterr().err.splitlines() == [
+        f"{tmp_path}: left out 1 tables that are called as no split of train, dev or test: other.tsv",
+        f"{tmp_path}: left out 3 files of audio that no row names: d.wav, e.wav, f.wav",
+    ]
