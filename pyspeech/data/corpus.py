@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 from lhotse import AudioSource, MonoCut, Recording, SupervisionSegment
-from lhotse.cut import Cut
+from lhotse.cut import Cut, MixedCut
 
 from pyspeech.command_line import run
 from pyspeech.data.audio_files import DURATION_TOLERANCE, CannotRead
@@ -23,6 +23,7 @@ from pyspeech.errors import UserError
 __all__ = ["corpus_cli", "download_archive", "git_clone", "recording_of", "stand_ins", "utterance"]
 
 PATH = click.Path(path_type=Path)
+SHORTEST_SECONDS = 0.025  # of an utterance: the usual window of features
 FAULT = "fault"  # custom field of a stand-in
 # Whether :func:`utterance` gives a stand-in for a file that cannot be read. A recipe's generator could not go on after
 # an error, and a recipe is not to know which files of which split may be missing.
@@ -66,7 +67,7 @@ def corpus_cli(
         for path in written:
             split = manifest_name(path)
             with stand_ins(kind_of(split) == TRAIN):
-                counts = write_manifest(leave_out(cuts(corpus, split), split, _refuse_stand_in), path)
+                counts = write_manifest(leave_out(cuts(corpus, split), split, _usable), path)
             click.echo(f"{path}: {counts.utterances} utterances, {counts.seconds / 3600:.2f} hours", err=True)
         for path in sorted(set(out.glob("*.jsonl.gz")) - set(written)):  # later stages take every manifest there is
             path.unlink()
@@ -138,7 +139,12 @@ def recording_of(path: Path) -> Recording:
     return Recording(path.stem, [source], header.sampling_rate, header.num_samples, header.duration)
 
 
-def _refuse_stand_in(cut: Cut) -> Cut:
-    if (fault := (cut.custom or {}).get(FAULT)) is not None:
+def _usable(cut: Cut) -> Cut:
+    if not isinstance(cut, MixedCut) and (fault := (cut.custom or {}).get(FAULT)) is not None:
         raise CannotRead(fault)
+    if cut.has_recording and round(cut.duration, 8) < SHORTEST_SECONDS:
+        raise CannotRead(
+            f"utterance '{cut.id}' lasts {1000 * cut.duration:g} ms, less than one window of "
+            f"{1000 * SHORTEST_SECONDS:g} ms; leave it out, or mend its times"
+        )
     return cut
