@@ -21,6 +21,7 @@ NOT_KNOWN = (range(1), range(0x7FFFF000, 0x80000001), range(0xFFFFF000, 0x100000
 W64_CHUNK = b"\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"  # ends the name of each chunk but the first
 TAIL = 1 << 17  # bytes, more than two pages of Ogg
 LONGEST_TEXT = 1 << 16  # of a SPHERE header
+SHORTEN = b"shorten"  # in the name of a SPHERE file's coding
 MPEG_SEARCH = 1 << 12  # bytes in which the first frame is looked for
 # kbit/s of layer III by their number, of MPEG 1 and of 2 and 2.5; Hz of MPEG 1
 BIT_RATES = (
@@ -59,6 +60,7 @@ def contents_of(stream: BinaryIO) -> Contents:
 
     Raises:
         OSError: it cannot be read.
+        ValueError: it is of a coding that is known, but not read.
     """
     size = stream.seek(0, os.SEEK_END)
     start = _after_tags(stream)
@@ -159,6 +161,8 @@ def _sphere(stream: BinaryIO, start: int, size: int) -> Contents:
     """Samples are counted for each channel; libsndfile goes by the size of the file alone."""
     lines = _at(stream, start, LONGEST_TEXT).partition(b"end_head")[0].split(b"\n")
     values = {words[0]: words[2] for words in map(bytes.split, lines) if len(words) == 3}
+    if SHORTEN in values.get(b"sample_coding", b""):
+        raise ValueError("it is compressed by shorten, which is not read; sph2pipe -f wav makes WAV of it")
     try:
         begin, rate = start + int(lines[1]), int(values[b"sample_rate"])
         width = int(values[b"sample_n_bytes"]) * int(values.get(b"channel_count", b"1"))

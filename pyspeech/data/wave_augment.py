@@ -92,7 +92,8 @@ class WaveAugment:
         """Return ``length`` samples from a random place of a file, which is repeated if it is shorter."""
         with _noise_file(path) as file:
             needed = -(-length * file.sampling_rate // self.sampling_rate)
-            found = file.read(int(rng.integers(max(file.count() - needed, 0) + 1)), needed)[:, 0]
+            length_there = _counted(path) if file.num_samples is None else file.num_samples
+            found = file.read(int(rng.integers(max(length_there - needed, 0) + 1)), needed)[:, 0]
             rate = file.sampling_rate
         if not len(found):
             raise UserError(f"{path} holds no audio; remove it from noise.noise_dir")
@@ -179,6 +180,13 @@ def _resampled(samples_S: Samples, rate: int, target: int) -> Samples:
     if rate == target:
         return samples_S
     return np.asarray(get_or_create_resampler(rate, target)(torch.from_numpy(samples_S)[None])[0])
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def _counted(path: Path) -> int:
+    """Samples of a file that has to be decoded to know."""
+    with AudioFile(path) as file:
+        return file.count()
 
 
 @contextmanager

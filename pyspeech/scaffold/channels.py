@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import fields, replace
+from io import BytesIO
 from itertools import combinations, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from pyspeech.scaffold.plan import Found
 if TYPE_CHECKING:
     from lhotse import MonoCut
 
-LOOKED_AT = 500  # utterances whose headers tell the number of channels
+LOOKED_AT = 200  # utterances whose headers tell the number of channels
 HEARD = 20  # of those with several, whose audio is read
 MOST_SECONDS = 30.0  # of each
 
@@ -60,10 +61,8 @@ def _heard(cuts: "list[MonoCut]", which: str) -> str:
     differing = ""
     for cut in cuts:
         [source] = cut.recording.sources
-        if source.type != "file":
-            continue
-        path = Path(source.source)
-        with reading(path), AudioFile(path) as audio:
+        path = Path(source.source) if source.type == "file" else Path(cut.recording_id)
+        with reading(path), AudioFile(path if source.type == "file" else BytesIO(source.source)) as audio:
             rate = audio.sampling_rate
             samples_SC = audio.read(round(cut.start * rate), round(min(cut.duration, MOST_SECONDS) * rate))
         channels = range(samples_SC.shape[1])

@@ -67,3 +67,11 @@ def test_a_corpus_that_says_the_channel_leaves_no_question(tmp_path):
         choose_channel(Found(tmp_path, LibriSpeech(("train",)), "LibriSpeech"), "train", "mix")
     with pytest.raises(UserError, match="channel 'both' is none"):
         choose_channel(found, "train", "both")
+
+
+def test_what_a_command_writes_is_heard_too(tmp_path):
+    soundfile.write(tmp_path / "a.wav", NOISE, RATE)
+    (tmp_path / "wav.scp").write_text("".join(f"{name} cat {tmp_path}/a.wav |\n" for name in "abcdefghijkl"))
+    (tmp_path / "text").write_text("".join(f"{name} word {name}\n" for name in "abcdefghijkl"))
+    with pytest.raises(UserError, match="10 of 10 utterances have several channels, which differ in "):
+        choose_channel(Found(tmp_path, KaldiData(allow_pipes=True), "Kaldi data"), "train", "")
