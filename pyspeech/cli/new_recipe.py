@@ -27,6 +27,7 @@ TIMES = ["seconds", "milliseconds", "samples", "none"]
 @click.option("--times", type=click.Choice(TIMES), help="Tables: unit of these; none takes whole files.")
 @click.option("--lexicon", type=PATH, help="Of recognition: words and their phones, in place of espeak-ng's or before.")
 @click.option("--lm", type=PATH, help="Of recognition: an ARPA model for the graph, in place of train's n-grams.")
+@click.option("--channel", default="", metavar="0|1|mix|each", help="Of recordings with several; mix: their average.")
 @click.option("--allow-pipes", is_flag=True, help="Kaldi: run the commands of wav.scp, once.")
 def new_recipe(  # noqa: PLR0913, PLR0917 -- one for each option
     name: str,
@@ -38,6 +39,7 @@ def new_recipe(  # noqa: PLR0913, PLR0917 -- one for each option
     allow_pipes: bool,
     lexicon: Path | None,
     lm: Path | None,
+    channel: str,
     **columns: str,
 ) -> None:
     """Write recipes/NAME for the corpus at PATH, ready to run from stage 1; it says what it found.
@@ -53,7 +55,7 @@ def new_recipe(  # noqa: PLR0913, PLR0917 -- one for each option
         raise click.UsageError(f"--model is for recognition; {task} has one network")
     asked = Asked(**columns)  # type: ignore[arg-type]
     lexicon, lm = (each and each.resolve() for each in (lexicon, lm))
-    wanted = Wanted(path, kind, task, language, asked, allow_pipes, lexicon, lm)  # type: ignore[arg-type]
+    wanted = Wanted(path, kind, task, language, asked, allow_pipes, lexicon, lm, channel)  # type: ignore[arg-type]
     written = write(name, wanted, model or "tdnn_lstm")
     for line in written.decided:
         click.echo(line)

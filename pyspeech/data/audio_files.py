@@ -1,4 +1,4 @@
-"""How audio files are read, and what their headers promise beside what is there."""
+"""Which audio files are read, and by what; what none of them can be."""
 
 import os
 import stat
@@ -16,41 +16,14 @@ os.environ["LHOTSE_AUDIO_BACKEND"] = "LibsndfileBackend"
 # No coding makes fewer of more: a FLAC frame of silence is 65,535 samples in 12 bytes.
 MOST_SAMPLES_PER_BYTE = 1 << 13
 # Usual kinds of audio that libsndfile does not know.
-NOT_READ = (".m4a", ".m4b", ".aac", ".mp4", ".wma", ".amr", ".webm", ".3gp", ".mka", ".ape", ".dss", ".ra")
-WAV_DATA_UNKNOWN = (0, 0xFFFFFFFF)  # what programs that stream WAV write in place of the size
+NOT_READ = (
+    *(".m4a", ".m4b", ".aac", ".mp4", ".wma", ".amr", ".webm", ".3gp", ".mka", ".ape", ".dss", ".ra"),
+    *(".wv", ".tta", ".spx", ".shn", ".ac3", ".mov", ".mkv", ".avi"),
+)
 
 
 class CannotRead(UserError):
     """Audio or features of one utterance that cannot be read, which need not stop the work on others."""
-
-
-def refuse_cut_short(path: Path) -> None:
-    """Read the header of a WAV file; other files pass.
-
-    Raises:
-        CannotRead: the file is missing, or holds less audio than its header promises.
-    """
-    refuse_promise(path)
-    # Decoders take a WAV file that was cut short for a shorter one; only its header still tells.
-    try:
-        with path.open("rb") as stream:
-            if stream.read(4) != b"RIFF":
-                return
-            stream.seek(12)
-            while len(header := stream.read(8)) == 8:
-                size = int.from_bytes(header[4:], "little")
-                if header[:4] == b"data":
-                    found = path.stat().st_size - stream.tell()
-                    if size not in WAV_DATA_UNKNOWN and found < size:
-                        raise CannotRead(
-                            f"{path} is cut short: its header promises {size} bytes of audio, "
-                            f"{found} are there; fetch it again"
-                        )
-                    return
-                stream.seek(size + size % 2, 1)
-        raise CannotRead(f"{path} is cut short: it ends within its header; fetch it again")
-    except OSError as error:
-        raise CannotRead(f"cannot read {path}: {error.strerror}; check the path, or leave it out") from error
 
 
 def file_size(path: Path) -> int:
@@ -76,19 +49,6 @@ def check_promise(path: Path, num_samples: int) -> None:
     size = file_size(path)
     if num_samples > MOST_SAMPLES_PER_BYTE * size:
         raise ValueError(f"{num_samples} samples are promised, in {size} bytes")
-
-
-def refuse_promise(path: Path, num_samples: int = 0) -> None:
-    """As :func:`check_promise`.
-
-    Raises:
-        CannotRead: naming the file.
-    """
-    try:
-        check_promise(path, num_samples)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise CannotRead(f"cannot read {path}: {reason}; check the path, or leave it out") from error
 
 
 def refuse_rate(path: Path, sampling_rate: int) -> None:

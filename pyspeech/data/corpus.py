@@ -7,21 +7,14 @@ from pathlib import Path
 
 import click
 from lhotse import AudioSource, MonoCut, Recording, SupervisionSegment
-from lhotse.cut import Cut
+from lhotse.cut import Cut, MixedCut
 
 from pyspeech.command_line import run
-from pyspeech.data.audio_files import (
-    DURATION_TOLERANCE,
-    NOT_READ,
-    CannotRead,
-    not_read,
-    refuse_cut_short,
-    refuse_promise,
-    refuse_rate,
-    refuse_want_of_memory,
-)
+from pyspeech.data.audio_files import DURATION_TOLERANCE, CannotRead
+from pyspeech.data.audio_reading import read_header
+from pyspeech.data.channels import check_channel, on_channel
 from pyspeech.data.download import download_archive, git_clone
-from pyspeech.data.left_out import leave_out
+from pyspeech.data.left_out import leave_out, told_once
 from pyspeech.data.manifests import write_manifest
 from pyspeech.data.splits import TRAIN, kind_of
 from pyspeech.data.transcripts import manifest_name
@@ -30,6 +23,7 @@ from pyspeech.errors import UserError
 __all__ = ["corpus_cli", "download_archive", "git_clone", "recording_of", "stand_ins", "utterance"]
 
 PATH = click.Path(path_type=Path)
+SHORTEST_SECONDS = 0.025  # of an utterance: the usual window of features
 FAULT = "fault"  # custom field of a stand-in
 # Whether :func:`utterance` gives a stand-in for a file that cannot be read. A recipe's generator could not go on after
 # an error, and a recipe is not to know which files of which split may be missing.
@@ -73,13 +67,14 @@ def corpus_cli(
         for path in written:
             split = manifest_name(path)
             with stand_ins(kind_of(split) == TRAIN):
-                counts = write_manifest(leave_out(cuts(corpus, split), split, _refuse_stand_in), path)
+                counts = write_manifest(leave_out(cuts(corpus, split), split, _usable), path)
             click.echo(f"{path}: {counts.utterances} utterances, {counts.seconds / 3600:.2f} hours", err=True)
         for path in sorted(set(out.glob("*.jsonl.gz")) - set(written)):  # later stages take every manifest there is
             path.unlink()
             click.echo(f"{path}: removed, the corpus has no such split any more", err=True)
 
-    run(cli)
+    with told_once():
+        run(cli)
 
 
 @contextmanager
@@ -99,14 +94,18 @@ def utterance(
     id: str = "",  # noqa: A002 -- as lhotse names it
     start: float = 0.0,
     seconds: float | None = None,
-) -> MonoCut:
-    """One cut for one utterance: a whole file, or ``seconds`` of it from ``start``; of several channels the first.
+    channel: str = "",
+) -> Cut:
+    """One cut for one utterance: a whole file, or ``seconds`` of it from ``start``.
 
-    ``id`` is the name of the file without its ending unless it is given.
+    ``id`` is the name of the file without its ending unless it is given. ``channel`` is the number of one, from 0 on,
+    or "mix" for the average of all; of several, the first is taken unless it is given.
 
     Raises:
-        UserError: the file is not audio, holds less than its header says, or ends before the utterance does.
+        UserError: the file is not audio, holds less than its header says, ends before the utterance does, or has no
+            such channel.
     """
+    check_channel(channel)
     try:
         recording = recording_of(path)
     except CannotRead as error:
@@ -122,9 +121,9 @@ def utterance(
             f"which holds {recording.duration:.3f}; mend its times"
         )
     length = min(length, recording.duration - start)
-    channel = recording.channel_ids[0]
-    supervision = SupervisionSegment(id_, recording.id, 0.0, length, channel, text=text, speaker=speaker)
-    return MonoCut(id_, start, length, channel, supervisions=[supervision], recording=recording)
+    first = recording.channel_ids[0]
+    supervision = SupervisionSegment(id_, recording.id, 0.0, length, first, text=text, speaker=speaker)
+    return on_channel(MonoCut(id_, start, length, first, supervisions=[supervision], recording=recording), channel)
 
 
 def recording_of(path: Path) -> Recording:
@@ -133,23 +132,19 @@ def recording_of(path: Path) -> Recording:
     Raises:
         CannotRead: it is not audio, or holds none, or less than its header says.
     """
-    refuse_cut_short(path)
-    try:
-        recording = Recording.from_file(path)
-    except Exception as error:  # each audio backend raises its own kinds
-        refuse_want_of_memory(error)
-        if path.suffix.lower() in NOT_READ:
-            raise CannotRead(not_read(path)) from error
-        reason = " ".join(str(error).split()).removesuffix(".")
-        raise CannotRead(f"cannot read {path} as audio: {reason}; fetch it again, or leave it out") from error
-    if not recording.num_samples:
+    header = read_header(path)
+    if not header.num_samples:
         raise CannotRead(f"{path} holds no audio; remove it from the corpus or fetch it again")
-    refuse_rate(path, recording.sampling_rate)
-    refuse_promise(path, recording.num_samples)
-    return recording
+    source = AudioSource("file", list(range(header.channels)), str(path))
+    return Recording(path.stem, [source], header.sampling_rate, header.num_samples, header.duration)
 
 
-def _refuse_stand_in(cut: Cut) -> Cut:
-    if (fault := (cut.custom or {}).get(FAULT)) is not None:
+def _usable(cut: Cut) -> Cut:
+    if not isinstance(cut, MixedCut) and (fault := (cut.custom or {}).get(FAULT)) is not None:
         raise CannotRead(fault)
+    if cut.has_recording and round(cut.duration, 8) < SHORTEST_SECONDS:
+        raise CannotRead(
+            f"utterance '{cut.id}' lasts {1000 * cut.duration:g} ms, less than one window of "
+            f"{1000 * SHORTEST_SECONDS:g} ms; leave it out, or mend its times"
+        )
     return cut

@@ -11,19 +11,17 @@ import numpy.typing as npt
 import soundfile
 import torch
 from lhotse import Fbank, FbankConfig, Features, LilcomChunkyWriter, Mfcc, MfccConfig
+from lhotse.audio.backend import set_current_audio_backend
 from lhotse.cut import Cut, MixedCut, MonoCut
 from lhotse.utils import fastcopy
 from torch import nn
 
 from pyspeech.config import FeatureConfig
-from pyspeech.data.audio_files import (  # this module says how lhotse is to read, too
-    CannotRead,
-    check_promise,
-    file_size,
-    refuse_want_of_memory,
-)
+from pyspeech.data.audio_files import CannotRead, check_promise, file_size, refuse_want_of_memory
+from pyspeech.data.audio_reading import AudioFile
 from pyspeech.data.entries import FILE, READ_FROM, as_one, end_of_stored
 from pyspeech.data.given import MATRIX_KEY, given_features, has_matrix
+from pyspeech.data.lhotse_audio import TrueLengthBackend
 from pyspeech.data.manifests import recordings_of
 from pyspeech.data.speeds import SPEED_KEY, speed_of
 from pyspeech.errors import UserError, first_line
@@ -36,6 +34,8 @@ PIECE_SECONDS = 16  # of audio whose frames are in memory at once
 EXACT = ("WAV", "WAVEX", "RF64", "FLAC")  # formats of libsndfile's in which a part reads as it does in the whole
 MOST_STEPS = 1 << 25  # weights of a resampler, one for each pair of places in which samples of two rates can lie
 MIN_DEVIATION = 1e-3  # of a feature over an utterance; keeps digital silence finite
+
+set_current_audio_backend(TrueLengthBackend)  # in this process lhotse reads audio as all else does
 
 
 class FeatureExtractor:
@@ -224,30 +224,14 @@ def load_audio(cut: Cut, sampling_rate: int) -> Samples:
                 check_promise(path, num_samples)
             samples = np.asarray(cut.load_audio(), dtype=np.float32)
     except Exception as error:  # each audio backend raises its own kinds
-        promise = _false_promise(cut)
-        if promise is None:
-            refuse_want_of_memory(error)
+        refuse_want_of_memory(error)
         raise CannotRead(
-            f"cannot read the audio of cut '{cut.id}' from {_files(cut)}: {_reason(promise or error)}; "
+            f"cannot read the audio of cut '{cut.id}' from {_files(cut)}: {_reason(error)}; "
             "fetch the file again or leave the cut out"
         ) from error
     if not np.isfinite(samples).all():
         raise CannotRead(f"cut '{cut.id}', in {_files(cut)}, holds samples that are not finite; write the file again")
     return samples
-
-
-def _false_promise(cut: Cut) -> ValueError | None:
-    """What a file says of itself that cannot be, which else shows as a want of memory."""
-    for path, _ in _promises(cut):
-        if not path.is_file():  # a pipe would be waited for
-            continue
-        try:
-            check_promise(path, soundfile.info(path).frames)
-        except ValueError as error:
-            return error
-        except (OSError, soundfile.LibsndfileError):
-            continue
-    return None
 
 
 def _promises(cut: Cut) -> list[tuple[Path, int]]:
@@ -271,10 +255,11 @@ def _is_read_in_pieces(cut: Cut, sampling_rate: int) -> bool:
     if source.type != "file" or not Path(source.source).is_file():
         return False
     try:
-        found = soundfile.info(source.source)
-    except soundfile.LibsndfileError:
+        with AudioFile(Path(source.source)) as found:
+            is_known = (found.sampling_rate, found.num_samples) == (sampling_rate, recording.num_samples)
+            return found.format in EXACT and is_known
+    except (OSError, ValueError, soundfile.SoundFileError):
         return False  # reading the whole tells why
-    return found.format in EXACT and (found.samplerate, found.frames) == (sampling_rate, recording.num_samples)
 
 
 def _piece(cut: MonoCut, samples: slice) -> MonoCut:

@@ -1,9 +1,12 @@
-"""What cannot be read: train may lose a few utterances, which are named and counted, no other split a single one.
+"""What is left out is named and counted. Of what cannot be read, train may lose a little, no other split anything.
 
 A smaller test set is another one, whose score says less, or better things, than it seems to.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
 from typing import TypeVar
 
 import click
@@ -18,6 +21,38 @@ SHOWN = 3
 
 AnyItem = TypeVar("AnyItem")
 AnyCut = TypeVar("AnyCut", bound=Cut)
+
+
+_told: ContextVar[set[str] | None] = ContextVar("told", default=None)
+
+
+@contextmanager
+def told_once() -> Iterator[None]:
+    """Within it, what is left out is told once, however often it is met."""
+    before = _told.set(set())
+    try:
+        yield
+    finally:
+        _told.reset(before)
+
+
+def tell(line: str) -> None:
+    """Show a line on stderr."""
+    told = _told.get()
+    if told is None or line not in told:
+        click.echo(line, err=True)
+    if told is not None:
+        told.add(line)
+
+
+def tell_left_out(where: Path, names: Sequence[str], what: str, advice: str = "") -> None:
+    """Tell of ``names`` of ``where`` that they are left out, if there are any: how many, ``what`` they are, the first.
+
+    ``what`` is in the plural, ``advice`` what to do.
+    """
+    if names:
+        shown = ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
+        tell(f"{where}: left out {len(names)} {what}: {shown}" + (f"; {advice}" if advice else ""))
 
 
 def leave_out(items: Iterable[AnyItem], split: str, read: Callable[[AnyItem], AnyCut]) -> Iterator[AnyCut]:
@@ -49,6 +84,6 @@ def leave_out(items: Iterable[AnyItem], split: str, read: Callable[[AnyItem], An
         shown = " | ".join(list(dict.fromkeys(faults))[:SHOWN])
         raise UserError(f"{split}: {len(faults)} of {total} utterances cannot be used: {shown}")
     for found in dict.fromkeys(faults):  # a recording may be that of several
-        click.echo(f"left out: {found}", err=True)
+        tell(f"left out: {found}")
     if faults:
-        click.echo(f"{split}: left out {len(faults)} of {total} utterances, which cannot be used", err=True)
+        tell(f"{split}: left out {len(faults)} of {total} utterances, which cannot be used")

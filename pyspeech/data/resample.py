@@ -14,13 +14,12 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
-from pyspeech.data.audio_files import DURATION_TOLERANCE, CannotRead, refuse_cut_short
+from pyspeech.data.audio_files import DURATION_TOLERANCE, CannotRead
+from pyspeech.data.audio_reading import BLOCK, AudioFile, reading
 from pyspeech.data.own_partial import own_partial
 from pyspeech.errors import UserError
 from pyspeech.files import writing
 
-BLOCK = 1 << 16  # samples
-UNKNOWN_LENGTH = 1 << 62  # libsndfile says more than so many samples of a file that was streamed
 MAX_CHANNELS = 8  # of FLAC
 FULL_SCALE = 1 - 2**-15  # the largest sample of 16 bits
 
@@ -37,7 +36,6 @@ def resample_file(source: Path, target: Path, rate: int) -> bool:
         CannotRead: ``source`` is no audio, holds less than its header says, or samples that are no numbers.
         UserError: ``source`` has more channels than FLAC can hold, or ``target`` cannot be written.
     """
-    refuse_cut_short(source)
     with writing(target, target.parent), own_partial(target) as partial:
         peak = _write(source, partial, rate, gain=1.0)
         if peak > FULL_SCALE:
@@ -49,7 +47,7 @@ def _write(source: Path, target: Path, rate: int, gain: float) -> float:
     """Write ``source``, times ``gain``, and return the largest sample that it has at ``rate``."""
     peak = 0.0
     with _open(source) as audio:
-        stream = soxr.ResampleStream(audio.samplerate, rate, audio.channels, dtype="float32", quality="HQ")
+        stream = soxr.ResampleStream(audio.sampling_rate, rate, audio.channels, dtype="float32", quality="HQ")
         try:
             with soundfile.SoundFile(target, "w", rate, audio.channels, "PCM_16", format="FLAC") as out:
                 for samples, is_last in _blocks(audio, source):
@@ -61,11 +59,9 @@ def _write(source: Path, target: Path, rate: int, gain: float) -> float:
     return peak
 
 
-def _open(source: Path) -> soundfile.SoundFile:
-    try:
-        audio = soundfile.SoundFile(source)
-    except soundfile.LibsndfileError as error:
-        raise _unreadable(source, str(error)) from error
+def _open(source: Path) -> AudioFile:
+    with reading(source):
+        audio = AudioFile(source)
     if audio.channels > MAX_CHANNELS:
         audio.close()
         raise UserError(
@@ -75,22 +71,23 @@ def _open(source: Path) -> soundfile.SoundFile:
     return audio
 
 
-def _blocks(audio: soundfile.SoundFile, source: Path) -> Iterator[tuple[Samples, bool]]:
+def _blocks(audio: AudioFile, source: Path) -> Iterator[tuple[Samples, bool]]:
     """Yield samples [S, channels] and whether they are the last."""
-    count, is_last = 0, False
-    while not is_last:
+    blocks = audio.blocks()
+    while True:
         try:
-            samples = audio.read(BLOCK, dtype="float32", always_2d=True)
+            samples = next(blocks)
         except soundfile.LibsndfileError as error:
-            raise _unreadable(source, f"after {count / audio.samplerate:.2f} s {error}") from error
+            raise _unreadable(source, f"after {audio.place / audio.sampling_rate:.2f} s {error}") from error
         if not np.isfinite(samples).all():
-            raise _unreadable(source, f"after {count / audio.samplerate:.2f} s samples are no numbers")
-        count += len(samples)
-        is_last = len(samples) < BLOCK
-        yield samples, is_last
-    lacking = (audio.frames - count) / audio.samplerate
-    if not count or (audio.frames < UNKNOWN_LENGTH and lacking > DURATION_TOLERANCE):
-        raise _unreadable(source, f"it ends after {count / audio.samplerate:.2f} s")
+            begin = audio.place - len(samples)
+            raise _unreadable(source, f"after {begin / audio.sampling_rate:.2f} s samples are no numbers")
+        yield samples, len(samples) < BLOCK
+        if len(samples) < BLOCK:
+            break
+    promised = audio.place if audio.num_samples is None else audio.num_samples
+    if not audio.place or promised - audio.place > DURATION_TOLERANCE * audio.sampling_rate:
+        raise _unreadable(source, f"it ends after {audio.place / audio.sampling_rate:.2f} s")
 
 
 def _unreadable(source: Path, reason: str) -> CannotRead:

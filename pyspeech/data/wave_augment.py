@@ -3,6 +3,8 @@
 import functools
 import itertools
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ import torch
 from lhotse.augmentation import get_or_create_resampler
 
 from pyspeech.config import Config, NoiseConfig, SnrConfig
+from pyspeech.data.audio_reading import AudioFile
 from pyspeech.data.sources.folder import AUDIO
 from pyspeech.errors import UserError
 
@@ -87,25 +90,19 @@ class WaveAugment:
 
     def _noise(self, path: Path, length: int, rng: np.random.Generator) -> Samples:
         """Return ``length`` samples from a random place of a file, which is repeated if it is shorter."""
-        try:
-            with soundfile.SoundFile(path) as file:
-                needed = -(-length * file.samplerate // self.sampling_rate)
-                file.seek(int(rng.integers(max(file.frames - needed, 0) + 1)))
-                found = _first_channel(file, min(needed, file.frames))
-                rate = file.samplerate
-        except (OSError, soundfile.LibsndfileError) as error:
-            raise _unreadable(path, error) from error
+        with _noise_file(path) as file:
+            needed = -(-length * file.sampling_rate // self.sampling_rate)
+            length_there = _counted(path) if file.num_samples is None else file.num_samples
+            found = file.read(int(rng.integers(max(length_there - needed, 0) + 1)), needed)[:, 0]
+            rate = file.sampling_rate
         if not len(found):
             raise UserError(f"{path} holds no audio; remove it from noise.noise_dir")
         return np.resize(_resampled(np.resize(found, needed), rate, self.sampling_rate), length)
 
     def _impulse_response(self, path: Path) -> Samples:
-        try:
-            with soundfile.SoundFile(path) as file:
-                response = _first_channel(file, file.frames)
-                rate = file.samplerate
-        except (OSError, soundfile.LibsndfileError) as error:
-            raise _unreadable(path, error) from error
+        with _noise_file(path) as file:
+            response = np.ascontiguousarray(file.read()[:, 0])
+            rate = file.sampling_rate
         if not response.any():
             raise UserError(f"{path} is silent, which is no room impulse response; remove it from noise.rir_dir")
         return _resampled(response, rate, self.sampling_rate)
@@ -179,16 +176,26 @@ def _audio_below(folder: Path, key: str) -> list[Path]:
     return found
 
 
-def _first_channel(file: soundfile.SoundFile, frames: int) -> Samples:
-    return np.ascontiguousarray(file.read(frames, dtype="float32", always_2d=True)[:, 0])
-
-
 def _resampled(samples_S: Samples, rate: int, target: int) -> Samples:
     if rate == target:
         return samples_S
     return np.asarray(get_or_create_resampler(rate, target)(torch.from_numpy(samples_S)[None])[0])
 
 
-def _unreadable(path: Path, error: Exception) -> UserError:
-    reason = getattr(error, "strerror", None) or " ".join(str(error).split())
-    return UserError(f"cannot read {path}: {reason}; fetch it again, or remove it from the folders of noise")
+@functools.lru_cache(maxsize=1 << 16)
+def _counted(path: Path) -> int:
+    """Samples of a file that has to be decoded to know."""
+    with AudioFile(path) as file:
+        return file.count()
+
+
+@contextmanager
+def _noise_file(path: Path) -> Iterator[AudioFile]:
+    try:
+        with AudioFile(path) as file:
+            yield file
+    except (OSError, ValueError, soundfile.SoundFileError) as error:
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise UserError(
+            f"cannot read {path}: {reason}; fetch it again, or remove it from the folders of noise"
+        ) from error

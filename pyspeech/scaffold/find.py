@@ -7,7 +7,7 @@ from typing import Literal
 
 from pyspeech.data.sources.dividing import Task
 from pyspeech.data.sources.folder import Folder, audio_paths
-from pyspeech.data.sources.kaldi import KaldiData
+from pyspeech.data.sources.kaldi import KaldiData, says_channel
 from pyspeech.data.sources.lhotse_manifests import LhotseManifests
 from pyspeech.data.sources.librispeech import LibriSpeech
 from pyspeech.data.sources.rows import read_rows
@@ -49,6 +49,7 @@ class Wanted:
     allow_pipes: bool = False
     lexicon: Path | None = None
     lm: Path | None = None
+    channel: str = ""
 
 
 def find(wanted: Wanted) -> Found:
@@ -235,6 +236,7 @@ def _kaldi(wanted: Wanted, path: Path) -> Found:
         ("text: as it is",),
         wanted.language,
         max(map(_lines, tables), default=0),
+        says_channel=any(says_channel(table.parent) for table in tables),
     )
 
 

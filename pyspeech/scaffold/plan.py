@@ -33,6 +33,7 @@ class Found:
     decided: tuple[str, ...] = ()
     language: str = ""  # of espeak-ng; empty where neither the user nor the corpus says it
     utterances: int = 0  # that train, where a table tells without reading audio
+    says_channel: bool = False  # which of several each utterance is
 
 
 @dataclass(frozen=True)

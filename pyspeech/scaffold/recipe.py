@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyspeech
+from pyspeech.data.left_out import told_once
 from pyspeech.data.splits import TEST, kind_of, refuse_unless_plain
 from pyspeech.errors import UserError
 from pyspeech.files import complete, existing_file
@@ -13,6 +14,7 @@ from pyspeech.lang.lexicon import in_case_of, read_lexicon
 from pyspeech.lang.marks import counted, marks_of
 from pyspeech.lang.unspaced import BY_CHARACTER, unspaced_language
 from pyspeech.lm.arpa import is_arpa
+from pyspeech.scaffold.channels import choose_channel
 from pyspeech.scaffold.find import Wanted, find
 from pyspeech.scaffold.language import check_language
 from pyspeech.scaffold.measure import measure
@@ -47,7 +49,8 @@ def new_recipe(name: str, wanted: Wanted, model: str, project: Path | None = Non
         raise UserError(f"{folder} exists; choose another name, or remove it")
     if wanted.language:
         check_language(wanted.language)
-    plan = make_plan(name, wanted, model if wanted.task == "recognition" else EMBEDDING)
+    with told_once():
+        plan = make_plan(name, wanted, model if wanted.task == "recognition" else EMBEDDING)
     texts = files(plan)
     with complete(folder) as partial:
         for file, text in texts.items():
@@ -66,6 +69,7 @@ def make_plan(name: str, wanted: Wanted, model: str) -> Plan:
     _check_brought(wanted)
     found = find(wanted)
     splits = found.source.splits(found.corpus)
+    found = choose_channel(found, splits[0], wanted.channel)
     speech, texts = measure(found, splits[0])
     if wanted.task == "recognition":
         found = _with_words(found, texts)

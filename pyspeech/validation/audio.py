@@ -4,8 +4,8 @@ import os
 from collections.abc import Iterator, Mapping
 
 from pyspeech.data.audio_files import DURATION_TOLERANCE
+from pyspeech.data.audio_reading import Header
 from pyspeech.data.entries import HIGHEST_RATE, LOWEST_RATE, Audio, Entry, Stored
-from pyspeech.validation.headers import Header
 from pyspeech.validation.kinds import (
     DURATION_DIFFERS,
     EMPTY_AUDIO,
@@ -68,7 +68,7 @@ def _check_header(entry: Entry, audio: Audio, header: Header) -> Iterator[Findin
     ):
         yield Finding(RATE_DIFFERS, f"{audio.sampling_rate}, file {header.sampling_rate} Hz")
         return
-    if audio.speed is None or header.duration is None:
+    if audio.speed is None:
         return
     seconds = header.duration / audio.speed
     described = (audio.duration, audio.num_samples / audio.sampling_rate)

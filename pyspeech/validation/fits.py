@@ -2,33 +2,33 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pyspeech.config import Config
 from pyspeech.data.entries import Entry
-from pyspeech.errors import UserError, nearest
+from pyspeech.errors import UserError
 from pyspeech.lang.tokens import TokenSet
 from pyspeech.losses.ctc import frames_needed
-from pyspeech.models import MODELS
+from pyspeech.models import build_model
 from pyspeech.validation.kinds import INFEASIBLE, OUT_OF_LIMITS, TIGHT, Finding
 
 
 @dataclass(frozen=True)
 class FitCheck:
-    """Checks utterances of training against one configuration, and against tokens if there are any."""
+    """Checks utterances of training against one configuration, and against tokens if there are any.
+
+    Raises:
+        UserError: the configuration is of no network; see :func:`pyspeech.models.build_model`.
+    """
 
     config: Config
     tokens: TokenSet | None
+    subsampling: int | None = field(init=False)  # frames for each output; None without an output for each frame
 
     def __post_init__(self) -> None:
-        """Refuse a network that there is not.
-
-        Raises:
-            UserError: naming the nearest one.
-        """
-        name = self.config.model.get("name")
-        if name not in MODELS:
-            raise UserError(f"model.name = {name!r} is not a model{nearest(str(name), MODELS)}")
+        network = build_model(self.config.model, self.config.features.num_features, num_outputs=1)
+        per_frame = getattr(network, "output_per", None) == "frame"
+        object.__setattr__(self, "subsampling", getattr(network, "subsampling", 1) if per_frame else None)
 
     def __call__(self, entry: Entry, text: str, is_dev: bool) -> Iterator[Finding]:
         """Find what keeps ``entry``, of this tidy text, out of the loss; dev is neither augmented nor limited."""
@@ -52,11 +52,10 @@ class FitCheck:
 
     def output_frames(self, seconds: float) -> int | None:
         """Frames of the network's output for so much audio; None if it has no output for each frame."""
-        network = MODELS[self.config.model["name"]]
-        if getattr(network, "output_per", None) != "frame":
+        if self.subsampling is None:
             return None
         features = self.config.features
         hop = round(features.frame_shift_seconds * features.sampling_rate)
         # The extractor centres a frame on every shift: half a shift at the end still gets one.
         frames = (round(seconds * features.sampling_rate) + hop // 2) // hop
-        return math.ceil(frames / int(getattr(network, "subsampling", 1)))
+        return math.ceil(frames / self.subsampling)

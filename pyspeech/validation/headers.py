@@ -1,38 +1,23 @@
-"""What audio files say of themselves, read in parallel without decoding them."""
+"""What audio files hold, read in parallel; only those are decoded whose headers do not tell their lengths."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
-import soundfile
 from tqdm import tqdm
 
-from pyspeech.data.audio_files import CannotRead, refuse_cut_short, refuse_promise, refuse_rate
+from pyspeech.data.audio_files import CannotRead
+from pyspeech.data.audio_reading import CutShort, Header
+from pyspeech.data.audio_reading import read_header as read_one
 from pyspeech.validation.kinds import EMPTY_AUDIO, MISSING_AUDIO, SHORT_FILE, UNREADABLE_AUDIO, Finding
 
 THREADS = 8  # files wait for the disk or the network more than for a processor
-UNKNOWN_LENGTH = 1 << 62  # libsndfile says more than so many samples of a FLAC file that was streamed
 CHUNK = 64  # files; single ones cost more to hand out than to read
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """Sampling rate in Hz, samples in each channel (None where the file does not say), channels."""
-
-    sampling_rate: int
-    num_samples: int | None
-    channels: int
-
-    @property
-    def duration(self) -> float | None:
-        """Seconds, None where the file does not say."""
-        return None if self.num_samples is None else self.num_samples / self.sampling_rate
 
 
 def read_headers(paths: Sequence[str]) -> dict[str, Header | Finding]:
@@ -57,22 +42,12 @@ def in_threads(work: Callable[[Item], Result], items: Sequence[Item], what: str,
 def read_header(path: str) -> Header | Finding:
     """Read one header."""
     try:
-        refuse_promise(Path(path))
+        header = read_one(Path(path))
     except CannotRead as error:
-        missing = isinstance(error.__cause__, FileNotFoundError | NotADirectoryError) or "\0" in path
-        return Finding(MISSING_AUDIO if missing else UNREADABLE_AUDIO, path)
-    try:
-        refuse_cut_short(Path(path))
-    except CannotRead as error:
-        return Finding(UNREADABLE_AUDIO if error.__cause__ else SHORT_FILE, path)
-    try:
-        with soundfile.SoundFile(path) as file:
-            num_samples = None if file.frames >= UNKNOWN_LENGTH else file.frames
-            header = Header(file.samplerate, num_samples, file.channels)
-        refuse_rate(Path(path), header.sampling_rate)
-        refuse_promise(Path(path), header.num_samples or 0)
-    except CannotRead as error:
-        return Finding(UNREADABLE_AUDIO, str(error))
-    except Exception:  # not a format of libsndfile, which alone reads audio here
-        return Finding(UNREADABLE_AUDIO, path)
-    return Finding(EMPTY_AUDIO, path) if header.num_samples == 0 else header
+        cause = error.__cause__
+        if isinstance(cause, FileNotFoundError | NotADirectoryError) or "\0" in path:
+            return Finding(MISSING_AUDIO, path)
+        if isinstance(cause, CutShort):
+            return Finding(SHORT_FILE, path)
+        return Finding(UNREADABLE_AUDIO, str(error) if cause is None or isinstance(cause, ValueError) else path)
+    return header if header.num_samples else Finding(EMPTY_AUDIO, path)

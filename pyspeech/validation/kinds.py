@@ -72,6 +72,7 @@ LOW_RATE = _warning("sampling rate below the model's", "the upper frequencies th
 # Audio as its samples tell, with --deep
 DAMAGED_AUDIO = _fault("audio damaged", "training stops, or learns from part of the words")
 SILENT_AUDIO = _fault("audio silent", "words are taught from silence")
+UNREAD_CHANNEL = _warning("another channel differs", "what only that channel says is not heard")
 CLIPPED_AUDIO = _warning("audio clipped", "distorted speech: errors that a lower recording level spares")
 
 # Text and tokens

@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pyspeech.data.audio_files import DURATION_TOLERANCE
+from pyspeech.data.audio_reading import Header
 from pyspeech.data.entries import DIGITS, MIXED
 from pyspeech.validation.audio import covers
-from pyspeech.validation.headers import Header
 from pyspeech.validation.kinds import Finding
 from pyspeech.validation.text import tidy
 
@@ -43,7 +43,7 @@ def _take_the_files(cut: Cut, headers: Mapping[str, Header | Finding]) -> None:
     if recording is None or recording.get("transforms") or cut.get("features") or len(recording["sources"]) != 1:
         return
     header = headers.get(str(recording["sources"][0].get("source")))
-    if not isinstance(header, Header) or header.duration is None or header.num_samples is None:
+    if not isinstance(header, Header):
         return
     was_whole = not cut["start"] and abs(cut["duration"] - recording["duration"]) <= DURATION_TOLERANCE
     if abs(recording["duration"] - header.duration) > DURATION_TOLERANCE or _counted_otherwise(

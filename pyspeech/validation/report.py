@@ -75,6 +75,8 @@ def _notes(validation: Validation) -> Iterator[str]:
         yield "note: without --lang, texts are not checked against tokens"
     if sources.lang is None or sources.model is None:
         yield "note: without --lang and --model, nothing is said of tokens that need more frames than there are"
+    if validation.of_several:
+        yield f"note: {_count(validation.of_several, 'utterance')} on one channel of recordings that have several"
     if validation.unread:
         yield f"note: the audio of {_count(validation.unread, 'utterance')} comes of several files: not read"
 

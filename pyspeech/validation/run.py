@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from pyspeech.data.audio_reading import Header
 from pyspeech.data.entries import Entry, NotACutError, NotAFileError, read_entry
 from pyspeech.data.splits import DEV, TEST, TRAIN
 from pyspeech.data.transcripts import manifest_name
@@ -37,7 +38,8 @@ class Sources:
 class Validation:
     """What was found at which line; ``ids`` of the lines that are cuts, in the order of the manifests.
 
-    The manifests of ``sources`` are in order here, ``unread`` counts recordings that are not one file.
+    The manifests of ``sources`` are in order here, ``unread`` counts recordings that are not one file, and
+    ``of_several`` utterances on one channel of several.
     """
 
     sources: Sources
@@ -46,6 +48,7 @@ class Validation:
     found: Mapping[Place, Sequence[Finding]]
     checks: Checks
     unread: int
+    of_several: int
 
     @property
     def faults(self) -> int:
@@ -82,7 +85,9 @@ def validate(sources: Sources) -> Validation:
     for entry, finding in (*check_between(entries, rate), *check_outliers(entries)):
         found[entry.manifest, entry.line].append(finding)
     ids = {(entry.manifest, entry.line): entry.id for entry in entries}
-    return Validation(sources, names, ids, dict(sorted(found.items())), checks, named.count(None))
+    return Validation(
+        sources, names, ids, dict(sorted(found.items())), checks, named.count(None), _of_several(entries, headers)
+    )
 
 
 def side_names(manifests: Sequence[Path]) -> tuple[str, ...]:
@@ -101,6 +106,11 @@ def entry_or_finding(line: Line, manifest: int) -> Entry | Finding:
         return Finding(NOT_A_FILE, str(error))
     except NotACutError as error:
         return Finding(NOT_A_CUT, str(error))
+
+
+def _of_several(entries: Sequence[Entry], headers: Mapping[str, Header | Finding]) -> int:
+    files = (headers.get(entry.audio.path or "") for entry in entries if entry.audio is not None and not entry.parts)
+    return sum(isinstance(header, Header) and header.channels > 1 for header in files)
 
 
 def _rank(path: Path) -> int:

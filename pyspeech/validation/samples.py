@@ -1,18 +1,21 @@
 """What only the samples of an utterance tell: that they decode, are no silence, and were not cut off at full scale."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence, Set
 from itertools import groupby
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from pyspeech.data.audio_files import DURATION_TOLERANCE
+from pyspeech.data.audio_files import DURATION_TOLERANCE, CannotRead
+from pyspeech.data.audio_reading import AudioFile, Header, reading
+from pyspeech.data.channels import is_equal, is_silent
 from pyspeech.data.entries import Entry
-from pyspeech.validation.headers import Header, in_threads
-from pyspeech.validation.kinds import CLIPPED_AUDIO, DAMAGED_AUDIO, SILENT_AUDIO, Finding
+from pyspeech.validation.headers import in_threads
+from pyspeech.validation.kinds import CLIPPED_AUDIO, DAMAGED_AUDIO, SILENT_AUDIO, UNREAD_CHANNEL, Finding
 
-SILENT_RMS = 1e-4  # -80 dB below full scale, around the mean: dither of 16 bits is below, any microphone above
 FULL_SCALE = 0.999
 COARSE_FULL_SCALE = {"ULAW": 0.98, "ALAW": 0.984, "PCM_U8": 0.992, "PCM_S8": 0.992}  # where the largest value is less
 CLIPPED_RUN = 3  # samples at full scale in a row: speech touches it for one or two
@@ -26,11 +29,20 @@ def check_samples(
 ) -> Iterator[tuple[Entry, list[Finding]]]:
     """Decode the audio of every entry, each file opened once for its utterances that follow each other.
 
-    Files whose header is at fault are left out, and so are those of unknown length, in which libsndfile cannot seek.
+    Files whose header is at fault are left out.
     """
-    readable = [entry for entry in entries if _seekable(headers.get(_path(entry)))]
+    readable = [entry for entry in entries if isinstance(headers.get(_path(entry)), Header)]
     by_file = [list(group) for _, group in groupby(readable, _path)]
-    for group, findings in zip(by_file, in_threads(_check_file, by_file, "decoding", " files"), strict=True):
+    lengths = {path: header.num_samples for path, header in headers.items() if isinstance(header, Header)}
+    read: dict[str, set[int]] = defaultdict(set)
+    for entry in readable:
+        read[_path(entry)].add(entry.channel)
+
+    def check(group: Sequence[Entry]) -> list[list[Finding]]:
+        path = _path(group[0])
+        return _check_file(group, lengths[path], read[path])
+
+    for group, findings in zip(by_file, in_threads(check, by_file, "decoding", " files"), strict=True):
         yield from zip(group, findings, strict=True)
 
 
@@ -40,8 +52,7 @@ def judge(samples_S: Samples, full_scale: float = FULL_SCALE) -> list[Finding]:
         return [Finding(DAMAGED_AUDIO, "samples that are no numbers")]
     if not len(samples_S):
         return []
-    rms = float(samples_S.std(dtype=np.float64))
-    if rms < SILENT_RMS:
+    if is_silent(samples_S):
         return [Finding(SILENT_AUDIO)]
     fraction = clipped_fraction(samples_S, full_scale)
     return [Finding(CLIPPED_AUDIO, f"{100 * fraction:.1f}%")] if fraction > CLIPPED_FRACTION else []
@@ -58,36 +69,44 @@ def clipped_fraction(samples_S: Samples, full_scale: float = FULL_SCALE) -> floa
     return clipped / max(len(samples_S), 1)
 
 
-def _seekable(header: Header | Finding | None) -> bool:
-    return isinstance(header, Header) and header.num_samples is not None
-
-
 def _path(entry: Entry) -> str:
     return (entry.audio.path or "") if entry.audio is not None else ""
 
 
-def _check_file(entries: Sequence[Entry]) -> list[list[Finding]]:
+def _check_file(entries: Sequence[Entry], num_samples: int, read: Set[int]) -> list[list[Finding]]:
+    path = Path(_path(entries[0]))
     try:
-        with soundfile.SoundFile(_path(entries[0])) as file:
-            return [_check_entry(file, entry) for entry in entries]
-    except soundfile.SoundFileError:
+        with reading(path), AudioFile(path) as file:
+            return [_check_entry(file, entry, num_samples, read) for entry in entries]
+    except CannotRead:
         return [[Finding(DAMAGED_AUDIO, "its header could be read before")] for _ in entries]
 
 
-def _check_entry(file: soundfile.SoundFile, entry: Entry) -> list[Finding]:
+def _check_entry(file: AudioFile, entry: Entry, num_samples: int, read: Set[int]) -> list[Finding]:
     assert entry.audio is not None
     speed = entry.audio.speed or 1.0
-    start = max(0, round(entry.start * speed * file.samplerate))
-    length = max(0, min(round(entry.duration * speed * file.samplerate), file.frames - start))
+    start = max(0, round(entry.start * speed * file.sampling_rate))
+    length = max(0, min(round(entry.duration * speed * file.sampling_rate), num_samples - start))
     try:
-        file.seek(min(start, file.frames))
-        samples_SC = file.read(length, dtype="float32", always_2d=True)
+        samples_SC = file.read(start, length)
     except soundfile.SoundFileError as error:
         return [Finding(DAMAGED_AUDIO, str(error).rpartition(": ")[2])]
-    if len(samples_SC) < length - DURATION_TOLERANCE * file.samplerate:
+    if len(samples_SC) < length - DURATION_TOLERANCE * file.sampling_rate:
         return [Finding(DAMAGED_AUDIO, f"{len(samples_SC)} of {length} samples")]
     if entry.channel not in entry.audio.channels[: samples_SC.shape[1]]:
         return []
-    return judge(
-        samples_SC[:, entry.audio.channels.index(entry.channel)], COARSE_FULL_SCALE.get(file.subtype, FULL_SCALE)
-    )
+    own_S = samples_SC[:, entry.audio.channels.index(entry.channel)]
+    found = judge(own_S, COARSE_FULL_SCALE.get(file.subtype, FULL_SCALE))
+    if file.channels == 1:
+        return found
+    which = f"channel {entry.channel} of {file.channels}"
+    found = [Finding(SILENT_AUDIO, which) if each.kind is SILENT_AUDIO else each for each in found]
+    for channel, other_S in zip(entry.audio.channels, samples_SC.T, strict=False):
+        if (
+            channel not in read
+            and np.isfinite(other_S).all()
+            and not is_silent(other_S)
+            and not is_equal(other_S, own_S)
+        ):
+            return [*found, Finding(UNREAD_CHANNEL, f"{channel}, read is {entry.channel}")]
+    return found

@@ -60,7 +60,7 @@ def test_a_part_that_the_file_does_not_hold_is_refused(tmp_path, start, seconds)
         utterance(path, "LOW", "a", start=start, seconds=seconds)
 
 
-@pytest.mark.parametrize("kept_bytes", [20, 44, 400, -2])
+@pytest.mark.parametrize("kept_bytes", [20, 44, 400, -800])
 def test_a_wav_file_cut_short_is_refused_by_name(tmp_path, kept_bytes):
     path = write_tones(tmp_path / "short.wav", ["LOW"])
     path.write_bytes(path.read_bytes()[:kept_bytes])
@@ -199,3 +199,18 @@ def test_prepare_names_an_empty_split_and_writes_nothing_under_its_name(tmp_path
     assert done.returncode == 1
     assert "no utterance for test.jsonl.gz" in done.stderr
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["train.jsonl.gz"]
+
+
+def test_an_utterance_shorter_than_one_window_is_a_fault_of_stage_1(tmp_path):
+    for split in ("train", "test"):
+        for name in ("a", "b"):
+            write_tones(tmp_path / "corpus" / split / f"{name}.wav", ["LOW"])
+    soundfile.write(tmp_path / "corpus/train/click.wav", np.zeros(199), 8000)
+    done = prepare(tmp_path, "manifests", "corpus", "out")
+    assert done.returncode == 0
+    assert "left out: utterance 'click' lasts 24.875 ms, less than one window of 25 ms; " in done.stderr
+    assert [cut.id for cut in read_manifest(tmp_path / "out/train.jsonl.gz")] == ["a", "b"]
+    soundfile.write(tmp_path / "corpus/test/click.wav", np.zeros(199), 8000)
+    done = prepare(tmp_path, "manifests", "corpus", "out")
+    assert done.returncode == 1
+    assert "error: utterance 'click' lasts 24.875 ms" in done.stderr

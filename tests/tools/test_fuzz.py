@@ -20,6 +20,7 @@ NAMES = ("a.jsonl", "a.json.gz", "a.yaml", "a.npy", "a.npz", "a.safetensors", "a
 # Functions that read what a user may give, and the reader of tools/fuzz that comes by each.
 READ_BY = {
     "arrays.py:read_npz": "lattices",
+    "data/audio_reading.py:read_header": "audio validate",
     "data/cut_index.py:read_cut_index": "cut index",
     "data/manifests.py:read_manifest": "audio load",
     "data/sources/rows.py:read_rows": "table csv",

@@ -55,12 +55,15 @@ def test_stored_features_serve_without_audio(cut, tmp_path):
     assert kinds_of(cut, recording=recording, features=features) == []
 
 
-def test_a_length_that_the_file_does_not_say_is_not_compared(tmp_path):
+def test_a_length_that_the_file_does_not_say_is_counted(tmp_path):
     path = tmp_path / "a.flac"
     soundfile.write(path, np.zeros(4000), 8000)
     cut = utterance(path, "A", "")
     streamed_flac(path, 4000)
     assert kinds_of(cut) == []
+    streamed_flac(path, 3000)
+    assert kinds_of(cut) == [DURATION_DIFFERS]
+    streamed_flac(path, 4000)
     assert kinds_of(cut, channel=1) == [NO_CHANNEL]
 
 

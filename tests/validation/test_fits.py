@@ -7,11 +7,14 @@ from pyspeech.data.entries import Entry
 from pyspeech.data.features import FeatureExtractor, at_speed
 from pyspeech.errors import UserError
 from pyspeech.lang.tokens import CharacterTokens
-from pyspeech.models import build_model
+from pyspeech.models import MODELS, build_model
+from pyspeech.settings import SHARED_CONF, read_yaml
 from pyspeech.validation.fits import FitCheck
 from pyspeech.validation.kinds import INFEASIBLE, OUT_OF_LIMITS
 from tests.experiments import YAML
 from tests.tones import tone_cuts
+
+SMALL = {"tdnn_width": 8, "lstm_width": 8, "lstm_layers": 1, "channels": 8, "width": 8, "heads": 2, "layers": 1}
 
 
 @pytest.fixture(scope="module")
@@ -21,11 +24,19 @@ def config(tmp_path_factory):
     return load_config(path)
 
 
-def test_output_frames_are_those_of_the_extractor_and_the_network(config, tmp_path):
+@pytest.mark.parametrize(("name", "chosen"), [(name, {}) for name in MODELS] + [("conformer", {"subsampling": 2})])
+def test_output_frames_are_those_of_the_extractor_and_the_network_as_it_is_configured(config, tmp_path, name, chosen):
+    settings = read_yaml(SHARED_CONF / f"{name}.yaml")["model"]
+    config = config.model_copy(
+        update={"model": settings | {key: SMALL[key] for key in SMALL.keys() & settings.keys()} | chosen}
+    )
     extract = FeatureExtractor(config.features)
     model = build_model(config.model, config.features.num_features, 5).eval()
     check = FitCheck(config, None)
-    for cut in tone_cuts(tmp_path, 6):
+    if model.output_per == "utterance":
+        assert check.output_frames(1.0) is None
+        return
+    for cut in tone_cuts(tmp_path, 3):
         for start in np.linspace(0, 0.04, 5):
             for speed in (0.9, 1.0, 1.1):
                 features = torch.from_numpy(extract(at_speed(cut.truncate(offset=float(start)), speed)))[None]

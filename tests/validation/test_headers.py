@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from pyspeech.validation.headers import CHUNK, Header, in_threads, read_header, read_headers
+from pyspeech.data.audio_reading import Header
+from pyspeech.validation.headers import CHUNK, in_threads, read_header, read_headers
 from pyspeech.validation.kinds import EMPTY_AUDIO, MISSING_AUDIO, SHORT_FILE, UNREADABLE_AUDIO, Finding
 from tests.tones import write_tones
 from tests.validation.planted import streamed_flac
@@ -40,8 +41,8 @@ def test_what_libsndfile_does_not_read_is_unreadable(tmp_path):
     assert read_header(str(tmp_path / "a.npy")) == Finding(UNREADABLE_AUDIO, str(tmp_path / "a.npy"))
 
 
-def test_a_flac_file_that_was_streamed_has_no_known_length(tmp_path):
-    assert read_header(str(streamed_flac(tmp_path / "a.flac", 4000))) == Header(8000, None, 1)
+def test_a_flac_file_that_was_streamed_is_counted(tmp_path):
+    assert read_header(str(streamed_flac(tmp_path / "a.flac", 4000))) == Header(8000, 4000, 1)
 
 
 def test_many_are_read_in_their_order():

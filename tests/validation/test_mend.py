@@ -65,11 +65,6 @@ def test_what_an_utterance_lost_is_taken_off_only_where_it_is_little():
         assert (cut["duration"], cut["supervisions"][0]["duration"]) == (left, left)
 
 
-def test_a_file_of_unknown_length_changes_nothing():
-    cut = as_json(cut_of(2.0, [(0.0, 2.0)]))
-    assert mended(cut, {"a.wav": Header(RATE, None, 1)}) == [cut]
-
-
 def test_features_keep_the_times_that_they_were_made_with():
     cut = as_json(cut_of(2.0, [(0.0, 2.0)]))
     cut["features"] = {"storage_path": "a.lca"}

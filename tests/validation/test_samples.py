@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pyspeech.data.corpus import utterance
 from pyspeech.data.entries import read_entry
 from pyspeech.validation.headers import read_headers
-from pyspeech.validation.kinds import CLIPPED_AUDIO, DAMAGED_AUDIO, SILENT_AUDIO
+from pyspeech.validation.kinds import CLIPPED_AUDIO, DAMAGED_AUDIO, SILENT_AUDIO, UNREAD_CHANNEL, Finding
 from pyspeech.validation.samples import CLIPPED_RUN, FULL_SCALE, check_samples, clipped_fraction, judge
 from tests.validation.planted import streamed_flac
 
@@ -65,9 +65,29 @@ def test_full_scale_is_the_largest_value_of_the_coding(tmp_path, subtype, gain, 
     assert [finding.kind for finding in findings] == kinds
 
 
-def test_a_file_of_unknown_length_is_no_damage(tmp_path):
+def test_a_file_of_unknown_length_is_decoded(tmp_path):
     path = tmp_path / "a.flac"
     soundfile.write(path, tone(), 8000)
     entry = read_entry(utterance(path, "A", "").to_dict(), 0, 1)
     streamed_flac(path, 8000)
-    assert list(check_samples([entry], read_headers([str(path)]))) == []
+    assert list(check_samples([entry], read_headers([str(path)]))) == [(entry, [])]
+
+
+def test_a_silent_channel_is_named_and_one_that_is_not_read(tmp_path):
+    def found(samples, *channels):
+        path = tmp_path / "a.wav"
+        soundfile.write(path, np.stack(samples, axis=1), 8000)
+        cuts = [utterance(path, "A", "", channel=channel) for channel in channels]
+        entries = [
+            piece for cut in cuts for entry in [read_entry(cut.to_dict(), 0, 1)] for piece in entry.parts or (entry,)
+        ]
+        return [findings for _, findings in check_samples(entries, read_headers([str(path)]))]
+
+    other = np.roll(tone(), 3)
+    assert found([0 * tone(), tone()], "0") == [
+        [Finding(SILENT_AUDIO, "channel 0 of 2"), Finding(UNREAD_CHANNEL, "1, read is 0")]
+    ]
+    assert found([0 * tone(), tone()], "1") == [[]]
+    assert found([tone(), tone()], "0") == [[]]
+    assert found([tone(), other], "0") == [[Finding(UNREAD_CHANNEL, "1, read is 0")]]
+    assert found([tone(), other], "0", "1") == found([tone(), other], "mix") == [[], []]

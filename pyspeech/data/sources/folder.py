@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-import click
 from lhotse import MonoCut
 
 from pyspeech.data.audio_files import NOT_READ
 from pyspeech.data.corpus import recording_of
+from pyspeech.data.left_out import tell_left_out
 from pyspeech.data.sources.dividing import Task, divided
 from pyspeech.data.sources.reading import (
     Entry,
@@ -29,7 +29,10 @@ from pyspeech.files import existing
 from pyspeech.lang.marks import marks_of
 from pyspeech.lang.words import words_of
 
-AUDIO = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".sph")  # what libsndfile reads
+AUDIO = (  # what libsndfile reads
+    *(".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".sph"),
+    *(".aif", ".aiff", ".au", ".w64", ".caf"),
+)
 TEXTS = (".txt", ".lab")
 LISTS = {"validation_list.txt": DEV, "testing_list.txt": TEST}  # of Speech Commands (arXiv:1804.03209)
 TWO_NUMBERS = re.compile(r"\s*(\d+)\s+(\d+)\s+(?=\S)")
@@ -54,23 +57,30 @@ class Folder:
             before a text of TIMIT; where there are several top folders, they are the speakers.
         root: Path below the corpus to begin at: "wav" for VoxCeleb.
         language: Texts become the words of :func:`pyspeech.lang.words.words_of` it; None keeps them as they are.
+        channel: Of recordings with several, the number of one, "mix" for their average, "each" for one utterance a
+            channel; the first if empty.
     """
 
     task: Task
     root: str = ""
     language: str | None = None
+    channel: str = ""
 
     def splits(self, corpus: Path) -> tuple[str, ...]:
         """Names of the splits, train first; tells on stderr what is left out of audio and of texts."""
         root = corpus.absolute() / self.root
         tell_not_read(root)
+        if self.task == "recognition":
+            _tell_texts_alone(root)
         entries = self._all(root)
         tell_marks(root, entries)
         return in_order(entry.split for entry in self._placed(entries))
 
     def cuts(self, corpus: Path, split: str) -> Iterator[MonoCut]:
         """Yield the utterances of one split in the order of their paths."""
-        return read([entry for entry in self._entries(corpus) if entry.split == split], split, cut_of_file)
+        return read(
+            [entry for entry in self._entries(corpus) if entry.split == split], split, cut_of_file, self.channel
+        )
 
     def _entries(self, corpus: Path) -> list[Entry]:
         return self._placed(self._all(corpus.absolute() / self.root))
@@ -110,6 +120,14 @@ class Folder:
         return Entry(path, top, speaker, split=split, fault=fault)
 
 
+def _tell_texts_alone(root: Path) -> None:
+    """Tell of texts in folders of audio that have no audio beside them."""
+    audio = {path.with_suffix("") for path in _paths(root, (*AUDIO, *NOT_READ))}
+    folders = {stem.parent for stem in audio}
+    texts = [path for path in _paths(root, TEXTS) if path.parent in folders and path.with_suffix("") not in audio]
+    tell_left_out(root, list(map(str, texts)), "texts without audio beside them")
+
+
 def audio_paths(root: Path) -> list[Path]:
     """Paths from ``root`` on, in order; a folder may be a link, which ``rglob`` would pass over, but is seen once."""
     return _paths(root, AUDIO)
@@ -119,11 +137,12 @@ def tell_not_read(root: Path) -> None:
     """Tell on stderr how many files below ``root`` are audio that cannot be read, if there are any."""
     if paths := _paths(root, NOT_READ):
         kinds = ", ".join(sorted({path.suffix.lower() for path in paths}))
-        click.echo(
-            f"{root}: left out {len(paths)} files of a kind that is not read ({kinds}), such as {paths[0]}; "
-            "convert them to .wav or .flac, as ffmpeg does",
-            err=True,
-        )
+        advice = "convert them to .wav or .flac, as ffmpeg does"
+        tell_left_out(root, list(map(str, paths)), f"files of a kind that is not read ({kinds})", advice)
+    if root.is_dir():
+        hidden = [each for each in sorted(root.iterdir()) if each.name[0] in "._" and each.is_dir()]
+        audio = [str(each.relative_to(root) / path) for each in hidden for path in _paths(each, AUDIO)]
+        tell_left_out(root, audio, "files of audio in folders that begin with . or _")
 
 
 def _paths(root: Path, endings: Collection[str]) -> list[Path]:

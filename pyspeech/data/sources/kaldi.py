@@ -8,12 +8,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
 import soundfile
 from lhotse import AudioSource, MonoCut, Recording
+from lhotse.cut import Cut
 
+from pyspeech.data.audio_reading import AudioFile
+from pyspeech.data.channels import on_channel
 from pyspeech.data.corpus import recording_of, utterance
 from pyspeech.data.given import FRAME_SHIFT_SECONDS, WITH_OFFSET, given_utterance
+from pyspeech.data.left_out import tell_left_out
 from pyspeech.data.sources.dividing import Task
 from pyspeech.data.sources.layout import all_splits, cut_of, locate, members, named_splits
 from pyspeech.data.sources.reading import lines_of, read
@@ -22,28 +25,39 @@ from pyspeech.text_files import read_text
 
 BLANKS = re.compile(r"[ \t]+")  # Kaldi's; other white space may be part of a text
 TO_THE_END = -1.0  # the end of a segment that lasts as long as its recording
-SHOWN = 3
+SIDES = "reco2file_and_channel"
 
 
 @dataclass(frozen=True)
 class KaldiData:
     """Data directories ``train``, ``dev`` and ``test`` in the corpus or its ``data``, or one directory to be divided.
 
-    Each holds ``wav.scp``, or ``feats.scp`` where there is no audio, and ``text``, ``utt2spk`` and ``segments`` where
-    there are any. Texts stay as they are.
+    Each holds ``wav.scp``, or ``feats.scp`` where there is no audio, and ``text``, ``utt2spk``, ``segments`` and
+    ``reco2file_and_channel`` where there are any. Texts stay as they are.
 
     Args:
         allow_pipes: Run the commands (``sph2pipe … |``) that ``wav.scp`` holds in place of files, each once: the
             manifest gets files of what they write. Only for directories whose every line you trust.
         task: What is held out goes by it; without texts it is verification.
+        channel: Of recordings with several whose channel the directory does not say, the number of one, "mix" for
+            their average, "each" for one utterance a channel; the first if empty.
     """
 
     allow_pipes: bool = False
     task: Task = "recognition"
+    channel: str = ""
 
     def splits(self, corpus: Path) -> tuple[str, ...]:
-        """Names of the splits, train first; ``dev`` and ``test`` are taken from train where they have no directory."""
-        return all_splits(_folders(corpus))
+        """Names of the splits, train first; ``dev`` and ``test`` are taken from train where they have no directory.
+
+        Tells on stderr of data directories that are no split.
+        """
+        folders = _folders(corpus)
+        beside = next(iter(folders.values())).parent
+        if not _is_data(corpus):
+            others = sorted(path.name for path in beside.iterdir() if _is_data(path) and path not in folders.values())
+            tell_left_out(beside, others, "data directories that are no split")
+        return all_splits(folders)
 
     def cuts(self, corpus: Path, split: str) -> Iterator[MonoCut]:
         """Every utterance of one split, sorted by id.
@@ -53,12 +67,14 @@ class KaldiData:
         """
         folders = _folders(corpus)
         folder = folders.get(split, folders["train"])
-        entries = _entries(folder, self.allow_pipes)
+        if self.channel and says_channel(folder):
+            raise UserError(f"channel='{self.channel}': {folder / SIDES} says the channels; take one of the two away")
+        entries, without_text = _with_text(folder, _entries(folder, self.allow_pipes), self.task)
         if split in folders:
-            _tell_silent(folder, entries)
+            _tell(folder, entries, without_text)
         if folder == folders["train"]:
             entries = members(entries, split, folders, self.task)
-        yield from read(entries, split, _Cuts(folder))
+        yield from read(entries, split, _Cuts(folder), self.channel)
 
 
 @dataclass(frozen=True)
@@ -79,6 +95,12 @@ class _Entry:
     seconds: float | None = None
     text: str = ""
     speaker: str = ""
+    channel: int | None = None  # where the directory says it
+
+
+def says_channel(folder: Path) -> bool:
+    """Whether a data directory says which channel of its files each recording is."""
+    return (folder / SIDES).is_file()
 
 
 def _folders(corpus: Path) -> dict[str, Path]:
@@ -113,20 +135,33 @@ def _entries(folder: Path, allow_pipes: bool) -> list[_Entry]:
     return sorted(entries, key=lambda entry: entry.id)
 
 
-def _tell_silent(folder: Path, entries: Sequence[_Entry]) -> None:
-    silent = sorted(_optional(folder / "text").keys() - {entry.id for entry in entries})
-    if silent:
-        shown = ", ".join(silent[:SHOWN]) + (", ..." if len(silent) > SHOWN else "")
-        click.echo(f"{folder / 'text'}: left out {len(silent)} utterances without audio: {shown}", err=True)
+def _tell(folder: Path, entries: Sequence[_Entry], without_text: Sequence[_Entry]) -> None:
+    """Tell what a directory describes in part: texts without audio, audio without texts or segments."""
+    ids = {entry.id for entry in (*entries, *without_text)}
+    tell_left_out(folder / "text", sorted(_optional(folder / "text").keys() - ids), "utterances without audio")
+    tell_left_out(folder, [entry.id for entry in without_text], "utterances without a line in text")
+    if _has_audio(folder) and (folder / "segments").is_file():
+        names = {BLANKS.split(row.value)[0] for row in _rows(folder / "segments").values()}
+        tell_left_out(
+            folder / "wav.scp", sorted(_rows(folder / "wav.scp").keys() - names), "recordings without segments"
+        )
+
+
+def _with_text(folder: Path, entries: Sequence[_Entry], task: Task) -> tuple[list[_Entry], list[_Entry]]:
+    """The entries that have a line in ``text``, if any has, and the others; verification needs none."""
+    texts = _optional(folder / "text")
+    if task == "verification" or not any(entry.id in texts for entry in entries):
+        return list(entries), []
+    return [each for each in entries if each.id in texts], [each for each in entries if each.id not in texts]
 
 
 def _with_audio(folder: Path, allow_pipes: bool) -> list[_Entry]:
-    recordings = _rows(folder / "wav.scp")
+    recordings, sides = _rows(folder / "wav.scp"), _sides(folder)
     for row in recordings.values():
         _refuse(row, allow_pipes)
     if not (folder / "segments").is_file():
-        return [_Entry(name, row) for name, row in recordings.items()]
-    segments = [_segment(name, row, recordings) for name, row in _rows(folder / "segments").items()]
+        return [_Entry(name, row, channel=sides.get(name)) for name, row in recordings.items()]
+    segments = [_segment(name, row, recordings, sides) for name, row in _rows(folder / "segments").items()]
     return [segment for segment in segments if segment is not None]
 
 
@@ -140,10 +175,24 @@ def _refuse(row: _Row, allow_pipes: bool) -> None:
         )
 
 
-def _segment(name: str, row: _Row, recordings: dict[str, _Row]) -> _Entry | None:
-    """The utterance of one line ``recording start end``; None if there is no such recording."""
+def _sides(folder: Path) -> dict[str, int]:
+    """The channels, from 0 on, of recordings of which the directory says the side: A or 1 is the first."""
+    sides = {}
+    for name, row in _optional(folder / SIDES).items():
+        side = BLANKS.split(row.value)[-1]
+        if not re.fullmatch("[A-Z]|[1-9][0-9]?", side):
+            raise UserError(f"{row.where}: '{side}' is no side; expected recording, file and A, B, 1 or 2")
+        sides[name] = ord(side) - ord("A") if side.isalpha() else int(side) - 1
+    return sides
+
+
+def _segment(name: str, row: _Row, recordings: dict[str, _Row], sides: dict[str, int]) -> _Entry | None:
+    """The utterance of one line ``recording start end [channel]``; None if there is no such recording."""
     recording, *numbers = BLANKS.split(row.value)
+    channel = sides.get(recording)
     try:
+        if len(numbers) == 3:  # Kaldi's channel, from 0 on; -1 for the only one
+            channel = max(0, int(numbers.pop()))
         start, end = (float(number) for number in numbers)
     except ValueError:
         raise UserError(f"{row.where}: expected id, recording, start and end, found '{name} {row.value}'") from None
@@ -152,7 +201,7 @@ def _segment(name: str, row: _Row, recordings: dict[str, _Row]) -> _Entry | None
     if recording not in recordings:
         return None
     seconds = None if end == TO_THE_END else round(end - start, 8)
-    return _Entry(name, recordings[recording], start, seconds)
+    return _Entry(name, recordings[recording], start, seconds, channel=channel)
 
 
 def _optional(path: Path) -> dict[str, _Row]:
@@ -198,7 +247,13 @@ class _Cuts:
         self._frame_shift_seconds = None if _has_audio(folder) else _frame_shift(folder)
         self._recordings: dict[_Row, Recording] = {}
 
-    def __call__(self, entry: _Entry) -> MonoCut:
+    def __call__(self, entry: _Entry) -> Cut:
+        cut = self._cut(entry)
+        # Of audio that a command took a side out of, there is one channel, whichever side that was.
+        one = entry.channel is None or not cut.has_recording or len(cut.recording.channel_ids) == 1
+        return cut if one else on_channel(cut, str(entry.channel))
+
+    def _cut(self, entry: _Entry) -> MonoCut:
         if self._frame_shift_seconds is not None:
             source = _features_source(entry.source.value, self._folder)
             return given_utterance(source, entry.text, entry.speaker, entry.id, self._frame_shift_seconds)
@@ -237,10 +292,10 @@ def _run(entry: _Entry) -> Recording:
     shell = entry.source.value.removesuffix("|").strip()
     done = subprocess.run(["/bin/sh", "-c", shell], capture_output=True, check=False)  # Kaldi's own way
     try:
-        with soundfile.SoundFile(io.BytesIO(done.stdout)) as audio:
+        with AudioFile(io.BytesIO(done.stdout)) as audio:
             exact = audio.subtype == "PCM_16"
-            samples_SC, rate = audio.read(dtype="int16" if exact else "float32", always_2d=True), audio.samplerate
-    except (soundfile.LibsndfileError, RuntimeError) as error:
+            samples_SC, rate = audio.read(dtype="int16" if exact else "float32"), audio.sampling_rate
+    except (soundfile.SoundFileError, ValueError) as error:
         said = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or [str(error)]
         raise UserError(f"{entry.source.where}: '{shell}' gives no audio: {said[0]}; run it by hand") from error
     samples, channels = samples_SC.shape

@@ -13,6 +13,7 @@ from lhotse import CutSet, MonoCut, MultiCut, Recording, RecordingSet, Supervisi
 from lhotse.cut import Cut
 from lhotse.utils import fastcopy, to_list
 
+from pyspeech.data.left_out import tell_left_out
 from pyspeech.data.sources.dividing import Task
 from pyspeech.data.sources.layout import all_splits, cut_of, locate, members, named_splits
 from pyspeech.data.sources.reading import read
@@ -54,8 +55,15 @@ class LhotseManifests:
     task: Task = "recognition"
 
     def splits(self, corpus: Path) -> tuple[str, ...]:
-        """Names of the splits, train first; dev and test are held out of train where there is none."""
-        return all_splits(_found(corpus))
+        """Names of the splits, train first; dev and test are held out of train where there is none.
+
+        Tells on stderr of manifests that are left out.
+        """
+        found = _found(corpus)
+        used = {path for kinds in found.values() for path in kinds.values()}
+        others = [path.name for path in sorted(corpus.iterdir()) if NAME.fullmatch(path.name) and path not in used]
+        tell_left_out(corpus, others, "manifests that are of no split, or one of a pair")
+        return all_splits(found)
 
     def cuts(self, corpus: Path, split: str) -> Iterator[MonoCut]:
         """Every supervision of one split, in the order of its manifest.
@@ -133,11 +141,17 @@ def _found(corpus: Path) -> dict[str, dict[str, Path]]:
 
 def _utterances(kinds: dict[str, Path]) -> Iterator[_Utterance]:
     if "recordings" not in kinds or "supervisions" not in kinds:
-        for cut in _load(kinds["cuts"], CutSet.from_file):
+        cuts = _load(kinds["cuts"], CutSet.from_file)
+        for cut in cuts:
             yield from _within(cut, kinds["cuts"])
+        silent = [cut.id for cut in cuts if isinstance(cut, MonoCut | MultiCut) and not cut.supervisions]
+        tell_left_out(kinds["cuts"], silent, "cuts without a supervision")
         return
     recordings = {recording.id: recording for recording in _load(kinds["recordings"], RecordingSet.from_file)}
-    for supervision in _load(kinds["supervisions"], SupervisionSet.from_file):
+    supervisions = _load(kinds["supervisions"], SupervisionSet.from_file)
+    silent = sorted(recordings.keys() - {supervision.recording_id for supervision in supervisions})
+    tell_left_out(kinds["recordings"], silent, "recordings without a supervision")
+    for supervision in supervisions:
         if supervision.recording_id not in recordings:
             raise UserError(
                 f"{kinds['supervisions']}: '{supervision.id}' is of recording '{supervision.recording_id}', "

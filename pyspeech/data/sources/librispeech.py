@@ -1,12 +1,14 @@
 """LibriSpeech and corpora in its layout (https://www.openslr.org/12): ``<part>/<speaker>/<chapter>/*.trans.txt``."""
 
+import glob
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
 from lhotse import MonoCut
 
+from pyspeech.data.left_out import tell, tell_left_out
 from pyspeech.data.sources.dividing import divided
 from pyspeech.data.sources.reading import Entry, cut_of_file, lines_of, on_disk, read, with_ids
 from pyspeech.data.splits import DEV, TRAIN, in_order, split_name
@@ -28,8 +30,13 @@ class LibriSpeech:
     def splits(self, corpus: Path) -> tuple[str, ...]:
         """Names of the splits that are there, train first; tells on stderr which parts are not."""
         if missing := [part for part in (*self.dev, *self.test) if not (corpus / part).is_dir()]:
-            click.echo(f"left out, as {corpus} has no such part: {', '.join(missing)}", err=True)
-        return in_order(entry.split for entry in self._entries(corpus))
+            tell(f"left out, as {corpus} has no such part: {', '.join(missing)}")
+        entries = self._entries(corpus)
+        named = {str(entry.path) for entry in entries}
+        for part in (*self.train, *self.dev, *self.test):
+            others = sorted(set(glob.glob(f"{glob.escape(str(corpus.absolute() / part))}/*/*/*.flac")) - named)  # noqa: PTH207
+            tell_left_out(corpus / part, [os.path.basename(path) for path in others], "files without a transcript")  # noqa: PTH119
+        return in_order(entry.split for entry in entries)
 
     def cuts(self, corpus: Path, split: str) -> Iterator[MonoCut]:
         """Yield the utterances of one split in the order of their parts, speakers and chapters."""

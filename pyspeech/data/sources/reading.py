@@ -9,15 +9,16 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal, TypeVar
 
-import click
 from lhotse import MonoCut
+from lhotse.cut import Cut
 
 from pyspeech.data.audio_files import CannotRead
+from pyspeech.data.channels import EACH, check_channel, each_channel, on_channel
 from pyspeech.data.corpus import stand_ins, utterance
 from pyspeech.data.given import FEATURE_FILES, given_utterance
-from pyspeech.data.left_out import leave_out
+from pyspeech.data.left_out import leave_out, tell, tell_left_out
 from pyspeech.errors import MissingPackage, UserError
-from pyspeech.lang.marks import SHOWN, counted
+from pyspeech.lang.marks import counted
 from pyspeech.text_files import read_text
 
 AnyEntry = TypeVar("AnyEntry")
@@ -97,14 +98,9 @@ def without_silent(entries: Sequence[Entry]) -> list[Entry]:
 def tell_marks(where: Path, entries: Sequence[Entry]) -> None:
     """Tell on stderr which marks of noises were no words, and what :func:`without_silent` leaves out for them."""
     if marks := counted(mark for entry in entries for mark in entry.marks):
-        click.echo(f"{where}: marks that are no words, left out of the texts: {marks}", err=True)
-    if silent := [entry for entry in entries if entry.marks and not entry.text]:
-        names = ", ".join(entry.path.name + _times(entry) for entry in silent[:SHOWN])
-        click.echo(
-            f"{where}: left out {len(silent)} utterances of nothing but such marks: {names}"
-            f"{', ...' if len(silent) > SHOWN else ''}",
-            err=True,
-        )
+        tell(f"{where}: marks that are no words, left out of the texts: {marks}")
+    silent = [entry.path.name + _times(entry) for entry in entries if entry.marks and not entry.text]
+    tell_left_out(where, silent, "utterances of nothing but such marks")
 
 
 def _times(entry: Entry) -> str:
@@ -112,23 +108,30 @@ def _times(entry: Entry) -> str:
     return "" if entry.span is None else f"-{entry.span.start:.10g}-{entry.span.end:.10g}"
 
 
-def read(entries: Iterable[AnyEntry], split: str, cut: Callable[[AnyEntry], MonoCut]) -> Iterator[MonoCut]:
+def read(
+    entries: Iterable[AnyEntry], split: str, cut: Callable[[AnyEntry], MonoCut], channel: str = ""
+) -> Iterator[Cut]:
     """Yield what ``cut`` makes of every entry; of train, a few that are at fault are left out (:mod:`..left_out`).
+
+    ``channel``: of recordings with several, that of this number, or "mix" for their average, or "each" for one
+    utterance a channel, whose ids end in ``-ch0`` and so on; the one that ``cut`` takes if it is empty.
 
     Raises:
         UserError: more are at fault, or one of another split.
     """
 
-    def made(entry: AnyEntry) -> MonoCut:
+    def made(entry: AnyEntry) -> Cut:
         try:
             with stand_ins(False):
-                return cut(entry)
+                return on_channel(cut(entry), channel)
         except MissingPackage:  # no fault of the entry
             raise
         except UserError as error:
             raise CannotRead(str(error)) from error
 
-    return leave_out(entries, split, made)
+    check_channel(channel)
+    for each in leave_out(entries, split, made):
+        yield from each_channel(each) if channel == EACH else (each,)
 
 
 def cut_of_file(entry: Entry) -> MonoCut:

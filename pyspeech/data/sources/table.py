@@ -2,17 +2,21 @@
 
 import glob
 import math
+import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from lhotse import MonoCut
 
+from pyspeech.data.audio_files import NOT_READ
 from pyspeech.data.corpus import recording_of
 from pyspeech.data.given import FEATURE_FILES
+from pyspeech.data.left_out import tell_left_out
 from pyspeech.data.sources.dividing import Task, divided
+from pyspeech.data.sources.folder import AUDIO
 from pyspeech.data.sources.layout import cut_of
 from pyspeech.data.sources.reading import (
     Entry,
@@ -57,6 +61,8 @@ class Table:
         header: Whether the first line names the columns; else they are called 1, 2, and so on: ``{1}``.
         language: Texts become the words of :func:`pyspeech.lang.words.words_of` it; None keeps them as they are.
         task: What is held out goes by it; without texts it is verification.
+        channel: Of recordings with several, the number of one, "mix" for their average, "each" for one utterance a
+            channel; the first if empty.
     """
 
     file: str
@@ -72,14 +78,18 @@ class Table:
     header: bool = True
     language: str | None = None
     task: Task = "recognition"
+    channel: str = ""
 
     def splits(self, corpus: Path) -> tuple[str, ...]:
-        """Names of the splits, train first."""
-        return in_order(entry.split for entry in self._entries(corpus))
+        """Names of the splits, train first; tells on stderr of tables and audio that are left out."""
+        entries = self._entries(corpus)
+        self._tell_other_tables(corpus.absolute())
+        _tell_other_audio(corpus.absolute(), {entry.path for entry in entries})
+        return in_order(entry.split for entry in entries)
 
     def cuts(self, corpus: Path, split: str) -> Iterator[MonoCut]:
         """Yield the utterances of one split in the order of the table."""
-        return read([entry for entry in self._entries(corpus) if entry.split == split], split, _cut)
+        return read([entry for entry in self._entries(corpus) if entry.split == split], split, _cut, self.channel)
 
     def _entries(self, corpus: Path) -> Sequence[Entry]:
         if bool(self.start) != bool(self.end or self.duration) or (self.end and self.duration):
@@ -101,6 +111,17 @@ class Table:
 
     def _files(self, corpus: Path) -> Sequence[tuple[str, Path]]:
         """Pairs (split as in the file's name, table)."""
+        found = self._found(corpus)
+        known = {name for kind in KINDS for name in names_for(kind, [split for split, _ in found])}
+        return [(split, path) for split, path in found if split in known] or found  # others list speakers, or nothing
+
+    def _tell_other_tables(self, corpus: Path) -> None:
+        others = [
+            str(path.relative_to(corpus)) for _, path in sorted(set(self._found(corpus)) - set(self._files(corpus)))
+        ]
+        tell_left_out(corpus, others, "tables that are called as no split of train, dev or test")
+
+    def _found(self, corpus: Path) -> Sequence[tuple[str, Path]]:
         if SPLIT not in self.file:
             return [("", corpus / self.file)]
         before, _, after = (str(corpus / self.file)).partition(SPLIT)
@@ -108,8 +129,7 @@ class Table:
         found = [(path[len(before) : len(path) - len(after)], Path(path)) for path in paths]
         if not found:
             raise UserError(f"no table {corpus / self.file} for any split; check the path")
-        known = {name for kind in KINDS for name in names_for(kind, [split for split, _ in found])}
-        return [(split, path) for split, path in found if split in known] or found  # others list speakers, or nothing
+        return found
 
     def _read(self, path: Path, split: str, words: Callable[[str], list[str]]) -> Iterator[Entry]:
         rows = read_rows(path, header=self.header)
@@ -158,6 +178,15 @@ class Table:
                     raise UserError(f"{where} has no '{name}'{nearest(name, header)}")
                 if header.count(name) > 1:
                     raise UserError(f"{where} has '{name}' twice; name them apart")
+
+
+def _tell_other_audio(corpus: Path, named: Set[Path]) -> None:
+    """Tell of audio beside that which the rows name, in the same folders."""
+    named = {Path(os.path.normpath(path)) for path in named if path.suffix.lower() in AUDIO}
+    folders = sorted({path.parent for path in named})
+    found = (path for folder in folders if folder.is_dir() for path in sorted(folder.iterdir()))
+    others = [path for path in found if path.suffix.lower() in (*AUDIO, *NOT_READ) and path not in named]
+    tell_left_out(corpus, [path.name for path in others], "files of audio that no row names")
 
 
 @lru_cache(maxsize=1)

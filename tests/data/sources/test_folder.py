@@ -173,7 +173,7 @@ def test_audio_of_a_kind_that_is_not_read_is_counted_once(tmp_path, capsys):
     assert sum(map(len, found(Folder("classification"), tmp_path).values())) == 20
     told = capsys.readouterr().err
     assert told.count("\n") == 1
-    assert "left out 3 files of a kind that is not read (.m4a), such as yes/0.M4A; convert them" in told
+    assert "left out 3 files of a kind that is not read (.m4a): yes/0.M4A, " in told
 
 
 def test_the_lists_of_speech_commands_may_be_written_on_windows(tmp_path):
@@ -226,3 +226,19 @@ def test_a_text_of_marks_alone_is_left_out_and_told_once(tmp_path, capsys):
 def test_labels_with_times_are_no_text(tmp_path, text):
     with pytest.raises(UserError, match=r"a\.lab holds times with its texts; give a table with columns of times"):
         beside(tmp_path, {"a": text, "b": text}, ".lab")
+
+
+def test_all_that_is_left_out_is_named_and_counted(tmp_path, capsys):
+    for number in range(12):
+        write_tones(tmp_path / f"{number}.wav", ["LOW"])
+        (tmp_path / f"{number}.txt").write_text(f"word {number}")
+    (tmp_path / "_noise").mkdir()
+    for name in ("12.m4a", "12.txt", "13.txt", "14.lab", "_noise/a.wav"):
+        (tmp_path / name).touch()
+    Folder("recognition").splits(tmp_path)
+    assert capsys.readouterr().err.splitlines() == [
+        f"{tmp_path}: left out 1 files of a kind that is not read (.m4a): 12.m4a; "
+        "convert them to .wav or .flac, as ffmpeg does",
+        f"{tmp_path}: left out 1 files of audio in folders that begin with . or _: _noise/a.wav",
+        f"{tmp_path}: left out 2 texts without audio beside them: 13.txt, 14.lab",
+    ]

@@ -53,7 +53,7 @@ def test_texts_stay_as_they_are_and_may_be_missing(tmp_path):
     write_data(tmp_path / "data" / "dev", ["d"])
     write_data(tmp_path / "data" / "test", ["t"])
     cuts = list(KaldiData().cuts(tmp_path, "train"))
-    assert described(cuts) == [("a", "Größe,\u00a0no.\u2028 1\u3000x", ""), ("b", "", ""), ("c", "", "")]
+    assert described(cuts) == [("a", "Größe,\u00a0no.\u2028 1\u3000x", ""), ("b", "", "")]
     write_manifest(cuts, tmp_path / "m.jsonl.gz")
     assert described(read_manifest(tmp_path / "m.jsonl.gz")) == described(cuts)
 
@@ -161,7 +161,7 @@ def test_commands_are_refused_by_default_and_run_when_allowed(tmp_path):
 
 def test_paths_begin_at_the_data_directory_or_where_kaldi_ran(tmp_path):
     folder = write_data(tmp_path / "s5" / "data" / "train" / "split", ["a"])
-    write_lines(folder / "wav.scp", {"a": "download/a.wav"})
+    write_lines(folder / "text", {name: f"SAYS {name}" for name in "abcdefghijkl"})
     for base in (folder, folder.parent, folder.parents[1], folder.parents[2]):
         path = write_tones(base / "download" / "a.wav", ["LOW"])
         write_lines(folder / "wav.scp", dict.fromkeys("abcdefghijkl", "download/a.wav"))
@@ -252,8 +252,101 @@ def test_a_recording_of_segments_that_cannot_be_read_is_told_of_as_what_it_is(tm
 
 def test_paths_may_be_as_windows_or_macos_writes_them(tmp_path):
     folder = write_data(tmp_path / "data" / "train", ["é", "b"])
-    write_lines(folder / "wav.scp", {"a": "audio\\e\u0301.wav", "b": "audio\\b.wav"})
+    write_lines(folder / "wav.scp", {"é": "audio\\e\u0301.wav", "b": "audio\\b.wav"})
     for name in ("dev", "test"):
         write_data(tmp_path / "data" / name)
     sources = [cut.recording.sources[0].source for cut in KaldiData().cuts(folder.parent, "train")]
-    assert [Path(source).name for source in sources] == ["é.wav", "b.wav"]
+    assert [Path(source).name for source in sources] == ["b.wav", "é.wav"]
+
+
+class TestChannels:
+    """A call of two sides in one file, of which A says a low tone and B a high one."""
+
+    @pytest.fixture
+    def folder(self, tmp_path):
+        tones = np.sin(np.outer(np.arange(2 * RATE), [0.2, 1.1]))
+        soundfile.write(tmp_path / "call.wav", tones, RATE, subtype="FLOAT")
+        write_lines(tmp_path / "wav.scp", dict.fromkeys(("call-A", "call-B"), "call.wav"))
+        self.tones = tones
+        return tmp_path
+
+    def heard(self, folder, **options):
+        """The channel of every utterance, by its samples."""
+        cuts = [cut for split in ("train", "dev", "test") for cut in KaldiData(**options).cuts(folder, split)]
+        found = {}
+        for cut in cuts:
+            start = round(cut.start * RATE)
+            samples = load_audio(cut, RATE)[0]
+            part = self.tones[start : start + len(samples)]
+            errors = np.abs(part - samples[:, None]).max(axis=0)
+            found[cut.id] = "mix" if errors.min() > 0.1 else int(errors.argmin())
+        return found
+
+    def segments(self, folder, count=12, suffix=""):
+        rows = {f"{side}-{number:02d}": (side, number) for side in ("call-A", "call-B") for number in range(count)}
+        times = {name: f"{side} {0.1 * n:.1f} {0.1 * n + 0.5:.1f}{suffix}" for name, (side, n) in rows.items()}
+        write_lines(folder / "segments", times)
+        write_lines(folder / "text", {name: f"WORD {n} {side}" for name, (side, n) in rows.items()})
+
+    @pytest.mark.parametrize("sides", ["AB", "12"])
+    def test_the_side_of_a_recording_is_its_channel(self, folder, sides):
+        self.segments(folder)
+        write_lines(
+            folder / "reco2file_and_channel", {f"call-{s}": f"call {n}" for s, n in zip("AB", sides, strict=True)}
+        )
+        found = self.heard(folder)
+        assert len(found) == 24
+        assert {(name[5], channel) for name, channel in found.items()} == {("A", 0), ("B", 1)}
+        with pytest.raises(UserError, match=r"channel='mix': .*reco2file_and_channel says the channels"):
+            self.heard(folder, channel="mix")
+
+    def test_so_it_is_without_segments_and_what_is_not_named_stays(self, folder):
+        names = [f"u{number:02d}" for number in range(12)]
+        write_lines(folder / "wav.scp", dict.fromkeys(names, "call.wav"))
+        write_lines(folder / "text", {name: f"WORD {name}" for name in names})
+        write_lines(folder / "reco2file_and_channel", dict.fromkeys(names[:6], "call B"))
+        assert self.heard(folder) == {name: int(name < "u06") for name in names}
+
+    def test_a_segment_may_say_its_channel(self, folder):
+        self.segments(folder, suffix=" 1")
+        assert set(self.heard(folder).values()) == {1}
+
+    def test_otherwise_it_is_asked_for(self, folder):
+        self.segments(folder)
+        assert set(self.heard(folder).values()) == {0}
+        assert set(self.heard(folder, channel="1").values()) == {1}
+        assert set(self.heard(folder, channel="mix").values()) == {"mix"}
+        found = self.heard(folder, channel="each")
+        assert len(found) == 48
+        assert {(name[-4:], channel) for name, channel in found.items()} == {("-ch0", 0), ("-ch1", 1)}
+
+    def test_audio_of_one_channel_is_a_side_already(self, folder):
+        soundfile.write(folder / "call.wav", self.tones[:, 0], RATE, subtype="FLOAT")
+        self.segments(folder)
+        write_lines(folder / "reco2file_and_channel", {"call-A": "call A", "call-B": "call B"})
+        assert set(self.heard(folder).values()) == {0}
+
+    def test_a_side_that_there_is_not_is_named(self, folder):
+        self.segments(folder)
+        write_lines(folder / "reco2file_and_channel", {"call-A": "call A", "call-B": "call C"})
+        with pytest.raises(UserError, match="has no channel 2, but 0, 1"):
+            self.heard(folder)
+        write_lines(folder / "reco2file_and_channel", {"call-A": "call left"})
+        with pytest.raises(UserError, match=r"reco2file_and_channel, line 1: 'left' is no side"):
+            self.heard(folder)
+
+
+def test_audio_without_text_or_segments_and_directories_of_no_split_are_told(tmp_path, capsys):
+    for split in ("train", "dev", "test", "other_sp"):
+        write_data(tmp_path / "data" / split, ["a", "b", "c"])
+    folder = tmp_path / "data" / "train"
+    assert KaldiData().splits(tmp_path) == ("train", "dev", "test")
+    assert capsys.readouterr().err == f"{folder.parent}: left out 1 data directories that are no split: other_sp\n"
+    write_lines(folder / "segments", {"a1": "a 0 0.2", "a2": "a 0.2 0.4", "b1": "b 0 0.2"})
+    write_lines(folder / "text", {"a1": "LOW", "b1": "HIGH"})
+    assert [cut.id for cut in KaldiData().cuts(tmp_path, "train")] == ["a1", "b1"]
+    assert capsys.readouterr().err.splitlines() == [
+        f"{folder}: left out 1 utterances without a line in text: a2",
+        f"{folder}/wav.scp: left out 1 recordings without segments: c",
+    ]
+    assert len(list(KaldiData(task="verification").cuts(tmp_path, "train"))) == 3

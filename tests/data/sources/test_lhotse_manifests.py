@@ -273,3 +273,28 @@ def test_so_is_one_of_a_cut(tmp_path, field, value):
     (tmp_path / "cuts_train.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     with pytest.raises(UserError, match=r"cuts_train\.jsonl"):
         list(LhotseManifests().cuts(tmp_path, "train"))
+
+
+def test_recordings_and_cuts_without_a_supervision_are_told(tmp_path, capsys):
+    recordings = [recording_of(tmp_path, name) for name in "ab"]
+    for split in ("train", "dev", "test"):
+        RecordingSet.from_recordings(recordings).to_file(tmp_path / f"recordings_{split}.jsonl")
+        spoken = SupervisionSegment("u", "a", 0.0, 0.3, text="LOW", speaker="ann")
+        SupervisionSet.from_segments([spoken]).to_file(tmp_path / f"supervisions_{split}.jsonl")
+    (tmp_path / "recordings_more.jsonl").write_text((tmp_path / "recordings_dev.jsonl").read_text())
+    source = LhotseManifests()
+    assert source.splits(tmp_path) == ("train", "dev", "test")
+    assert capsys.readouterr().err == (
+        f"{tmp_path}: left out 1 manifests that are of no split, or one of a pair: recordings_more.jsonl\n"
+    )
+    assert [cut.id for cut in source.cuts(tmp_path, "train")] == ["u"]
+    assert capsys.readouterr().err == (
+        f"{tmp_path}/recordings_train.jsonl: left out 1 recordings without a supervision: b\n"
+    )
+    for path in tmp_path.glob("*.jsonl"):
+        path.unlink()
+    for split in ("train", "dev", "test"):
+        cuts = [MonoCut(name, 0.0, 0.3, 0, [spoken] if name == "a" else [], recording=recordings[0]) for name in "ab"]
+        CutSet.from_cuts(cuts).to_file(tmp_path / f"cuts_{split}.jsonl")
+    assert [cut.id for cut in source.cuts(tmp_path, "dev")] == ["u"]
+    assert capsys.readouterr().err == f"{tmp_path}/cuts_dev.jsonl: left out 1 cuts without a supervision: b\n"

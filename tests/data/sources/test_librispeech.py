@@ -91,3 +91,12 @@ def test_an_id_in_another_encoding_of_accents_finds_its_file(tmp_path):
     for path in tmp_path.glob("*/é/*/*.flac"):
         path.rename(path.with_name(unicodedata.normalize("NFD", path.name)))
     assert len(ids(LibriSpeech(("train-clean-5",), dev=("dev-clean-2",)), tmp_path)["train"]) == 2
+
+
+def test_audio_without_a_transcript_is_told(tmp_path, capsys):
+    part(tmp_path, "train-clean-5", [1])
+    part(tmp_path, "dev-clean", [2])
+    (tmp_path / "train-clean-5/1/7/more.flac").touch()
+    LibriSpeech(("train-clean-5",), dev=("dev-clean",), test=()).splits(tmp_path)
+    told = f"{tmp_path}/train-clean-5: left out 1 files without a transcript: more.flac\n"
+    assert capsys.readouterr().err == told

@@ -303,3 +303,15 @@ def test_marks_are_no_words_and_utterances_of_marks_alone_are_left_out_and_told(
     assert second.endswith("left out 3 utterances of nothing but such marks: 1.wav, 3.wav, 5.wav")
     assert [text for _, text, _ in spoken(replace(source, language=None), tmp_path)] == texts[:2]
     assert not capsys.readouterr().err
+
+
+def test_audio_that_no_row_names_and_tables_of_no_split_are_told(tmp_path, capsys):
+    for name in "abcdef":
+        write_tones(tmp_path / "clips" / f"{name}.wav", ["LOW"])
+    for split, name in zip(("train", "dev", "test", "other"), "abcd", strict=True):
+        (tmp_path / f"{split}.tsv").write_text(f"path\ttext\n{name}.wav\tword\n")
+    assert Table("{split}.tsv", "clips/../clips/{path}", "{text}").splits(tmp_path) == ("train", "dev", "test")
+    assert capsys.readouterr().err.splitlines() == [
+        f"{tmp_path}: left out 1 tables that are called as no split of train, dev or test: other.tsv",
+        f"{tmp_path}: left out 3 files of audio that no row names: d.wav, e.wav, f.wav",
+    ]
