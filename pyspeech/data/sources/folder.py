@@ -1,7 +1,7 @@
 """A corpus without a table: the folders of its audio files, or texts beside them, say what they hold."""
 
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from pyspeech.data.sources.reading import Entry, cut_of_file, lines_of, on_disk,
 from pyspeech.data.splits import DEV, KINDS, TEST, TRAIN, in_order, kind_of, split_name, usual_name
 from pyspeech.errors import UserError
 from pyspeech.files import existing
+from pyspeech.lang.reading import Unsure
 from pyspeech.lang.words import words_of
 
 AUDIO = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".sph")  # what libsndfile reads
@@ -45,15 +46,23 @@ class Folder:
     language: str | None = None
 
     def splits(self, corpus: Path) -> tuple[str, ...]:
-        """Names of the splits, train first; tells on stderr of audio that is left out as it cannot be read."""
+        """Names of the splits, train first.
+
+        Tells on stderr of audio that is left out as it cannot be read, and what of texts is not surely said as it is.
+        """
         tell_not_read(corpus.absolute() / self.root)
-        return in_order(entry.split for entry in self._entries(corpus))
+        unsure = Unsure()
+        entries = self._entries(corpus, unsure)
+        for line in unsure.lines():
+            click.echo(f"{corpus.absolute() / self.root}: {line}", err=True)
+        return in_order(entry.split for entry in entries)
 
     def cuts(self, corpus: Path, split: str) -> Iterator[MonoCut]:
         """Yield the utterances of one split in the order of their paths."""
         return read([entry for entry in self._entries(corpus) if entry.split == split], split, cut_of_file)
 
-    def _entries(self, corpus: Path) -> list[Entry]:
+    def _entries(self, corpus: Path, unsure: Unsure | None = None) -> list[Entry]:
+        words = str.split if self.language is None else words_of(self.language, unsure)
         root = existing(corpus.absolute() / self.root, "folder of audio")
         paths = audio_paths(root)
         if not paths:
@@ -65,15 +74,14 @@ class Folder:
             split, below = splits.get(path, ""), path.parts
             if folders and len(below) > 1:
                 split, below = split_name(below[0]), below[1:]
-            entries.append(self._entry(root / path, split, below[0] if len(below) > 1 else ""))
+            entries.append(self._entry(root / path, split, below[0] if len(below) > 1 else "", words))
         if self.task == "recognition" and len({entry.speaker for entry in entries}) == 1:
             entries = [replace(entry, speaker="") for entry in entries]  # "wavs" is no speaker
         return divided(with_ids(entries), self.task)
 
-    def _entry(self, path: Path, split: str, top: str) -> Entry:
+    def _entry(self, path: Path, split: str, top: str, words: Callable[[str], list[str]]) -> Entry:
         if self.task == "recognition":
             text, fault = _text_beside(path)
-            words = str.split if self.language is None else words_of(self.language)
             return Entry(path, " ".join(words(text)), top, split=split, fault=fault)
         fault = "" if top else "lies in no folder that would name its label or speaker"
         if self.task == "verification":

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+import click
 from lhotse import MonoCut
 
 from pyspeech.data.sources.dividing import Task, divided
@@ -14,6 +15,7 @@ from pyspeech.data.sources.reading import Entry, cut_of_file, on_disk, read, wit
 from pyspeech.data.sources.rows import read_rows
 from pyspeech.data.splits import KINDS, in_order, names_for, split_name
 from pyspeech.errors import UserError, nearest
+from pyspeech.lang.reading import Unsure
 from pyspeech.lang.words import words_of
 
 COLUMN = re.compile(r"\{([^{}]*)\}")
@@ -64,9 +66,12 @@ class Table:
         return _read_once(self, tuple(files), tuple((state.st_mtime_ns, state.st_size) for state in states))
 
     def read(self, files: Sequence[tuple[str, Path]]) -> Sequence[Entry]:
-        """The utterances of ``files``, pairs (split as in the file's name, table)."""
-        words = str.split if self.language is None else words_of(self.language)
+        """The utterances of ``files``, pairs (split as in the file's name, table); tells on stderr what is not sure."""
+        unsure = Unsure()
+        words = str.split if self.language is None else words_of(self.language, unsure)
         entries = [entry for split, path in files for entry in self._read(path, split, words)]
+        for line in unsure.lines():
+            click.echo(f"{files[0][1]}: {line}", err=True)
         if not entries:
             raise UserError(f"{files[0][1]} has no row below its first line, which names the columns")
         return divided(with_ids(entries), self.task if self.text else "verification")
