@@ -13,6 +13,7 @@ from num2words import num2words
 from pyspeech.lang.reading import (
     GROUPED,
     UNREAD_ROMAN,
+    UNREAD_SHORT,
     Rule,
     Say,
     amount,
@@ -113,6 +114,7 @@ def rules_of(table: Table) -> tuple[Rule, ...]:
     units = "|".join(re.escape(unit) for unit in sorted(table.units, key=len, reverse=True))
     return (
         *spelled_out(table.abbreviations),
+        UNREAD_SHORT,
         *table.rules,
         UNREAD_ROMAN,
         _rule(spaced_number(), spaced_thousands),

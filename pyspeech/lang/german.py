@@ -10,6 +10,7 @@ from num2words import num2words
 from pyspeech.lang.reading import (
     GROUPED,
     UNREAD_ROMAN,
+    UNREAD_SHORT,
     Rule,
     Say,
     amount,
@@ -49,10 +50,10 @@ MONTHS = {
     "Sept.": "September", "Okt.": "Oktober", "Nov.": "November", "Dez.": "Dezember",
 }  # fmt: skip
 MONTH = "Januar|Jänner|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November|Dezember"
-WEEKDAYS = {"Montag", "Dienstag", "Mittwoch", "Donnerstag", "Freitag", "Samstag", "Sonnabend", "Sonntag"}
+WEEKDAYS = ["Montag", "Dienstag", "Mittwoch", "Donnerstag", "Freitag", "Samstag", "Sonntag", "Sonnabend"]
 # Nouns that are counted, by gender.
 NOUNS = {
-    "m": f"{MONTH}|{'|'.join(sorted(WEEKDAYS))}|Tag|Platz|Stock|Weltkrieg|Geburtstag|Bezirk|Satz|Akt|Jahrestag|Spieltag"
+    "m": f"{MONTH}|{'|'.join(WEEKDAYS)}|Tag|Platz|Stock|Weltkrieg|Geburtstag|Bezirk|Satz|Akt|Jahrestag|Spieltag"
     "|Advent|Teil|Rang|Absatz|Versuch|Punkt|Monat|Abschnitt|Schritt|Sieg|Titel|Kreuzzug|Gang|Wahlgang|Preis|Todestag"
     "|Hochzeitstag|Feiertag|Weihnachtstag|Parteitag|Grad|König|Kaiser|Präsident|Bundespräsident|Kanzler|Bundeskanzler"
     "|Mann|Sohn|Artikel|Vers|Block|Lauf|Meter|Kilometer|Zentimeter|Millimeter|Liter|Euro|Cent|Dollar|Franken|Mensch",
@@ -72,6 +73,16 @@ NUMBERED = _words(
     " Zeile Vers Ziffer Position Level Runde Version Kanal Bahn Los Terminal Straße Aufgabe Frage Variante Figur"
     " Psalm Opus Symphonie Sinfonie Modul Stück Übung Lektion Strophe Apollo"
 )
+SPELLED = [
+    "Notruf ",
+    "PIN ",
+    "PIN: ",
+    "PLZ ",
+    "PLZ: ",
+    "Postleitzahl ",
+    "Durchwahl ",
+    "Telefonnummer ",
+]  # digit by digit
 UNITS = {
     "km/h": ("m", "Kilometer pro Stunde"), "m/s": ("m", "Meter pro Sekunde"), "km²": ("m", "Quadratkilometer"),
     "m²": ("m", "Quadratmeter"), "cm²": ("m", "Quadratzentimeter"), "qm": ("m", "Quadratmeter"),
@@ -87,11 +98,13 @@ UNITS = {
     "GB": ("n", "Gigabyte"), "TB": ("n", "Terabyte"), "kB": ("n", "Kilobyte"), "dB": ("n", "Dezibel"),
     "h": ("f", "Stunde", "Stunden"), "Std.": ("f", "Stunde", "Stunden"), "min": ("f", "Minute", "Minuten"),
     "Min.": ("f", "Minute", "Minuten"), "s": ("f", "Sekunde", "Sekunden"), "Sek.": ("f", "Sekunde", "Sekunden"),
+    "Mio": ("f", "Million", "Millionen"), "Mrd": ("f", "Milliarde", "Milliarden"), "V": ("n", "Volt"),
     "ms": ("f", "Millisekunde", "Millisekunden"), "Mio.": ("f", "Million", "Millionen"),
     "Mrd.": ("f", "Milliarde", "Milliarden"), "kcal": ("f", "Kilokalorie", "Kilokalorien"),
 }  # fmt: skip
 CURRENCIES = {"€": ("Euro", "Cent"), "EUR": ("Euro", "Cent"), "$": ("Dollar", "Cent"), "£": ("Pfund", "Pence"),
-              "CHF": ("Franken", "Rappen"), "DM": ("Mark", "Pfennig"), "Euro": ("Euro", "Cent"), "Dollar": ("Dollar", "Cent")}  # fmt: skip
+              "CHF": ("Franken", "Rappen"), "DM": ("Mark", "Pfennig"), "Euro": ("Euro", "Cent"),
+              "Dollar": ("Dollar", "Cent")}  # fmt: skip
 # What the ordinal after a determiner ends in.
 DETERMINERS = dict.fromkeys(_words("am vom zum im beim zur den dem des diesen diesem jeden jedem jenem jenen"), "n")
 DETERMINERS |= dict.fromkeys(_words("das die jede diese ins ans aufs fürs durchs ums übers jedes dieses"), "")
@@ -108,11 +121,13 @@ ACCUSATIVE |= _words("zahlte zahlten zahlen bezahlt bezahlte bezahlen verdient s
 PREPOSITIONS = DATIVE | {"in", "an", "auf", "vor", "hinter", "über", "neben", "zwischen", "während", "wegen", "trotz"}
 PREPOSITIONS |= {"für", "um", "ohne", "gegen", "durch", "bis", "pro", "per", "je", "binnen", "innerhalb", "anhand"}
 KINGS = _words(
-    "Ludwig Friedrich Wilhelm Karl Heinrich Otto Johannes Benedikt Pius Leo Philipp Georg Jakob Peter Nikolaus Alexander"
-    " Napoleon Rudolf Ferdinand Franz Joseph Josef Maximilian Konrad Leopold Urban Gregor Clemens Klemens Innozenz Paul"
-    " August Christian Gustav Harald Eduard Edward Richard Albert Ramses Carlos Karol Franziskus Charles Albrecht"
+    "Albert Albrecht Alexander August Benedikt Carlos Charles Christian Clemens Eduard Edward Ferdinand Franz"
+    " Franziskus Friedrich Georg Gregor Gustav Harald Heinrich Innozenz Jakob Johannes Josef Joseph Karl Karol"
+    " Klemens Konrad Leo Leopold Ludwig Maximilian Napoleon Nikolaus Otto Paul Peter Philipp Pius Ramses Richard"
+    " Rudolf Urban Wilhelm"
 )
 QUEENS = _words("Elisabeth Elizabeth Katharina Margarethe Maria Isabella Christina Victoria Viktoria Johanna")
+ROMAN_LETTERS = (1, 5, 10)  # whose numerals are letters of a name, too
 TITLES = "König|Kaiser|Papst|Königin|Kaiserin|Zar|Zarin|Herzog|Fürst|Sultan|Queen"
 NUMBER = rf"(?<![\d.,:/])(?:{GROUPED})(?:,\d+)?(?![\d:/]|[.,]\d)"
 
@@ -139,7 +154,7 @@ def _before(match: re.Match[str]) -> tuple[str, str]:
 
 def _begins(match: re.Match[str]) -> bool:
     """Whether a clause begins with what is found."""
-    return not re.search(r"[\w\U000F0000-\U000FFFFD]\s*$", match.string[: match.start()])
+    return not re.search(r"[\w\U000F0000-\U000FFFFD]\s*$|[/–-]$", match.string[: match.start()])
 
 
 def _ending(match: re.Match[str], noun: str) -> str | None:
@@ -203,7 +218,7 @@ def _ordinals(match: re.Match[str]) -> str | None:
     ending = _ending(match, noun)
     if ending is None:
         return None
-    said = re.sub(r"(?<=\.)\s?–\s?", " bis ", match["numbers"])
+    said = re.sub(r"(?<=\.)\s?[–-]\s?", " bis ", match["numbers"])
     return re.sub(r"(\d+)\.", lambda number: _ordinal(int(number[1]), ending), said)
 
 
@@ -220,6 +235,8 @@ def _ruler(match: re.Match[str]) -> str | None:
     name = match["name"].rpartition(" ")[2]
     if not number:
         return match[0]
+    if number in ROMAN_LETTERS and re.match(r"\s[A-ZÄÖÜ]", match.string[match.end() :]):
+        return None  # or the initial of another name
     female, genitive = name in QUEENS, name not in KINGS | QUEENS
     if genitive or last in ("des", "dieses"):
         article, ending = ("der" if female else "des"), "n"
@@ -238,12 +255,14 @@ def _ruler(match: re.Match[str]) -> str | None:
 
 def _numbered(match: re.Match[str]) -> str | None:
     number = roman(match["numeral"])
-    return f"{match['noun']} {number}" if number and match["noun"] in NUMBERED else match[0]
+    sure = number and match["noun"] in NUMBERED and match["numeral"] != "X"
+    return f"{match['noun']} {number}" if sure else match[0]
 
 
 def _roman_ordinal(match: re.Match[str]) -> str | None:
-    number = roman(match[1])
-    return f"{number}." if number else match[0]
+    number, last = roman(match[1]), _before(match)[1].lower()
+    sure = match[2] in GENDERS or (number not in ROMAN_LETTERS and last in DETERMINERS.keys() | EITHER)
+    return f"{number}." if number and sure else match[0]
 
 
 # Times, money, units
@@ -262,6 +281,10 @@ def _time(match: re.Match[str]) -> str | None:
 def _from(match: re.Match[str]) -> str | None:
     said = _time(match) if match["minute"] else cardinal("de", match["hour"])
     return f"{said} bis " if said else None
+
+
+def _weekday(match: re.Match[str]) -> str:
+    return f"{next(day for day in WEEKDAYS if day.startswith(match[1]))}{' bis ' if match[2] else ''}"
 
 
 def _score(match: re.Match[str]) -> str:
@@ -291,7 +314,7 @@ def _unit(match: re.Match[str]) -> str | None:
     stop = (
         "." if match["unit"][-1] == "." and re.match(r"\s+[A-ZÄÖÜ]\w+\s[a-zäöü]", match.string[match.end() :]) else ""
     )
-    if match["unit"] in ("Mio.", "Mrd."):
+    if match["unit"][:3] in ("Mio", "Mrd"):
         stop, per = "", per or {"€": "Euro", "$": "Dollar"}.get(match["currency"] or "", match["currency"] or "")
     elif match["currency"]:
         return None
@@ -387,6 +410,7 @@ def _rule(pattern: str, say: Say) -> Rule:
     return re.compile(pattern), say
 
 
+_DATE = r"(?<!\d)\d{1,2}\.\s?\d{1,2}\.(?:\d{4}|\d\d)?"
 _WHOLE = rf"(?<![\d.,:/])(?P<whole>{GROUPED})"
 _PER = rf"(?:\s?/\s?(?P<per>{_any_of(UNITS)}))?"
 _CURRENCY = "|".join(re.escape(word) for word in CURRENCIES)
@@ -395,6 +419,7 @@ RULES: tuple[Rule, ...] = (
     # Abbreviations
     _rule(rf"(?<=\d\.)\s?({'|'.join(map(re.escape, MONTHS))})", lambda match: f" {MONTHS[match[1]]}"),
     _rule(rf"(?<!\w)({'|'.join(map(re.escape, MONTHS))})(?=\s\d)", lambda match: MONTHS[match[1]]),
+    _rule(r"(Abs\.\s?\d+\s)S\.", lambda match: f"{match[1]}Satz"),
     _rule(r"(?<!\w)S\.\s?(?=\d)", lambda _: "Seite "),
     _rule(r"(?<!\w)Art\.\s?(?=\d)", lambda _: "Artikel "),
     _rule(r"(?<!\w)Fr\.(?=\s[A-ZÄÖÜ][a-zäöü])", lambda _: "Frau "),
@@ -404,28 +429,33 @@ RULES: tuple[Rule, ...] = (
     _rule(r"(?<!\w)min\.(?=\s\d)", lambda _: "minimal "),
     _rule(r"(?<!\w)u\.\s?a\.(?=\s\w)", lambda _: "unter anderem "),
     _rule(r"(\w+s)tr\.(?=\s|,|$)", lambda match: f"{match[1]}traße"),
+    _rule(r"(?<!\w)(Mo|Di|Mi|Do|Fr|Sa|So)\.(?:(?=,\s\d|\s\d)|(\s?[–-]\s?)(?=[A-Z][a-z]\.))", _weekday),
     *spelled_out(ABBREVIATIONS),
     _rule(rf"(?<![\w.])(?:{'|'.join(re.escape(short) for short in UNSURE)})".replace(r"\ ", " ?"), lambda _: None),
+    UNREAD_SHORT,
     # Roman numerals
     _rule(
         rf"\b(?P<name>(?:(?:{TITLES}) )?(?:(?:{'|'.join(KINGS)}) )?(?:{'|'.join(KINGS | QUEENS)})s?) "
-        r"(?P<numeral>[IVXLC]+)\b\.?(?![-'’])",
+        r"(?P<numeral>[IVX]+)\b\.?(?![-'’])",
         _ruler,
     ),
-    _rule(r"\b(?P<noun>[A-ZÄÖÜ][a-zäöü]+) (?P<numeral>[IVXLC]+)\b(?!\.\s[A-ZÄÖÜ]\w+\b(?=\s[a-z])|['’-])", _numbered),
-    _rule(r"(?<![\w.])(?!C\b|L\b|CC\b)([IVXLC]+)\.(?=\s[A-ZÄÖÜ][a-zäöü])", _roman_ordinal),
+    _rule(r"\b(?P<noun>[A-ZÄÖÜ][a-zäöü]+) (?P<numeral>[IVX]+)\b(?!\.\s[A-ZÄÖÜ]\w+\b(?=\s[a-z])|['’-])", _numbered),
+    _rule(r"(?<![\w.])([IVX]+)\.(?=\s([A-ZÄÖÜ][a-zäöüß]+))", _roman_ordinal),
     UNREAD_ROMAN,
     # Dates, times, telephones
+    _rule(r"(?:\b[A-Z]{2}\d\d )?(?<!\d)\d{4}(?: \d{2,4}){2,}", lambda _: None),  # of a bank or a card
+    _rule(rf"(?:(?<={')|(?<='.join(SPELLED)}))\d+(?![.,:/]?\d)", lambda match: one_by_one("de", match[0])),
     _rule(r"(?<!\w)(?:\+\d{2}|0\d{1,4})[ /-]\(?0?\)?\d[\d /-]{2,}\d(?![\d.,])", _phone),
+    _rule(rf"{_DATE}\s?[–-]\s?{_DATE}", lambda _: None),
     _rule(r"(?<![\d.,])(?P<day>\d{1,2})\.\s?(?P<month>\d{1,2})\.\s?(?P<year>\d{4}|\d\d)?(?![\d.,]*\d)", _date),
     _rule(r"(?<![\d.,:])(?P<hour>\d{1,2})(?:[:.](?P<minute>[0-5]\d))?\s?[–-]\s?"
           r"(?=\d{1,2}(?:[:.]\d\d)? (?P<clock>Uhr)\b)", _from),
     _rule(r"(?<![\d.,:])(?P<hour>\d{1,2})(?:[:.](?P<minute>[0-5]\d))? ?(?P<clock>Uhr)\b", _time),
-    _rule(r"(?<![\d.,:])(?P<hour>\d{1,2}):(?P<minute>[0-5]\d)(?P<clock> h\b)?(?![\d:]|[.,]\d)", _time),
+    _rule(r"(?<![\d.,:])(?P<hour>\d{1,2}):(?P<minute>[0-5]\d)(?P<clock>)(?![\d:]|[.,]\d| h\b)", _time),
     _rule(r"(?<![\d.,:])(\d{1,3}):(\d|\d{1,3}(?:\.\d{3})+|\d{3,})(?![\d:.,]*\d)", _score),
     # Ordinals
     _rule(
-        r"(?<![\d.,:/])(?P<numbers>(?:\d{1,4}\.(?:\s?[–/]\s?|,\s|\s(?:und|oder|bis|sowie)\s))*\d{1,4}\.)"
+        r"(?<![\d.,:/])(?P<numbers>(?:\d{1,4}\.(?:\s?[–/-]\s?|,\s|\s(?:und|oder|bis|sowie)\s))*\d{1,4}\.)"
         r"(?!\w)(?=(?P<noun>\s+[^\W\d]+|))",
         _ordinals,
     ),
@@ -437,7 +467,7 @@ RULES: tuple[Rule, ...] = (
     _rule(r"(\d*)\s?([½¼¾])", _halves),
     _rule(r"(?<![\d.,/])(\d{1,2})/(\d{1,2})(?![\d/]|[.,]\d)", _fraction),
     _rule(rf"({NUMBER})\s?[–-]\s?({NUMBER})(?!\s?[–-]\s?\d)", _range),
-    _rule(r"(?<=\d)\s?([+])\s?(?=\d)", lambda _: "plus"),
+    _rule(r"(?<=\d)\s?\+\s?(?=\d)|(?:(?<=\s)|^)\+(?=\d)", lambda _: "plus"),
     _rule(r"(?<=\d)\s?[x×]\s?(?=\d)", lambda _: "mal"),
     _rule(r"(?<=\d)\s?=\s?(?=\d)", lambda _: "gleich"),
     _rule(r"(?<=\d)\s?−\s?(?=\d)|(?:(?<=\s)|^)[−-](?=\d)", lambda _: "minus"),
@@ -456,4 +486,7 @@ RULES: tuple[Rule, ...] = (
     _rule(r"(?<![\w.,:/-])(\d{1,2})x(?![\w])", lambda match: f"{'ein' if match[1] == '1' else _say(match[1])}mal"),
     _rule(r"\b[A-ZÄÖÜ]{1,3}\d{1,2}[a-zA-Z]?\b|(?<![\w.,:/])\d{1,3}[a-z]\b", _letters),
     _rule(rf"(?P<number>{NUMBER})(?P<after> [^\W\d]+)?(?!\w|\.\s?\d)", _plain),
+    _rule(r"(?<!\w)Mio\b\.?", lambda _: "Millionen"),
+    _rule(r"(?<!\w)Mrd\b\.?", lambda _: "Milliarden"),
+    _rule(r"(?<![\w/])(?:k[mW]/h|[kc]?m[²³]|k[mg]|[cm]m|[km]W|kWh)(?!\w)", lambda _: None),
 )  # fmt: skip

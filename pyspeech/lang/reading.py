@@ -203,6 +203,19 @@ def _surely_roman(match: re.Match[str]) -> str | None:
 UNREAD_ROMAN: Rule = (re.compile(r"(?<![\w.-])[IVX]{2,}(?![\w-])"), _surely_roman)  # leaves what no rule has read
 
 
+def _surely_short(match: re.Match[str]) -> str | None:
+    """A full stop that ends no sentence, as what follows has a small letter, ends an abbreviation."""
+    following = match.string[match.end() :].lstrip()[:1]
+    sure = (following == "," or following.islower()) and not roman(match[0][:-1])
+    return None if sure else match[0]
+
+
+UNREAD_SHORT: Rule = (
+    re.compile(r"(?<![\w.])(?<!\d\s)(?:[^\W\d_]{1,4}\.\s?)*[^\W\d_]{1,4}\.(?=,|\s+[^\W\d_])"),
+    _surely_short,
+)
+
+
 def plain_number(decimal: str) -> str:
     """The pattern of a number beside which nothing says that it is another thing: part of a date, an ordinal, ..."""
     grouped = GROUPED_BY_COMMA if decimal == "." else GROUPED

@@ -12,6 +12,7 @@ from pyspeech.lang.espeak import DOTTED_I
 from pyspeech.lang.reading import (
     SYMBOLS,
     UNREAD_ROMAN,
+    UNREAD_SHORT,
     Rule,
     Unsure,
     amount,
@@ -126,7 +127,7 @@ def _words(name: str, text: str) -> list[str]:
 def _cardinals(name: str, converter: str) -> tuple[Rule, ...]:
     """The rules of a language without a table: numbers beside which nothing says that they are another thing."""
     if not converter:
-        return (UNREAD_ROMAN,)
+        return UNREAD_ROMAN, UNREAD_SHORT
     decimal = "." if name in POINT else ","
 
     def say(match: re.Match[str]) -> str | None:
@@ -135,6 +136,7 @@ def _cardinals(name: str, converter: str) -> tuple[Rule, ...]:
         return amount(converter, match[0], decimal)
 
     return (
+        UNREAD_SHORT,
         UNREAD_ROMAN,
         (re.compile(spaced_number()), spaced_thousands),
         (re.compile(plain_number(decimal)), say),
