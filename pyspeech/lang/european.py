@@ -15,6 +15,7 @@ from pyspeech.lang.reading import (
     UNREAD_ROMAN,
     UNREAD_SHORT,
     Rule,
+    Rules,
     Say,
     amount,
     cardinal,
@@ -54,7 +55,9 @@ class Table:
         before_noun: Endings of masculine numbers before their noun, and what they become there.
         one_below_two: Whether all amounts below two are one of a unit.
         of_millions: Whether whole millions have a word between them and what is counted.
-        rules: What else is read, before all numbers.
+        titles: Abbreviations without a full stop.
+        roman: Numerals of rulers and centuries.
+        rules: What is read before all other numbers.
     """
 
     converter: str
@@ -68,6 +71,8 @@ class Table:
     before_noun: tuple[tuple[str, str], ...] = ()
     one_below_two: bool = False
     of_millions: bool = True
+    titles: tuple[Rule, ...] = ()
+    roman: tuple[Rule, ...] = ()
     rules: tuple[Rule, ...] = ()
 
 
@@ -106,17 +111,14 @@ def ordinal(converter: str, number_: int, feminine: bool = False) -> str:
     return "première" if said == "premier" else re.sub(r"o\b", "a", said)
 
 
-def rules_of(table: Table) -> tuple[Rule, ...]:
+def rules_of(table: Table) -> Rules:
     """The rules of a table, in their order."""
     whole = rf"(?P<whole>{GROUPED})"
     group = rf"(?<![\w.,:/'-]){whole}"
     money = "|".join(map(re.escape, table.money))
     units = "|".join(re.escape(unit) for unit in sorted(table.units, key=len, reverse=True))
-    return (
-        *spelled_out(table.abbreviations),
-        UNREAD_SHORT,
+    numbers = (
         *table.rules,
-        UNREAD_ROMAN,
         _rule(spaced_number(), spaced_thousands),
         _rule(r"(?<=\s)&(?=\s)", lambda _: table.words["&"]),
         _rule(r"(?:(?<=\s)|^)[−-](?=\d)", lambda _: table.words["-"]),
@@ -125,6 +127,9 @@ def rules_of(table: Table) -> tuple[Rule, ...]:
         _rule(rf"{group}(?P<part>,\d+)?\s?(?P<unit>{units})(?![\w/²³]|-\w)", partial(_unit, table)),
         _rule(rf"{group}(?P<part>,\d+)?\s?%(?!\w)", partial(_percent, table)),
         _rule(plain_number(","), partial(_plain, table)),
+    )
+    return Rules(
+        (*spelled_out(table.abbreviations), *table.titles, UNREAD_SHORT), (*table.roman, UNREAD_ROMAN), numbers
     )
 
 
@@ -220,22 +225,28 @@ FRENCH = Table(
         "°C": ("degré Celsius", "degrés Celsius"),
     },
     {
-        "M.": "monsieur", "MM.": "messieurs", "Mme": "madame", "Mmes": "mesdames", "Mlle": "mademoiselle",
+        "M.": "monsieur", "MM.": "messieurs",
         "p. ex.": "par exemple", "c.-à-d.": "c'est-à-dire", "etc.": "et cetera", "av. J.-C.": "avant Jésus-Christ",
         "apr. J.-C.": "après Jésus-Christ", "env.": "environ",
     },
     by_noun=r"(?:^|[^1])1$",
     year_cues="en|de|depuis|année|janvier|février|mars|avril|mai|juin|juillet|août|septembre|octobre|novembre|décembre",
     one_below_two=True,
+    titles=(
+        _rule(r"\b(Mmes?|Mlle)\b", lambda match: {"Mme": "madame", "Mmes": "mesdames"}.get(match[1], "mademoiselle")),
+    ),
+    roman=(
+        _rule(r"\b([IVX]+)(?:e|ème)\b", partial(_ordinal_of, "fr", False)),
+        _rule(r"(?<=[a-zé] )I(er)\b", lambda _: "premier"),
+        _ruled("Louis|Henri|Charles|François|Napoléon|Philippe|Jean-Paul|Benoît|Pie|Léon|Jacques|Georges|Édouard|Élisabeth",
+               lambda match: f"{match[1]} {cardinal('fr', str(roman(match[2])))}" if roman(match[2]) > 1 else match[0]),
+    ),
     rules=(
         _rule(r"(?<!\w)[nN]°\s?(?=\d)", lambda _: "numéro"),
         _rule(r"(?<![\d.,:])(\d{1,2})\s?h\s?([0-5]\d)?(?!\w)", _french_time),
         _rule(r"(?<![\w.,])(1)er\b", partial(_ordinal_of, "fr", False)),
         _rule(r"(?<![\w.,])(1)(?:re|ère)\b", partial(_ordinal_of, "fr", True)),
-        _rule(r"(?<![\w.,])(\d+|[IVX]+)(?:e|ème)\b", partial(_ordinal_of, "fr", False)),
-        _rule(r"(?<=[a-zé] )I(er)\b", lambda _: "premier"),
-        _ruled("Louis|Henri|Charles|François|Napoléon|Philippe|Jean-Paul|Benoît|Pie|Léon|Jacques|Georges|Édouard|Élisabeth",
-               lambda match: f"{match[1]} {cardinal('fr', str(roman(match[2])))}" if roman(match[2]) > 1 else match[0]),
+        _rule(r"(?<![\w.,])(\d+)(?:e|ème)\b", partial(_ordinal_of, "fr", False)),
     ),
 )  # fmt: skip
 SPANISH = Table(
@@ -263,6 +274,8 @@ SPANISH = Table(
         _rule(r"(?<![\w.,])([1-9]|10)\.?º", partial(_ordinal_of, "es", False)),
         _rule(r"(?<![\w.,])([1-9]|10)\.?ª", partial(_ordinal_of, "es", True)),
         _rule(r"(?<![\w.,])([13])\.?er\b", lambda match: {"1": "primer", "3": "tercer"}[match[1]]),
+    ),
+    roman=(
         _ruled("Felipe|Carlos|Alfonso|Fernando|Isabel|Enrique|Luis|Pío|Benedicto|León|Napoleón|Pablo|Pedro|Jaime",
                partial(_ruler, "es", 10, "")),
         _rule(r"\b(siglo) (X[IV]+X?|XX[IV]*)\b", partial(_ruler, "es", 0, "")),
@@ -291,6 +304,8 @@ ITALIAN = Table(
         _rule(r"(?<![\w.,])(\d{1,3})[º°](?![\sCF])", partial(_ordinal_of, "it", False)),
         _rule(r"(?<![\w.,])(\d{1,3})º", partial(_ordinal_of, "it", False)),
         _rule(r"(?<![\w.,])(\d{1,3})ª", partial(_ordinal_of, "it", True)),
+    ),
+    roman=(
         _ruled("Carlo|Luigi|Giovanni|Paolo|Pio|Leone|Benedetto|Umberto|Enrico|Federico|Napoleone|Filippo|Ferdinando"
                "|Emanuele|Elisabetta|secolo", partial(_ruler, "it", 100, "")),
         _rule(r"\b([IVX]+)(?= secolo\b)", partial(_ordinal_of, "it", False)),
@@ -324,6 +339,8 @@ def _portuguese(converter: str, kilometre: str, money: Mapping[str, Money]) -> T
             _rule(r"(?<!\w)[nN]\.?º\s?(?=\d)", lambda _: "número"),
             _rule(r"(?<![\w.,])([1-9]\d?)\.?º", partial(_ordinal_of, converter, False)),
             _rule(r"(?<![\w.,])([1-9]\d?)\.?ª", partial(_ordinal_of, converter, True)),
+        ),
+        roman=(
             _ruled(
                 "João|Pedro|Luís|Carlos|Manuel|Filipe|Bento|Pio|Henrique|Afonso|Isabel|Paulo|Napoleão|século",
                 partial(_ruler, converter, 10, ""),
@@ -348,17 +365,20 @@ DUTCH = Table(
         "enz.": "enzovoort", "o.a.": "onder andere", "ca.": "circa", "nr.": "nummer", "blz.": "bladzijde",
         "t.o.v.": "ten opzichte van", "m.b.t.": "met betrekking tot", "i.v.m.": "in verband met",
         "a.u.b.": "alstublieft", "v.Chr.": "voor Christus", "n.Chr.": "na Christus", "incl.": "inclusief",
-        "excl.": "exclusief", "t/m": "tot en met", "mln.": "miljoen", "mld.": "miljard",
+        "excl.": "exclusief", "mln.": "miljoen", "mld.": "miljard",
     },
     of_millions=False,
+    titles=(_rule(r"(?<!\w)t/m(?!\w)", lambda _: "tot en met"),),
     rules=(
         _rule(r"(?<![\d.,:])(\d{1,2})(?:[.:]([0-5]\d))? uur\b", _dutch_time),
         _rule(r"(?<![\w.,])(\d{1,3})(?:ste|de|e)\b", partial(_ordinal_of, "nl", False)),
+    ),
+    roman=(
         _ruled("Willem|Lodewijk|Karel|Hendrik|Filips|Frederik|Napoleon|Paulus|Elizabeth|Leopold|Albert|Boudewijn",
                partial(_ruler, "nl", 100, "de ")),
     ),
 )  # fmt: skip
-RULES: dict[str, tuple[Rule, ...]] = {
+RULES: dict[str, Rules] = {
     name: rules_of(table)
     for name, table in {
         "fr": FRENCH,

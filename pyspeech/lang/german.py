@@ -12,6 +12,7 @@ from pyspeech.lang.reading import (
     UNREAD_ROMAN,
     UNREAD_SHORT,
     Rule,
+    Rules,
     Say,
     amount,
     cardinal,
@@ -38,7 +39,7 @@ ABBREVIATIONS = {
     "insbes.": "insbesondere", "mind.": "mindestens", "lt.": "laut", "tgl.": "täglich", "zzt.": "zurzeit",
     "Dr.": "Doktor", "Prof.": "Professor", "Dipl.-Ing.": "Diplomingenieur", "Ing.": "Ingenieur", "Nr.": "Nummer",
     "Nrn.": "Nummern", "Str.": "Straße", "Tel.": "Telefon", "Hrn.": "Herrn", "Hr.": "Herr", "Frl.": "Fräulein",
-    "Bd.": "Band", "Abs.": "Absatz", "Kap.": "Kapitel", "Abb.": "Abbildung", "Tab.": "Tabelle", "Abt.": "Abteilung",
+    "Bd.": "Band", "Abs.": "Absatz", "Abb.": "Abbildung", "Tab.": "Tabelle",
     "Jh.": "Jahrhundert", "Jhd.": "Jahrhundert", "Aufl.": "Auflage", "Hrsg.": "Herausgeber", "Hbf.": "Hauptbahnhof",
     "jr.": "junior", "sen.": "senior", "MwSt.": "Mehrwertsteuer",
 }  # fmt: skip
@@ -129,7 +130,7 @@ KINGS = _words(
 QUEENS = _words("Elisabeth Elizabeth Katharina Margarethe Maria Isabella Christina Victoria Viktoria Johanna")
 ROMAN_LETTERS = (1, 5, 10)  # whose numerals are letters of a name, too
 TITLES = "König|Kaiser|Papst|Königin|Kaiserin|Zar|Zarin|Herzog|Fürst|Sultan|Queen"
-NUMBER = rf"(?<![\d.,:/])(?:{GROUPED})(?:,\d+)?(?![\d:/]|[.,]\d)"
+NUMBER = rf"(?<![\d.,:/±])(?:{GROUPED})(?:,\d+)?(?![\d:/]|[.,]\d)"
 
 
 def _say(number: str) -> str | None:
@@ -414,13 +415,15 @@ _DATE = r"(?<!\d)\d{1,2}\.\s?\d{1,2}\.(?:\d{4}|\d\d)?"
 _WHOLE = rf"(?<![\d.,:/])(?P<whole>{GROUPED})"
 _PER = rf"(?:\s?/\s?(?P<per>{_any_of(UNITS)}))?"
 _CURRENCY = "|".join(re.escape(word) for word in CURRENCIES)
-RULES: tuple[Rule, ...] = (
-    _rule(r"\u00ad", lambda _: ""),
+_ABBREVIATED: tuple[Rule, ...] = (
     # Abbreviations
     _rule(rf"(?<=\d\.)\s?({'|'.join(map(re.escape, MONTHS))})", lambda match: f" {MONTHS[match[1]]}"),
     _rule(rf"(?<!\w)({'|'.join(map(re.escape, MONTHS))})(?=\s\d)", lambda match: MONTHS[match[1]]),
     _rule(r"(Abs\.\s?\d+\s)S\.", lambda match: f"{match[1]}Satz"),
     _rule(r"(?<!\w)S\.\s?(?=\d)", lambda _: "Seite "),
+    _rule(r"(?<!\w)(des \d+\.\s)Jhd?\.", lambda match: f"{match[1]}Jahrhunderts"),
+    _rule(r"(?<!\w)Kap\.\s?(?=\d|[IVX])", lambda _: "Kapitel "),
+    _rule(r"(?<!\w)Abt\.\s?(?=\d)", lambda _: "Abteilung "),
     _rule(r"(?<!\w)Art\.\s?(?=\d)", lambda _: "Artikel "),
     _rule(r"(?<!\w)Fr\.(?=\s[A-ZÄÖÜ][a-zäöü])", lambda _: "Frau "),
     _rule(r"(?<!\w)St\.(?=[\s-][A-ZÄÖÜ][a-zäöü])", lambda _: "Sankt "),
@@ -432,8 +435,12 @@ RULES: tuple[Rule, ...] = (
     _rule(r"(?<!\w)(Mo|Di|Mi|Do|Fr|Sa|So)\.(?:(?=,\s\d|\s\d)|(\s?[–-]\s?)(?=[A-Z][a-z]\.))", _weekday),
     *spelled_out(ABBREVIATIONS),
     _rule(rf"(?<![\w.])(?:{'|'.join(re.escape(short) for short in UNSURE)})".replace(r"\ ", " ?"), lambda _: None),
+    _rule(r"(?<!\d\s)(?<!\w)Mio\b\.?", lambda _: "Millionen"),
+    _rule(r"(?<!\d\s)(?<!\w)Mrd\b\.?", lambda _: "Milliarden"),
+    _rule(r"(?<![\d/]\s)(?<![\w/])(?:k[mW]/h|[kc]?m[²³]|k[mg]|[cm]m|[km]W|kWh)(?!\w)", lambda _: None),
     UNREAD_SHORT,
-    # Roman numerals
+)
+_ROMAN: tuple[Rule, ...] = (
     _rule(
         rf"\b(?P<name>(?:(?:{TITLES}) )?(?:(?:{'|'.join(KINGS)}) )?(?:{'|'.join(KINGS | QUEENS)})s?) "
         r"(?P<numeral>[IVX]+)\b\.?(?![-'’])",
@@ -442,6 +449,8 @@ RULES: tuple[Rule, ...] = (
     _rule(r"\b(?P<noun>[A-ZÄÖÜ][a-zäöü]+) (?P<numeral>[IVX]+)\b(?!\.\s[A-ZÄÖÜ]\w+\b(?=\s[a-z])|['’-])", _numbered),
     _rule(r"(?<![\w.])([IVX]+)\.(?=\s([A-ZÄÖÜ][a-zäöüß]+))", _roman_ordinal),
     UNREAD_ROMAN,
+)
+_NUMBERS: tuple[Rule, ...] = (
     # Dates, times, telephones
     _rule(r"(?:\b[A-Z]{2}\d\d )?(?<!\d)\d{4}(?: \d{2,4}){2,}", lambda _: None),  # of a bank or a card
     _rule(rf"(?:(?<={')|(?<='.join(SPELLED)}))\d+(?![.,:/]?\d)", lambda match: one_by_one("de", match[0])),
@@ -486,7 +495,5 @@ RULES: tuple[Rule, ...] = (
     _rule(r"(?<![\w.,:/-])(\d{1,2})x(?![\w])", lambda match: f"{'ein' if match[1] == '1' else _say(match[1])}mal"),
     _rule(r"\b[A-ZÄÖÜ]{1,3}\d{1,2}[a-zA-Z]?\b|(?<![\w.,:/])\d{1,3}[a-z]\b", _letters),
     _rule(rf"(?P<number>{NUMBER})(?P<after> [^\W\d]+)?(?!\w|\.\s?\d)", _plain),
-    _rule(r"(?<!\w)Mio\b\.?", lambda _: "Millionen"),
-    _rule(r"(?<!\w)Mrd\b\.?", lambda _: "Milliarden"),
-    _rule(r"(?<![\w/])(?:k[mW]/h|[kc]?m[²³]|k[mg]|[cm]m|[km]W|kWh)(?!\w)", lambda _: None),
 )  # fmt: skip
+RULES = Rules(_ABBREVIATED, _ROMAN, _NUMBERS)

@@ -14,6 +14,23 @@ from num2words import num2words
 
 Say = Callable[[re.Match[str]], str | None]  # words for what is found; None leaves it, as how it is said is not sure
 Rule = tuple[re.Pattern[str], Say]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The rules of a language, of which each kind is tried in its order where a text has what it reads.
+
+    Args:
+        words: For abbreviations and what else is letters.
+        roman: For Roman numerals, after ``words``.
+        numbers: For all that holds digits or SYMBOLS, after ``roman``, which may leave digits.
+    """
+
+    words: tuple[Rule, ...] = ()
+    roman: tuple[Rule, ...] = ()
+    numbers: tuple[Rule, ...] = ()
+
+
 SYMBOLS = "%‰€$£¥¢₹₽₺₩₴§&@+=°×÷±⁄"  # that are said as words; quotation marks, dashes and brackets are not
 LONGEST = 15  # digits that are read as one number; more, and those after a leading zero, are read one by one
 MOST_TOLD = 8
@@ -24,10 +41,14 @@ _ROMAN = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100}
 _SHIFT = 0xF0000
 _AT_EDGES = ".,;:!?…\"„“”«»‹›()[]{}'’‘*_-–— "
 _BESIDE = re.compile(rf"[\w{SYMBOLS}{chr(_SHIFT)}-{chr(_SHIFT + 0xFFFD)}]")
+_AFTER_END = re.compile(r"[.!?…]\W*\s\W*$")
 _LEFT = re.compile(f"[{chr(_SHIFT)}-{chr(_SHIFT + 0xFFFD)}]+")
 # Of a run without blanks, all but what ends a sentence; scripts that write no blanks begin a new one.
 _JOINED = r"[^\s\u3000-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef—…]"
-_RUN = rf"{_JOINED}*[\d{SYMBOLS}](?:{_JOINED}*[\w{SYMBOLS}])?"
+_NUMBERS = r"\d²³¹⁰-₉¼-¾⅐-↋①-⓿❶-➓㉑-㊿㈠-㉃"  # within words some are right, as in "m²", but no letters
+_NUMBER = re.compile(rf"[{_NUMBERS}{SYMBOLS}]")
+_MAYBE_ROMAN = re.compile(r"\b[IVX]+(?:\b|(?=e))")
+_RUN = rf"{_JOINED}*[{_NUMBERS}{SYMBOLS}](?:{_JOINED}*[\w{SYMBOLS}])?"
 _UNREAD = re.compile(rf"{_RUN}(?:\s(?=[{SYMBOLS}]){_RUN})?")
 
 
@@ -41,20 +62,29 @@ def written(text: str) -> str:
     return _LEFT.sub(lambda match: "".join(chr(ord(letter) - _SHIFT) for letter in match[0]), text)
 
 
-def read_aloud(rules: Iterable[Rule], text: str, unread: Counter[str] | None = None) -> str:
+def read_aloud(rules: Rules, text: str, unread: Counter[str] | None = None) -> str:
     """``text`` with words for what the rules, one after the other, read; what still holds digits or symbols is left.
 
     Args:
-        rules: In their order.
+        rules: Of the language.
         text: What a paragraph says.
         unread: Counts what was left, as it is written.
     """
     text = _LEFT.sub(" ", text)
-    for pattern, say in rules:
-        text = pattern.sub(partial(_said, say), text)
+    text = _apply(rules.words, text)
+    if _MAYBE_ROMAN.search(text):
+        text = _apply(rules.roman, text)
+    if _NUMBER.search(text):
+        text = _apply(rules.numbers, text)
     text = _UNREAD.sub(lambda match: leave(match[0]), text)
     if unread is not None:
         unread.update(filter(None, (written(run).strip(_AT_EDGES) for run in _LEFT.findall(text))))
+    return text
+
+
+def _apply(rules: Iterable[Rule], text: str) -> str:
+    for pattern, say in rules:
+        text = pattern.sub(partial(_said, say), text)
     return text
 
 
@@ -64,6 +94,8 @@ def _said(say: Say, match: re.Match[str]) -> str:
         return leave(match[0])
     if said == match[0]:
         return said
+    if _AFTER_END.search(match.string[max(0, match.start() - 9) : match.start()]):
+        said = _capital(said)  # so that the end of the sentence before is still seen
     # What stood beside digits without a blank is a word of its own beside words.
     before = _BESIDE.match(match.string, match.start() - 1) if match.start() else None
     after = _BESIDE.match(match.string, match.end())
@@ -169,19 +201,25 @@ def spelled_out(words: Mapping[str, str]) -> tuple[Rule, ...]:
 
     One that may end a sentence, as "etc." does, keeps its full stop before a capital.
     """
-    if not words:
-        return ()
+    words = {**words, **{_capital(short): _capital(full) for short, full in words.items()}}
     # Between the letters of "z. B." there may be a space, or none.
     forms = {re.sub(r"\s", "", short): full for short, full in words.items()}
     shorts = sorted(words, key=len, reverse=True)
     either = "|".join(re.sub(r"\\?\s", r"\\s?", re.escape(short)) for short in shorts)
-    pattern = re.compile(rf"(?<![\w.])(?:{either})(\s+(?=[^\W\d_a-zß])|\s*$)?", re.UNICODE)
+    # Words that no full stop or hyphen ends are left alone at once.
+    pattern = re.compile(
+        rf"(?<![\w.])(?=\w{{1,9}}(?: \w{{1,9}})?[.-])(?:{either})(\s+(?=[^\W\d_a-zß])|\s*$)?", re.UNICODE
+    )
 
     def say(match: re.Match[str]) -> str:
         full = forms[re.sub(r"\s", "", match[0])]
         return f"{full}. " if match[1] is not None and match[0].strip().lower() in ENDS else full
 
     return ((pattern, say),)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 ENDS = frozenset({"usw.", "etc.", "usf.", "ecc.", "enz."})  # what may stand at the end of a sentence

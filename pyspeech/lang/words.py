@@ -13,7 +13,7 @@ from pyspeech.lang.reading import (
     SYMBOLS,
     UNREAD_ROMAN,
     UNREAD_SHORT,
-    Rule,
+    Rules,
     Unsure,
     amount,
     plain_number,
@@ -27,13 +27,14 @@ from pyspeech.lang.spoken import not_said, sentences, spoken_words
 APOSTROPHES = str.maketrans("’‘ʼ´`′＇", "'" * 7)
 WORD = re.compile(rf"[^\W_{SYMBOLS}][^\s']*(?:'[^\W_][^\s']*)*|[{SYMBOLS}][^\s']*")  # of what _Plain leaves
 NUM2WORDS_NAMES = {"nb": "no", "kk": "kz"}  # the languages that it calls otherwise than ISO 639
-TABLES: dict[str, tuple[Rule, ...]] = {"de": german.RULES, **european.RULES}
+TABLES: dict[str, Rules] = {"de": german.RULES, **european.RULES}
 POINT = {"am", "bn", "he", "ja", "kn", "ko", "te", "th", "zh"}  # languages that write decimals after a point
 # Numbers have one form there, whatever is counted. In others num2words' is that of a dictionary.
 ONE_FORM = {"az", "fa", "id", "ja", "kk", "ko", "th", "tr", "vi", "zh"} | TABLES.keys()
 YEARS_DIFFER = {"da", "is", "nb", "nn", "no", "sv"}  # languages that read years otherwise than other numbers
 # A full stop after an initial or a number that was left ends no sentence; nor does any before a small letter.
 SENTENCE_END = re.compile(r"[.!?…।॥۔؟։][\"'”“»«›‹’)\]]*\s+(?=[\W_]*[^\W_])|[。！？｡](?:[”」』）]|(?=[^”」』）]))")
+SOFT_HYPHEN = "\u00ad"
 VULGAR_FRACTION = re.compile("[¼-¾⅐-⅞]")
 NO_END = re.compile(r"(?<![^\W_])[^\W\d_]\.$")
 
@@ -97,7 +98,7 @@ def _english_sentences(unsure: Unsure | None, prose: str) -> Iterator[list[str]]
 
 def _read(name: str, converter: str, unsure: Unsure | None, text: str) -> str:
     rules = TABLES.get(converter.lower(), TABLES.get(name)) or _cardinals(name, converter)
-    text = text.translate(APOSTROPHES)
+    text = text.translate(APOSTROPHES).replace(SOFT_HYPHEN, "")
     said = read_aloud(rules, text, None if unsure is None else unsure.left)
     if unsure is not None and converter and name not in ONE_FORM:
         unsure.inflected += max(0, len(re.findall(r"\d+", text)) - len(re.findall(r"\d+", written(said))))
@@ -124,10 +125,10 @@ def _words(name: str, text: str) -> list[str]:
 
 
 @lru_cache(64)
-def _cardinals(name: str, converter: str) -> tuple[Rule, ...]:
+def _cardinals(name: str, converter: str) -> Rules:
     """The rules of a language without a table: numbers beside which nothing says that they are another thing."""
     if not converter:
-        return UNREAD_ROMAN, UNREAD_SHORT
+        return Rules((UNREAD_SHORT,), (UNREAD_ROMAN,))
     decimal = "." if name in POINT else ","
 
     def say(match: re.Match[str]) -> str | None:
@@ -135,12 +136,8 @@ def _cardinals(name: str, converter: str) -> tuple[Rule, ...]:
             return None
         return amount(converter, match[0], decimal)
 
-    return (
-        UNREAD_SHORT,
-        UNREAD_ROMAN,
-        (re.compile(spaced_number()), spaced_thousands),
-        (re.compile(plain_number(decimal)), say),
-    )
+    numbers = ((re.compile(spaced_number()), spaced_thousands), (re.compile(plain_number(decimal)), say))
+    return Rules((UNREAD_SHORT,), (UNREAD_ROMAN,), numbers)
 
 
 class _Plain(dict[int, str | None]):
