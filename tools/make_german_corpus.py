@@ -83,7 +83,7 @@ def sentence(draw: random.Random) -> Pair:
 
 @click.command()
 @click.argument("corpus", type=click.Path(path_type=Path))
-@click.option("--sentences", default=560, show_default=True, help="That are spoken, by 14 voices in turns.")
+@click.option("--sentences", default=420, show_default=True, help="That are spoken, by 14 voices in turns.")
 @click.option("--prose", default=4000, show_default=True, help="Further sentences, written down only.")
 @click.option("--seed", default=1, show_default=True)
 def main(corpus: Path, sentences: int, prose: int, seed: int) -> None:

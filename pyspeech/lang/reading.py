@@ -119,8 +119,8 @@ class Unsure:
         if self.left:
             most = ", ".join(f"{text} ({count})" for text, count in self.left.most_common(MOST_TOLD))
             yield (
-                f"{self.left.total()} numbers, symbols or abbreviations stay as they are written, since it is not sure "
-                f"how they are said: {most}{', ...' if len(self.left) > MOST_TOLD else ''}; write them as words"
+                f"numbers, symbols or abbreviations stay as they are written, {self.left.total()} in all, as it is not "
+                f"sure how they are said: {most}{', ...' if len(self.left) > MOST_TOLD else ''}; write them as words"
             )
         if self.inflected:
             yield (
