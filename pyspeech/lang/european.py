@@ -121,7 +121,7 @@ def rules_of(table: Table) -> Rules:
         *table.rules,
         _rule(spaced_number(), spaced_thousands),
         _rule(r"(?<=\s)&(?=\s)", lambda _: table.words["&"]),
-        _rule(r"(?:(?<=\s)|^)[−-](?=\d)", lambda _: table.words["-"]),
+        _rule(r"(?:(?<=\s)|^)[−–-](?=\d)", lambda _: table.words["-"]),
         _rule(rf"{group}(?:,(?P<cents>\d\d))?\s?(?P<sign>{money})(?![\w/])", partial(_money, table)),
         _rule(rf"(?P<sign>{money})\s?{whole}(?:,(?P<cents>\d\d))?(?![\w/]|[.,]\d)", partial(_money, table)),
         _rule(rf"{group}(?P<part>,\d+)?\s?(?P<unit>{units})(?![\w/²³]|-\w)", partial(_unit, table)),

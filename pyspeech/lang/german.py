@@ -215,7 +215,8 @@ def _ordinals(match: re.Match[str]) -> str | None:
     """One ordinal, or several of one ending: "am 3. und 4. Oktober"."""
     noun, last = (match["noun"] or "").strip(), _before(match)[1].lower()
     if not (last in DETERMINERS.keys() | BARE | EITHER or noun[:1].islower() or noun in GENDERS):
-        return match[0]  # a number at the end of a sentence
+        # A number at the end of a sentence; before one, of a list or another ordinal.
+        return None if _begins(match) and match["noun"] else match[0]
     ending = _ending(match, noun)
     if ending is None:
         return None
@@ -395,7 +396,9 @@ def _letters(match: re.Match[str]) -> str | None:
 
 def _phone(match: re.Match[str]) -> str | None:
     digits = re.sub(r"\D", "", match[0])
-    return f"{'plus ' if match[0][0] == '+' else ''}{one_by_one('de', digits)}" if len(digits) > 5 else None
+    return (
+        f"{'plus ' if match[0].startswith(('+', '(+')) else ''}{one_by_one('de', digits)}" if len(digits) > 5 else None
+    )
 
 
 def _paragraph(match: re.Match[str]) -> str:
@@ -432,7 +435,10 @@ _ABBREVIATED: tuple[Rule, ...] = (
     _rule(r"(?<!\w)min\.(?=\s\d)", lambda _: "minimal "),
     _rule(r"(?<!\w)u\.\s?a\.(?=\s\w)", lambda _: "unter anderem "),
     _rule(r"(\w+s)tr\.(?=\s|,|$)", lambda match: f"{match[1]}traße"),
-    _rule(r"(?<!\w)(Mo|Di|Mi|Do|Fr|Sa|So)\.(?:(?=,\s\d|\s\d)|(\s?[–-]\s?)(?=[A-Z][a-z]\.))", _weekday),
+    _rule(
+        r"(?<!\w)(Mo|Di|Mi|Do|Fr|Sa|So)\.(?:(?=,\s\d|\s\d[\d:.]*\s?(?:[–-]\s?\d[\d:.]*\s)?Uhr)|(\s?[–-]\s?)(?=[A-Z][a-z]\.))",
+        _weekday,
+    ),
     *spelled_out(ABBREVIATIONS),
     _rule(rf"(?<![\w.])(?:{'|'.join(re.escape(short) for short in UNSURE)})".replace(r"\ ", " ?"), lambda _: None),
     _rule(r"(?<!\d\s)(?<!\w)Mio\b\.?", lambda _: "Millionen"),
@@ -454,7 +460,7 @@ _NUMBERS: tuple[Rule, ...] = (
     # Dates, times, telephones
     _rule(r"(?:\b[A-Z]{2}\d\d )?(?<!\d)\d{4}(?: \d{2,4}){2,}", lambda _: None),  # of a bank or a card
     _rule(rf"(?:(?<={')|(?<='.join(SPELLED)}))\d+(?![.,:/]?\d)", lambda match: one_by_one("de", match[0])),
-    _rule(r"(?<!\w)(?:\+\d{2}|0\d{1,4})[ /-]\(?0?\)?\d[\d /-]{2,}\d(?![\d.,])", _phone),
+    _rule(r"(?<!\w)\(?(?:\+\d{2}|0\d{1,4})\)?(?:\s?[/-]\s?| )\(?0?\)?\d[\d /-]{2,}\d(?![\d.,])", _phone),
     _rule(rf"{_DATE}\s?[–-]\s?{_DATE}", lambda _: None),
     _rule(r"(?<![\d.,])(?P<day>\d{1,2})\.\s?(?P<month>\d{1,2})\.\s?(?P<year>\d{4}|\d\d)?(?![\d.,]*\d)", _date),
     _rule(r"(?<![\d.,:])(?P<hour>\d{1,2})(?:[:.](?P<minute>[0-5]\d))?\s?[–-]\s?"
@@ -479,14 +485,14 @@ _NUMBERS: tuple[Rule, ...] = (
     _rule(r"(?<=\d)\s?\+\s?(?=\d)|(?:(?<=\s)|^)\+(?=\d)", lambda _: "plus"),
     _rule(r"(?<=\d)\s?[x×]\s?(?=\d)", lambda _: "mal"),
     _rule(r"(?<=\d)\s?=\s?(?=\d)", lambda _: "gleich"),
-    _rule(r"(?<=\d)\s?−\s?(?=\d)|(?:(?<=\s)|^)[−-](?=\d)", lambda _: "minus"),
+    _rule(r"(?<=\d)\s?−\s?(?=\d)|(?:(?<=\s)|^)[−–-](?=\d)", lambda _: "minus"),
     # Money and units
-    _rule(rf"{_WHOLE}(?:,(?P<cents>\d\d)|,[-–—]+)?\s?(?P<unit>{_CURRENCY}){_PER}(?![\w/])(?P<sign>)", _money),
-    _rule(rf"(?P<sign>[€$£])\s?{_WHOLE}(?:,(?P<cents>\d\d)|,[-–—]+)?(?P<unit>){_PER}(?![\w/]|[.,]\d)", _money),
+    _rule(rf"{_WHOLE}(?:,(?P<cents>\d\d)|[.,][-–—]+)?\s?(?P<unit>{_CURRENCY}){_PER}(?![\w/])(?P<sign>)", _money),
+    _rule(rf"(?P<sign>[€$£])\s?{_WHOLE}(?:,(?P<cents>\d\d)|[.,][-–—]+)?(?P<unit>){_PER}(?![\w/]|[.,]\d)", _money),
     _rule(rf"({GROUPED})\s?-?%-?ig(\w*)", _percentage),
     _rule(
         rf"(?P<number>{NUMBER})\s?(?P<unit>{_any_of(UNITS)}){_PER}"
-        r"(?:\s(?P<currency>[€$]))?(?![\w/²³]|-\w)",
+        r"(?:\s(?P<currency>[€$]))?(?![\w/²³])",
         _unit,
     ),
     # What is left of numbers

@@ -47,6 +47,7 @@ _LEFT = re.compile(f"[{chr(_SHIFT)}-{chr(_SHIFT + 0xFFFD)}]+")
 _JOINED = r"[^\s\u3000-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef—…]"
 _NUMBERS = r"\d²³¹⁰-₉¼-¾⅐-↋①-⓿❶-➓㉑-㊿㈠-㉃"  # within words some are right, as in "m²", but no letters
 _NUMBER = re.compile(rf"[{_NUMBERS}{SYMBOLS}]")
+_COMPARED = re.compile(r"\d[\d.,]*\s?[<>^≈≤≥≠~*]\s?\d[\d.,]*|(?<![\w.,])[1-9][\d.,]*\s:\s\d[\d.,]*")
 _MAYBE_ROMAN = re.compile(r"\b[IVX]+(?:\b|(?=e))")
 _RUN = rf"{_JOINED}*[{_NUMBERS}{SYMBOLS}](?:{_JOINED}*[\w{SYMBOLS}])?"
 _UNREAD = re.compile(rf"{_RUN}(?:\s(?=[{SYMBOLS}]){_RUN})?")
@@ -75,7 +76,7 @@ def read_aloud(rules: Rules, text: str, unread: Counter[str] | None = None) -> s
     if _MAYBE_ROMAN.search(text):
         text = _apply(rules.roman, text)
     if _NUMBER.search(text):
-        text = _apply(rules.numbers, text)
+        text = _apply(rules.numbers, _COMPARED.sub(lambda match: leave(match[0]), text))
     text = _UNREAD.sub(lambda match: leave(match[0]), text)
     if unread is not None:
         unread.update(filter(None, (written(run).strip(_AT_EDGES) for run in _LEFT.findall(text))))
