@@ -155,7 +155,9 @@ def _before(match: re.Match[str]) -> tuple[str, str]:
 
 def _begins(match: re.Match[str]) -> bool:
     """Whether a clause begins with what is found."""
-    return not re.search(r"[\w\U000F0000-\U000FFFFD]\s*$|[/–-]$", match.string[: match.start()])
+    return not re.search(
+        r"[\w\U000F0000-\U000FFFFD]\s*$|[/–-]$", match.string[max(0, match.start() - 9) : match.start()]
+    )
 
 
 def _ending(match: re.Match[str], noun: str) -> str | None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache, partial
+from textwrap import shorten
 
 from num2words import num2words
 
@@ -34,6 +35,7 @@ class Rules:
 SYMBOLS = "%‰€$£¥¢₹₽₺₩₴§&@+=°×÷±⁄"  # that are said as words; quotation marks, dashes and brackets are not
 LONGEST = 15  # digits that are read as one number; more, and those after a leading zero, are read one by one
 MOST_TOLD = 8
+LONGEST_TOLD = 40  # characters
 # Groups of three digits after the same mark are one whole number: 1.000, 1 000, 1'000.
 GROUPED = r"\d{1,3}(?:\.\d{3})+(?!\d)|\d{1,3}(?:['\u00a0\u202f]\d{3})+(?!\d)|\d+"
 GROUPED_BY_COMMA = GROUPED.replace(r"\.", ",")
@@ -41,10 +43,16 @@ _ROMAN = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100}
 _SHIFT = 0xF0000
 _AT_EDGES = ".,;:!?…\"„“”«»‹›()[]{}'’‘*_-–— "
 _BESIDE = re.compile(rf"[\w{SYMBOLS}{chr(_SHIFT)}-{chr(_SHIFT + 0xFFFD)}]")
+# Of a run without blanks, all but what ends a sentence; scripts that write no blanks begin a new one.
+_JOINED = (
+    r"[^\s\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3000-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef"
+    r"\U000f0000-\U000fffff—…]"
+)
+# Rules look far ahead and back: of what is longer than any word or paragraph, the time would grow with its square.
+_NO_WORD = re.compile(rf"{_JOINED}{{100,}}")
+_PIECE = re.compile(r"(?s:.{1,2000}\Z|.{1,2000}(?<=[.!?]\s)|.{1,2000}(?<=\s)|.{1,2000})")
 _AFTER_END = re.compile(r"[.!?…]\W*\s\W*$")
 _LEFT = re.compile(f"[{chr(_SHIFT)}-{chr(_SHIFT + 0xFFFD)}]+")
-# Of a run without blanks, all but what ends a sentence; scripts that write no blanks begin a new one.
-_JOINED = r"[^\s\u3000-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef—…]"
 _NUMBERS = r"\d²³¹⁰-₉¼-¾⅐-↋①-⓿❶-➓㉑-㊿㈠-㉃"  # within words some are right, as in "m²", but no letters
 _NUMBER = re.compile(rf"[{_NUMBERS}{SYMBOLS}]")
 _COMPARED = re.compile(r"\d[\d.,]*\s?[<>^≈≤≥≠~*]\s?\d[\d.,]*|(?<![\w.,])[1-9][\d.,]*\s:\s\d[\d.,]*")
@@ -71,16 +79,20 @@ def read_aloud(rules: Rules, text: str, unread: Counter[str] | None = None) -> s
         text: What a paragraph says.
         unread: Counts what was left, as it is written.
     """
-    text = _LEFT.sub(" ", text)
+    text = _NO_WORD.sub(lambda match: leave(match[0]), _LEFT.sub(" ", text))
+    text = "".join(_read_piece(rules, piece) for piece in _PIECE.findall(text))
+    if unread is not None:
+        unread.update(filter(None, (written(run).strip(_AT_EDGES) for run in _LEFT.findall(text))))
+    return text
+
+
+def _read_piece(rules: Rules, text: str) -> str:
     text = _apply(rules.words, text)
     if _MAYBE_ROMAN.search(text):
         text = _apply(rules.roman, text)
     if _NUMBER.search(text):
         text = _apply(rules.numbers, _COMPARED.sub(lambda match: leave(match[0]), text))
-    text = _UNREAD.sub(lambda match: leave(match[0]), text)
-    if unread is not None:
-        unread.update(filter(None, (written(run).strip(_AT_EDGES) for run in _LEFT.findall(text))))
-    return text
+    return _UNREAD.sub(lambda match: leave(match[0]), text)
 
 
 def _apply(rules: Iterable[Rule], text: str) -> str:
@@ -118,7 +130,9 @@ class Unsure:
     def lines(self) -> Iterator[str]:
         """What there is to tell, one line each."""
         if self.left:
-            most = ", ".join(f"{text} ({count})" for text, count in self.left.most_common(MOST_TOLD))
+            most = ", ".join(
+                f"{shorten(text, LONGEST_TOLD)} ({count})" for text, count in self.left.most_common(MOST_TOLD)
+            )
             yield (
                 f"numbers, symbols or abbreviations stay as they are written, {self.left.total()} in all, as it is not "
                 f"sure how they are said: {most}{', ...' if len(self.left) > MOST_TOLD else ''}; write them as words"
