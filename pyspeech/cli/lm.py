@@ -91,19 +91,24 @@ def perplexity(model: Path, texts: tuple[Path, ...], as_json: bool) -> None:
 @lm.command()
 @click.argument("out", metavar="OUT.txt[.gz]", type=OUTPUT)
 @click.argument("texts", metavar="[TEXT...]", type=FILE, nargs=-1)
-def text(out: Path, texts: tuple[Path, ...]) -> None:
-    """Write English prose as a reader says it, one sentence a line: capitals, numbers and titles spelled out.
+@click.option("--language", default="en", show_default=True, metavar="CODE", help="Of the prose, e.g. de or pt-br.")
+def text(out: Path, texts: tuple[Path, ...], language: str) -> None:
+    """Write prose as a reader says it, one sentence a line: capitals, numbers and abbreviations spelled out.
 
-    A line of TEXT (plain, .gz or .xz) is a paragraph. No TEXT at all makes an empty file.
+    A line of TEXT (plain, .gz or .xz) is a paragraph. No TEXT at all makes an empty file. It is read as the texts of
+    tables are with the same --language of "pyspeech new-recipe". What is not surely said in one way stays as it is
+    written, and is told.
     """
     from tqdm import tqdm
 
-    from pyspeech.lang.spoken import sentences
+    from pyspeech.lang.reading import Unsure
+    from pyspeech.lang.words import sentences_of
     from pyspeech.text_files import read_text
 
     if out.suffix == ".xz":
         raise UserError(f"{out} would not be packed as its name says; name it .txt or .txt.gz")
-    written = 0
+    written, unsure = 0, Unsure()
+    sentences = sentences_of(language, unsure)
     with _text_file(out) as stream:
         for path in texts:
             before = written
@@ -113,6 +118,8 @@ def text(out: Path, texts: tuple[Path, ...]) -> None:
                     written += 1
             if written == before:
                 raise UserError(f"{path} holds no sentence; give prose, or leave it out")
+    for line in unsure.lines():
+        echo(f"{out}: {line}")
     click.echo(f"{out}: {written} sentences")
 
 

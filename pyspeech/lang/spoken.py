@@ -35,6 +35,15 @@ TITLE = re.compile(rf"\b(?-i:(?=[A-Z]))(?:({'|'.join(TITLES)})\.|(mrs?|drs?)\b)"
 PLAIN = str.maketrans(
     {"Æ": "AE", "æ": "ae", "Œ": "OE", "œ": "oe", "Ø": "O", "ø": "o", "Ł": "L", "ł": "l", "Đ": "D", "đ": "d"}
     | {"½": " a half ", "¼": " a quarter ", "¾": " three quarters ", "&": " and ", "%": " percent "}
+    | {
+        "°": " degrees ",
+        "+": " plus ",
+        "=": " equals ",
+        "×": " times ",
+        "@": " at ",
+        "§": " section ",
+        "‰": " per mille ",
+    }
     | {"’": "'", "‘": "'", "ʼ": "'", "`": "'", "“": '"', "”": '"', "\xad": None, "\ufeff": None, "\u200b": None}
 )
 ET_CETERA = re.compile(r"(?<!\w)&c\b", re.IGNORECASE)
@@ -43,7 +52,12 @@ SENTENCE_END = re.compile(r"(?<=[.!?])['\")\]]*\s+(?=['\"(\[]*[A-Z])")
 # A full stop after a title, or after an initial other than the word "I", ends no sentence; the last 10 characters tell.
 NO_END = re.compile(rf"\b(?:(?-i:(?=[A-Z]))(?:{'|'.join(TITLES)}|messrs)|(?-i:[A-HJ-Z]))\.$", re.IGNORECASE)
 INTEGER = r"(\d{1,3}(?:,\d{3})+(?!\d)|\d+)"
-MONEY = {"£": (("pound", "pounds"), ("penny", "pence")), "$": (("dollar", "dollars"), ("cent", "cents"))}
+MONEY = {
+    "£": (("pound", "pounds"), ("penny", "pence")),
+    "$": (("dollar", "dollars"), ("cent", "cents")),
+    "€": (("euro", "euros"), ("cent", "cents")),
+}
+NOT_SAID = re.compile(r"[^\W\d_A-Za-z]+|[¥¢₹₽₺₩₴÷±]")  # of what _plain leaves
 LONGEST = 15  # digits that are read as one number; more, and those after a leading zero, are read one by one
 
 
@@ -64,6 +78,11 @@ def sentences(prose: str) -> Iterator[list[str]]:
             yield from filter(None, [_words(text[start : gap.start()])])
             start = gap.end()
     yield from filter(None, [_words(text[start:])])
+
+
+def not_said(text: str) -> list[str]:
+    """What of ``text`` goes without a word: letters of other scripts, symbols."""
+    return [] if text.isascii() else NOT_SAID.findall(_plain(text))
 
 
 def _plain(text: str) -> str:
@@ -112,7 +131,7 @@ def _time(hour: str, minute: str) -> str:
 # In this order; what one rule has read holds no digits for the next.
 NUMBERS: tuple[tuple[str, Callable[..., str]], ...] = (
     (r"\b[Nn][Oo](s?)\.\s?(?=\d)", lambda plural: f"number{plural}"),
-    (rf"([£$])\s?{INTEGER}(?:\.(\d\d)(?!\d))?", _money),
+    (rf"([£$€])\s?{INTEGER}(?:\.(\d\d)(?!\d))?", _money),
     (r"(\d{1,2})(?::|\.(?=\d\d\s?[ap]\.?\s?m\b))([0-5]\d)(?!\d)", _time),
     (r"\b(1[1-9]\d0|20\d0|(?<=')[2-9]0|[2-9]0(?!'?s\.))'?s\b", lambda y: f"{_say(y, 'year')}s".replace("ys", "ies")),
     (rf"{INTEGER}\s?s\.", lambda amount: _units(amount, "shilling", "shillings")),

@@ -2,41 +2,83 @@
 
 import re
 import unicodedata
-from collections.abc import Callable
-from decimal import Decimal
+from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 
-from num2words import CONVERTER_CLASSES, num2words
+from num2words import CONVERTER_CLASSES
 
+from pyspeech.lang import european, german
 from pyspeech.lang.espeak import DOTTED_I
 from pyspeech.lang.marks import without_marks
-from pyspeech.lang.spoken import LONGEST, spoken_words
+from pyspeech.lang.reading import (
+    SYMBOLS,
+    UNREAD_ROMAN,
+    UNREAD_SHORT,
+    Rules,
+    Unsure,
+    amount,
+    plain_number,
+    read_aloud,
+    spaced_number,
+    spaced_thousands,
+    written,
+)
+from pyspeech.lang.spoken import not_said, sentences, spoken_words
 from pyspeech.lang.unspaced import BY_CHARACTER, spaced
 
 APOSTROPHES = str.maketrans("’‘ʼ´`′＇", "'" * 7)
-# Three digits after a full stop, comma, apostrophe or narrow space go on with a whole number: 1.000, 1,000, 1 000.
-# What reads on after another separator, as dates do, is no one number.
-NUMBER = re.compile(
-    r"(?<!\d[.,])(\d{1,3}(?:([.,'\u00a0\u202f])\d{3})(?:\2\d{3})*|\d+)(?:[.,](\d+))?(?![.,]?\d)|(\d+)",
-)
-WORD = re.compile(r"[^\W_][^\s']*(?:'[^\W_][^\s']*)*")  # of what _Plain leaves: letters, digits, marks, apostrophes
+WORD = re.compile(rf"[^\W_{SYMBOLS}][^\s']*(?:'[^\W_][^\s']*)*|[{SYMBOLS}][^\s']*")  # of what _Plain leaves
 NUM2WORDS_NAMES = {"nb": "no", "kk": "kz"}  # the languages that it calls otherwise than ISO 639
+TABLES: dict[str, Rules] = {"de": german.RULES, **european.RULES}
+POINT = {"am", "bn", "he", "ja", "kn", "ko", "te", "th", "zh"}  # languages that write decimals after a point
+# Numbers have one form there, whatever is counted. In others num2words' is that of a dictionary.
+ONE_FORM = {"az", "fa", "id", "ja", "kk", "ko", "th", "tr", "vi", "zh"} | TABLES.keys()
+YEARS_DIFFER = {"da", "is", "nb", "nn", "no", "sv"}  # languages that read years otherwise than other numbers
+# A full stop after an initial or a number that was left ends no sentence; nor does any before a small letter.
+SENTENCE_END = re.compile(r"[.!?…।॥۔؟։][\"'”“»«›‹’)\]]*\s+(?=[\W_]*[^\W_])|[。！？｡](?:[”」』）]|(?=[^”」』）]))")
+SOFT_HYPHEN = "\u00ad"
+VULGAR_FRACTION = re.compile("[¼-¾⅐-⅞]")
+NO_END = re.compile(r"(?<![^\W_])[^\W\d_]\.$")
 
 
-def words_of(language: str) -> Callable[[str], list[str]]:
+def words_of(language: str, unsure: Unsure | None = None) -> Callable[[str], list[str]]:
     """Return the function that gives the words of a text in ``language``, in capitals and without punctuation.
 
     English ("en", "en-us") is read by :func:`pyspeech.lang.spoken.spoken_words`. Of other languages, named as
     ISO 639-1 with or without a region ("de", "pt-br"), letters of every script stay, with their accents and vowel
-    signs, and so do inner apostrophes. Whole and decimal numbers are spelled out as cardinals where num2words knows the
-    language; those that touch a letter ("1er", "B2") keep their digits, as do all numbers of other languages and of
-    the language "". Other symbols ("%", "€") go without a word, and so do marks of noises (``[laughter]``, ``<unk>``).
-    In Chinese and Japanese every character is a word, unless it is a letter of ours.
+    signs, and so do inner apostrophes. German (:mod:`.german`), French, Spanish, Italian, Portuguese and Dutch
+    (:mod:`.european`) are read aloud with their abbreviations, ordinals, money, units and years. In all others whole
+    and decimal numbers are spelled out where num2words knows the language, as cardinals in the form that a dictionary
+    has: where they inflect, as in Russian, Polish or Arabic, that may be another than the one that is said.
+
+    What is not surely said in one way stays as it is written, digits and symbols (``20%``) too: numbers that touch a
+    letter or symbol, dates, times, and all numbers of languages that num2words lacks and of the language "". Marks of
+    noises (``[laughter]``, ``<unk>``) go. In Chinese and Japanese every character is a word, unless it is a letter of
+    ours.
+
+    Args:
+        language: Of the text.
+        unsure: Counts what stays as it is written, and what may be of another form.
     """
-    name = language.replace("_", "-").partition("-")[0].lower()
+    name = _name(language)
     if name == "en":
-        return spoken_words
-    return partial(_words, name, _converter(language))
+        return partial(_english, unsure)
+    return lambda text: _words(name, _read(name, _converter(language), unsure, text))
+
+
+def sentences_of(language: str, unsure: Unsure | None = None) -> Callable[[str], Iterator[list[str]]]:
+    """Return the function that yields the words of each sentence of a paragraph, as :func:`words_of` gives them.
+
+    A sentence without words is left out. Abbreviations, initials and ordinals end none.
+    """
+    name = _name(language)
+    if name == "en":
+        return partial(_english_sentences, unsure)
+    return lambda prose: _sentences(name, _read(name, _converter(language), unsure, prose))
+
+
+def _name(language: str) -> str:
+    return language.replace("_", "-").partition("-")[0].lower()
 
 
 def _converter(language: str) -> str:
@@ -46,34 +88,62 @@ def _converter(language: str) -> str:
     return next((known for known in (f"{name}_{region.upper()}", name) if known in CONVERTER_CLASSES), "")
 
 
-def _words(language: str, converter: str, text: str) -> list[str]:
-    text = without_marks(text)
-    if converter:
-        text = NUMBER.sub(partial(_number, converter), text)
-    text = unicodedata.normalize("NFKC", text.translate(APOSTROPHES))
-    if language in DOTTED_I:
+def _english(unsure: Unsure | None, text: str) -> list[str]:
+    if unsure is not None:
+        unsure.left.update(not_said(text))
+    return spoken_words(text)
+
+
+def _english_sentences(unsure: Unsure | None, prose: str) -> Iterator[list[str]]:
+    if unsure is not None:
+        unsure.left.update(not_said(prose))
+    return sentences(prose)
+
+
+def _read(name: str, converter: str, unsure: Unsure | None, text: str) -> str:
+    rules = TABLES.get(converter.lower(), TABLES.get(name)) or _cardinals(name, converter)
+    text = without_marks(text).translate(APOSTROPHES).replace(SOFT_HYPHEN, "")
+    said = read_aloud(rules, text, None if unsure is None else unsure.left)
+    if unsure is not None and converter and name not in ONE_FORM:
+        unsure.inflected += max(0, len(re.findall(r"\d+", text)) - len(re.findall(r"\d+", written(said))))
+    return said
+
+
+def _sentences(name: str, text: str) -> Iterator[list[str]]:
+    start = 0
+    for end in SENTENCE_END.finditer(text):
+        following = text[end.end() :].lstrip("\"'„“”«»‹›¿¡([ ")[:1]
+        if following.islower() or NO_END.search(text[max(start, end.start() - 3) : end.start() + 1]):
+            continue
+        yield from filter(None, [_words(name, text[start : end.end()])])
+        start = end.end()
+    yield from filter(None, [_words(name, text[start:])])
+
+
+def _words(name: str, text: str) -> list[str]:
+    # Else two and a half would be "21⁄2".
+    text = unicodedata.normalize("NFKC", VULGAR_FRACTION.sub(r" \g<0> ", written(text)))
+    if name in DOTTED_I:
         text = text.replace("i", "İ")
-    if language in BY_CHARACTER:
+    if name in BY_CHARACTER:
         text = spaced(text)
     return WORD.findall(unicodedata.normalize("NFC", text.replace("ß", "ẞ").upper().translate(PLAIN)))
 
 
-def _number(converter: str, match: re.Match[str]) -> str:
-    around = match.string[max(0, match.start() - 1) : match.start()] + match.string[match.end() : match.end() + 1]
-    if any(letter.upper() != letter.lower() for letter in around):
-        return match[0]
-    whole = re.sub(r"\D", "", match[1] or match[4])
-    return f" {_say(converter, whole, match[3] or '')} "
+@lru_cache(64)
+def _cardinals(name: str, converter: str) -> Rules:
+    """The rules of a language without a table: numbers beside which nothing says that they are another thing."""
+    if not converter:
+        return Rules((UNREAD_SHORT,), (UNREAD_ROMAN,))
+    decimal = "." if name in POINT else ","
 
+    def say(match: re.Match[str]) -> str | None:
+        if name in YEARS_DIFFER and re.fullmatch(r"1[1-9]\d\d", match[0]):
+            return None
+        return amount(converter, match[0], decimal)
 
-@lru_cache(1 << 16)
-def _say(converter: str, whole: str, part: str) -> str:
-    if len(whole) > LONGEST or (int(whole[0]) == 0 and len(whole) > 1):
-        return " ".join(_say(converter, digit, "") for digit in whole + part)
-    try:
-        return str(num2words(Decimal(f"{whole}.{part}") if part else int(whole), lang=converter))
-    except Exception:  # each language raises its own kinds for what it cannot say
-        return f"{whole}.{part}" if part else whole
+    numbers = ((re.compile(spaced_number()), spaced_thousands), (re.compile(plain_number(decimal)), say))
+    return Rules((UNREAD_SHORT,), (UNREAD_ROMAN,), numbers)
 
 
 class _Plain(dict[int, str | None]):
@@ -81,7 +151,7 @@ class _Plain(dict[int, str | None]):
 
     def __missing__(self, code: int) -> str | None:
         kind = unicodedata.category(chr(code))
-        self[code] = chr(code) if kind[0] in "LMN" else None if kind == "Cf" else " "
+        self[code] = chr(code) if kind[0] in "LMN" or chr(code) in SYMBOLS else None if kind == "Cf" else " "
         return self[code]
 
 

@@ -59,6 +59,18 @@ def test_prose_becomes_spoken_sentences(tmp_path, name, opener):
     assert out.read_bytes() == first
 
 
+def test_prose_of_another_language_is_read_in_it_and_what_is_not_sure_is_told(tmp_path):
+    (tmp_path / "a.txt").write_text("Am 3. Mai 1995 kam Dr. Öhm z. B. um 8 Uhr. Er zahlte 5 € für 1 Hund.\n")
+    told = invoke("text", tmp_path / "out.txt", tmp_path / "a.txt", "--language", "de")
+    assert "2 sentences" in told
+    assert "abbreviations stay as they are written, 1 in all" in told
+    assert "1 Hund (1)" in told
+    assert (tmp_path / "out.txt").read_text() == (
+        "AM DRITTEN MAI NEUNZEHNHUNDERTFÜNFUNDNEUNZIG KAM DOKTOR ÖHM ZUM BEISPIEL UM ACHT UHR\n"
+        "ER ZAHLTE FÜNF EURO FÜR 1 HUND\n"
+    )
+
+
 def test_no_prose_is_an_empty_text_and_damaged_prose_leaves_none(tmp_path):
     assert "0 sentences" in invoke("text", tmp_path / "out.txt")
     assert (tmp_path / "out.txt").read_bytes() == b""

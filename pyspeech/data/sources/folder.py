@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -11,7 +11,7 @@ from lhotse import MonoCut
 
 from pyspeech.data.audio_files import NOT_READ
 from pyspeech.data.corpus import recording_of
-from pyspeech.data.left_out import tell_left_out
+from pyspeech.data.left_out import tell, tell_left_out
 from pyspeech.data.sources.dividing import Task, divided
 from pyspeech.data.sources.reading import (
     Entry,
@@ -27,6 +27,7 @@ from pyspeech.data.splits import DEV, KINDS, TEST, TRAIN, in_order, kind_of, spl
 from pyspeech.errors import UserError
 from pyspeech.files import existing
 from pyspeech.lang.marks import marks_of
+from pyspeech.lang.reading import Unsure
 from pyspeech.lang.words import words_of
 
 AUDIO = (  # what libsndfile reads
@@ -67,13 +68,19 @@ class Folder:
     channel: str = ""
 
     def splits(self, corpus: Path) -> tuple[str, ...]:
-        """Names of the splits, train first; tells on stderr what is left out of audio and of texts."""
+        """Names of the splits, train first.
+
+        Tells on stderr what is left out of audio and of texts, and what of texts is not surely said as it is.
+        """
         root = corpus.absolute() / self.root
         tell_not_read(root)
         if self.task == "recognition":
             _tell_texts_alone(root)
-        entries = self._all(root)
+        unsure = Unsure()
+        entries = self._all(root, unsure)
         tell_marks(root, entries)
+        for line in unsure.lines():
+            tell(f"{root}: {line}")
         return in_order(entry.split for entry in self._placed(entries))
 
     def cuts(self, corpus: Path, split: str) -> Iterator[MonoCut]:
@@ -88,7 +95,8 @@ class Folder:
     def _placed(self, entries: Sequence[Entry]) -> list[Entry]:
         return divided(with_ids(without_silent(entries)), self.task)
 
-    def _all(self, root: Path) -> list[Entry]:
+    def _all(self, root: Path, unsure: Unsure | None = None) -> list[Entry]:
+        words = str.split if self.language is None else words_of(self.language, unsure)
         paths = audio_paths(existing(root, "folder of audio"))
         if not paths:
             raise UserError(f"{root} holds no audio file; looked for {', '.join(AUDIO)}")
@@ -99,20 +107,19 @@ class Folder:
             split, below = splits.get(path, ""), path.parts
             if folders and len(below) > 1:
                 split, below = split_name(below[0]), below[1:]
-            entries.append(self._entry(root / path, split, below[0] if len(below) > 1 else ""))
+            entries.append(self._entry(root / path, split, below[0] if len(below) > 1 else "", words))
         if self.task == "recognition" and len({entry.speaker for entry in entries}) == 1:
             entries = [replace(entry, speaker="") for entry in entries]  # "wavs" is no speaker
         return entries
 
-    def _entry(self, path: Path, split: str, top: str) -> Entry:
+    def _entry(self, path: Path, split: str, top: str, words: Callable[[str], list[str]]) -> Entry:
         if self.task == "recognition":
             text, fault = _text_beside(path)
-            if self.language is None:
-                return Entry(path, " ".join(text.split()), top, split=split, fault=fault)
-            marks = tuple(marks_of(text))
-            if (numbers := TWO_NUMBERS.match(text)) and _are_samples(path, *map(int, numbers.groups())):
+            marks = () if self.language is None else tuple(marks_of(text))
+            numbers = None if self.language is None else TWO_NUMBERS.match(text)
+            if numbers and _are_samples(path, *map(int, numbers.groups())):
                 text, marks = text[numbers.end() :], (*marks, SAMPLE_NUMBERS)
-            return Entry(path, " ".join(words_of(self.language)(text)), top, split=split, fault=fault, marks=marks)
+            return Entry(path, " ".join(words(text)), top, split=split, fault=fault, marks=marks)
         fault = "" if top else "lies in no folder that would name its label or speaker"
         if self.task == "verification":
             return Entry(path, speaker=top, split=split, fault=fault)

@@ -14,7 +14,7 @@ from lhotse import MonoCut
 from pyspeech.data.audio_files import NOT_READ
 from pyspeech.data.corpus import recording_of
 from pyspeech.data.given import FEATURE_FILES
-from pyspeech.data.left_out import tell_left_out
+from pyspeech.data.left_out import tell, tell_left_out
 from pyspeech.data.sources.dividing import Task, divided
 from pyspeech.data.sources.folder import AUDIO
 from pyspeech.data.sources.layout import cut_of
@@ -33,6 +33,7 @@ from pyspeech.data.sources.rows import read_rows
 from pyspeech.data.splits import KINDS, in_order, names_for, split_name
 from pyspeech.errors import UserError, nearest
 from pyspeech.lang.marks import marks_of
+from pyspeech.lang.reading import Unsure
 from pyspeech.lang.words import words_of
 
 COLUMN = re.compile(r"\{([^{}]*)\}")
@@ -101,9 +102,15 @@ class Table:
         return _read_once(self, tuple(files), tuple((state.st_mtime_ns, state.st_size) for state in states))
 
     def read(self, files: Sequence[tuple[str, Path]]) -> Sequence[Entry]:
-        """The utterances of ``files``, pairs (split as in the file's name, table); what is left out is told."""
-        words = str.split if self.language is None else words_of(self.language)
+        """The utterances of ``files``, pairs (split as in the file's name, table).
+
+        Tells on stderr what of texts is left out, and what is not surely said as it is.
+        """
+        unsure = Unsure()
+        words = str.split if self.language is None else words_of(self.language, unsure)
         entries = [entry for split, path in files for entry in self._read(path, split, words)]
+        for line in unsure.lines():
+            tell(f"{files[0][1]}: {line}")
         if not entries:
             raise UserError(f"{files[0][1]} has no row{' below its first line, which names the columns' * self.header}")
         tell_marks(files[0][1] if len(files) == 1 else files[0][1].parent, entries)

@@ -115,6 +115,13 @@ def test_a_text_file_beside_the_audio_is_what_was_said(tmp_path):
     assert found(Folder("recognition", language="en"), tmp_path)["test"] == [("d", "TEXT OF TEST D WAV", "")]
 
 
+def test_what_of_the_texts_is_not_surely_said_is_told_once(tmp_path, capsys):
+    transcribed(tmp_path, "train/ann/a.wav", "dev/ann/b.wav", "test/ann/c.wav")
+    (tmp_path / "test" / "ann" / "c.txt").write_text("20 % von 1 Hund")
+    assert found(Folder("recognition", language="de"), tmp_path)["test"] == [("c", "ZWANZIG PROZENT VON 1 HUND", "")]
+    assert "abbreviations stay as they are written, 1 in all" in capsys.readouterr().err
+
+
 def test_a_folder_that_holds_everything_is_no_speaker(tmp_path):
     transcribed(tmp_path, *(f"wavs/{number}.wav" for number in range(12)))
     assert several(Folder("recognition"), tmp_path, 2) == {split: {""} for split in ("train", "dev", "test")}

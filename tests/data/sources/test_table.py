@@ -72,6 +72,19 @@ def test_a_language_makes_words_of_the_texts(tmp_path):
         assert spoken(source, tmp_path) == [("a", words, "")]
 
 
+def test_what_of_the_texts_is_not_surely_said_is_told_once(tmp_path, capsys):
+    text = "id\ttext\tsplit\na\tUm 8 Uhr kam 1 Hund.\ttrain\nb\t1 Hund\tdev\nc\t20 %\ttest\n"
+    corpus(tmp_path, {}, ["a.wav"])
+    (tmp_path / "a.tsv").write_text(text)
+    source = Table("a.tsv", audio="{id}.wav", text="{text}", split="{split}", language="de")
+    assert source.splits(tmp_path) == ("train", "dev", "test")
+    assert spoken(source, tmp_path) == [("a", "UM ACHT UHR KAM 1 HUND", "")]
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert f"{tmp_path / 'a.tsv'}: numbers, symbols or abbreviations stay as they are written, 2 in all" in told
+    assert "1 Hund (2)" in told
+
+
 def test_audio_may_lie_anywhere(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     corpus(tmp_path, {}, ["home/a.wav", "else/b.wav"])
