@@ -27,10 +27,9 @@ from pyspeech.lang.spoken import not_said, sentences, spoken_words
 APOSTROPHES = str.maketrans("’‘ʼ´`′＇", "'" * 7)
 WORD = re.compile(rf"[^\W_{SYMBOLS}][^\s']*(?:'[^\W_][^\s']*)*|[{SYMBOLS}][^\s']*")  # of what _Plain leaves
 NUM2WORDS_NAMES = {"nb": "no", "kk": "kz"}  # the languages that it calls otherwise than ISO 639
-TABLES: dict[str, Rules] = {"de": german.RULES, **european.RULES}
 POINT = {"am", "bn", "he", "ja", "kn", "ko", "te", "th", "zh"}  # languages that write decimals after a point
 # Numbers have one form there, whatever is counted. In others num2words' is that of a dictionary.
-ONE_FORM = {"az", "fa", "id", "ja", "kk", "ko", "th", "tr", "vi", "zh"} | TABLES.keys()
+ONE_FORM = {"az", "fa", "id", "ja", "kk", "ko", "th", "tr", "vi", "zh"} | {"de"} | european.LANGUAGES
 YEARS_DIFFER = {"da", "is", "nb", "nn", "no", "sv"}  # languages that read years otherwise than other numbers
 # A full stop after an initial or a number that was left ends no sentence; nor does any before a small letter.
 SENTENCE_END = re.compile(r"[.!?…।॥۔؟։][\"'”“»«›‹’)\]]*\s+(?=[\W_]*[^\W_])|[。！？｡](?:[”」』）]|(?=[^”」』）]))")
@@ -97,7 +96,10 @@ def _english_sentences(unsure: Unsure | None, prose: str) -> Iterator[list[str]]
 
 
 def _read(name: str, converter: str, unsure: Unsure | None, text: str) -> str:
-    rules = TABLES.get(converter.lower(), TABLES.get(name)) or _cardinals(name, converter)
+    if name in european.LANGUAGES:
+        rules = european.rules(converter)
+    else:
+        rules = german.RULES if name == "de" else _cardinals(name, converter)
     text = text.translate(APOSTROPHES).replace(SOFT_HYPHEN, "")
     said = read_aloud(rules, text, None if unsure is None else unsure.left)
     if unsure is not None and converter and name not in ONE_FORM:
