@@ -7,6 +7,7 @@ from functools import lru_cache, partial
 
 from num2words import CONVERTER_CLASSES
 
+from pyspeech.errors import UserError
 from pyspeech.lang import european, german
 from pyspeech.lang.espeak import DOTTED_I
 from pyspeech.lang.reading import (
@@ -54,6 +55,9 @@ def words_of(language: str, unsure: Unsure | None = None) -> Callable[[str], lis
     Args:
         language: Of the text.
         unsure: Counts what stays as it is written, and what may be of another form.
+
+    Raises:
+        UserError: ``language`` is no code, as "german" is not.
     """
     name = _name(language)
     if name == "en":
@@ -73,6 +77,8 @@ def sentences_of(language: str, unsure: Unsure | None = None) -> Callable[[str],
 
 
 def _name(language: str) -> str:
+    if not re.fullmatch(r"(?:[A-Za-z]{2,3}(?:[-_]\w+)*)?", language):
+        raise UserError(f"'{language}' is no code of a language; give one such as de or pt-br")
     return language.replace("_", "-").partition("-")[0].lower()
 
 
