@@ -4,9 +4,9 @@ A number whose form goes by the noun after it ("21 personas") is left with its d
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 
 from num2words import num2words
 
@@ -27,6 +27,8 @@ from pyspeech.lang.reading import (
 )
 
 NEVER = "(?!)"
+QUEENS = {"Isabel", "Elisabetta", "Élisabeth"}
+_FRENCH_TITLES = {"Mme": "madame", "Mmes": "mesdames", "Mlle": "mademoiselle"}
 
 
 @dataclass(frozen=True)
@@ -187,11 +189,7 @@ def _ruler(converter: str, up_to: int, of: str, match: re.Match[str]) -> str | N
     value = roman(match[2])
     if not value:
         return match[0]
-    said = (
-        ordinal(converter, value, match[1] in ("Isabel", "Elisabetta"))
-        if value <= up_to
-        else cardinal(converter, str(value))
-    )
+    said = ordinal(converter, value, match[1] in QUEENS) if value <= up_to else cardinal(converter, str(value))
     return f"{match[1]} {of}{said}"
 
 
@@ -199,12 +197,12 @@ def _ruled(names: str, say: Say) -> Rule:
     return _rule(rf"\b({names}) ([IVX]+)\b(?!['’-])", say)
 
 
-def _french_time(match: re.Match[str]) -> str | None:
+def _french_time(converter: str, match: re.Match[str]) -> str | None:
     hour, minute = int(match[1]), int(match[2] or 0)
     if hour > 24:
         return None
-    said = re.sub(r"\bun$", "une", f"{cardinal('fr', str(hour))}")
-    minutes = re.sub(r"\bun$", "une", f"{cardinal('fr', str(minute))}") if minute else ""
+    said = re.sub(r"\bun$", "une", f"{cardinal(converter, str(hour))}")
+    minutes = re.sub(r"\bun$", "une", f"{cardinal(converter, str(minute))}") if minute else ""
     return f"{said} {'heure' if hour < 2 else 'heures'} {minutes}"
 
 
@@ -213,104 +211,116 @@ def _dutch_time(match: re.Match[str]) -> str | None:
     return None if hour > 24 else f"{cardinal('nl', str(hour))} uur {cardinal('nl', str(minute)) if minute else ''}"
 
 
-FRENCH = Table(
-    "fr",
-    "virgule",
-    {"&": "et", "%": "pour cent", "-": "moins"},
-    {"€": Money("euro", "euros", "", "centimes"), "$": Money("dollar", "dollars", "", "")},
-    {
-        "km/h": ("kilomètre à l'heure", "kilomètres à l'heure"), "km": ("kilomètre", "kilomètres"),
-        "m": ("mètre", "mètres"), "cm": ("centimètre", "centimètres"), "mm": ("millimètre", "millimètres"),
-        "kg": ("kilogramme", "kilogrammes"), "g": ("gramme", "grammes"), "l": ("litre", "litres"),
-        "°C": ("degré Celsius", "degrés Celsius"),
-    },
-    {
-        "M.": "monsieur", "MM.": "messieurs",
-        "p. ex.": "par exemple", "c.-à-d.": "c'est-à-dire", "etc.": "et cetera", "av. J.-C.": "avant Jésus-Christ",
-        "apr. J.-C.": "après Jésus-Christ", "env.": "environ",
-    },
-    by_noun=r"(?:^|[^1])1$",
-    year_cues="en|de|depuis|année|janvier|février|mars|avril|mai|juin|juillet|août|septembre|octobre|novembre|décembre",
-    one_below_two=True,
-    titles=(
-        _rule(r"\b(Mmes?|Mlle)\b", lambda match: {"Mme": "madame", "Mmes": "mesdames"}.get(match[1], "mademoiselle")),
-    ),
-    roman=(
-        _rule(r"\b([IVX]+)(?:e|ème)\b", partial(_ordinal_of, "fr", False)),
-        _rule(r"(?<=[a-zé] )I(er)\b", lambda _: "premier"),
-        _ruled("Louis|Henri|Charles|François|Napoléon|Philippe|Jean-Paul|Benoît|Pie|Léon|Jacques|Georges|Édouard|Élisabeth",
-               lambda match: f"{match[1]} {cardinal('fr', str(roman(match[2])))}" if roman(match[2]) > 1 else match[0]),
-    ),
-    rules=(
-        _rule(r"(?<!\w)[nN]°\s?(?=\d)", lambda _: "numéro"),
-        _rule(r"(?<![\d.,:])(\d{1,2})\s?h\s?([0-5]\d)?(?!\w)", _french_time),
-        _rule(r"(?<![\w.,])(1)er\b", partial(_ordinal_of, "fr", False)),
-        _rule(r"(?<![\w.,])(1)(?:re|ère)\b", partial(_ordinal_of, "fr", True)),
-        _rule(r"(?<![\w.,])(\d+)(?:e|ème)\b", partial(_ordinal_of, "fr", False)),
-    ),
-)  # fmt: skip
-SPANISH = Table(
-    "es",
-    "coma",
-    {"&": "y", "%": "por ciento", "-": "menos"},
-    {"€": Money("euro", "euros", "con", "céntimos")},
-    {
-        "km/h": ("kilómetro por hora", "kilómetros por hora"), "km": ("kilómetro", "kilómetros"),
-        "m": ("metro", "metros"), "cm": ("centímetro", "centímetros"), "mm": ("milímetro", "milímetros"),
-        "kg": ("kilogramo", "kilogramos"), "g": ("gramo", "gramos"), "l": ("litro", "litros"),
-        "°C": ("grado Celsius", "grados Celsius"),
-    },
-    {
-        "Sr.": "señor", "Sra.": "señora", "Sres.": "señores", "Srta.": "señorita", "Dr.": "doctor", "Dra.": "doctora",
-        "Ud.": "usted", "Uds.": "ustedes", "Vd.": "usted", "p. ej.": "por ejemplo", "pág.": "página", "núm.": "número",
-        "EE. UU.": "Estados Unidos", "etc.": "etcétera", "a. C.": "antes de Cristo", "d. C.": "después de Cristo",
-    },
-    # One, and hundreds from two on, have a gender.
-    by_noun=r"(?:^|[^1])1$|[2-9]\d\d$|[2-9]\d\d\d\d\d$",
-    year_cues="en|de|del|año|desde|hasta",
-    before_noun=(("veintiuno", "veintiún"), ("uno", "un")),
-    rules=(
-        _rule(r"(?<!\w)[nN]\.?º\s?(?=\d)", lambda _: "número"),
-        _rule(r"(?<![\w.,])([1-9]|10)\.?º", partial(_ordinal_of, "es", False)),
-        _rule(r"(?<![\w.,])([1-9]|10)\.?ª", partial(_ordinal_of, "es", True)),
-        _rule(r"(?<![\w.,])([13])\.?er\b", lambda match: {"1": "primer", "3": "tercer"}[match[1]]),
-    ),
-    roman=(
-        _ruled("Felipe|Carlos|Alfonso|Fernando|Isabel|Enrique|Luis|Pío|Benedicto|León|Napoleón|Pablo|Pedro|Jaime",
-               partial(_ruler, "es", 10, "")),
-        _rule(r"\b(siglo) (X[IV]+X?|XX[IV]*)\b", partial(_ruler, "es", 0, "")),
-    ),
-)  # fmt: skip
-ITALIAN = Table(
-    "it",
-    "virgola",
-    {"&": "e", "%": "per cento", "-": "meno"},
-    {"€": Money("euro", "euro", "e", "centesimi"), "$": Money("dollaro", "dollari", "", "")},
-    {
-        "km/h": ("chilometro all'ora", "chilometri all'ora"), "km": ("chilometro", "chilometri"),
-        "m": ("metro", "metri"), "cm": ("centimetro", "centimetri"), "mm": ("millimetro", "millimetri"),
-        "kg": ("chilogrammo", "chilogrammi"), "g": ("grammo", "grammi"), "l": ("litro", "litri"),
-        "°C": ("grado Celsius", "gradi Celsius"),
-    },
-    {
-        "Sig.": "signor", "Sig.ra": "signora", "Dott.": "dottor", "Dott.ssa": "dottoressa", "Prof.": "professor",
-        "Prof.ssa": "professoressa", "ecc.": "eccetera", "p. es.": "per esempio", "ad es.": "ad esempio",
-        "pag.": "pagina", "a. C.": "avanti Cristo", "d. C.": "dopo Cristo", "ca.": "circa",
-    },
-    by_noun=r"^1$",
-    before_noun=(("uno", "un"),),
-    rules=(
-        _rule(r"(?<!\w)n\.\s?(?=\d)", lambda _: "numero"),
-        _rule(r"(?<![\w.,])(\d{1,3})[º°](?![\sCF])", partial(_ordinal_of, "it", False)),
-        _rule(r"(?<![\w.,])(\d{1,3})º", partial(_ordinal_of, "it", False)),
-        _rule(r"(?<![\w.,])(\d{1,3})ª", partial(_ordinal_of, "it", True)),
-    ),
-    roman=(
-        _ruled("Carlo|Luigi|Giovanni|Paolo|Pio|Leone|Benedetto|Umberto|Enrico|Federico|Napoleone|Filippo|Ferdinando"
-               "|Emanuele|Elisabetta|secolo", partial(_ruler, "it", 100, "")),
-        _rule(r"\b([IVX]+)(?= secolo\b)", partial(_ordinal_of, "it", False)),
-    ),
-)  # fmt: skip
+def _french(converter: str) -> Table:
+    return Table(
+        converter,
+        "virgule",
+        {"&": "et", "%": "pour cent", "-": "moins"},
+        {"€": Money("euro", "euros", "", "centimes"), "$": Money("dollar", "dollars", "", "")},
+        {
+            "km/h": ("kilomètre à l'heure", "kilomètres à l'heure"), "km": ("kilomètre", "kilomètres"),
+            "m": ("mètre", "mètres"), "cm": ("centimètre", "centimètres"), "mm": ("millimètre", "millimètres"),
+            "kg": ("kilogramme", "kilogrammes"), "g": ("gramme", "grammes"), "l": ("litre", "litres"),
+            "°C": ("degré Celsius", "degrés Celsius"),
+        },
+        {
+            "M.": "monsieur", "MM.": "messieurs",
+            "p. ex.": "par exemple", "c.-à-d.": "c'est-à-dire", "etc.": "et cetera", "av. J.-C.": "avant Jésus-Christ",
+            "apr. J.-C.": "après Jésus-Christ", "env.": "environ",
+        },
+        by_noun=r"(?:^|[^1])1$",
+        year_cues="en|de|depuis|année|janvier|février|mars|avril|mai|juin|juillet|août|septembre|octobre|novembre|décembre",
+        one_below_two=True,
+        titles=(
+            _rule(r"\b(Mmes?|Mlle)\b", lambda match: _FRENCH_TITLES[match[1]]),
+        ),
+        roman=(
+            _rule(r"\b([IVX]+)(?:e|ème)\b", partial(_ordinal_of, converter, False)),
+            _rule(r"(?<=[a-zé] )I(er)\b", lambda _: "premier"),
+            _ruled("Louis|Henri|Charles|François|Napoléon|Philippe|Jean-Paul|Benoît|Pie|Léon|Jacques|Georges"
+                   "|Édouard|Élisabeth",
+                   partial(_ruler, converter, 1, "")),
+        ),
+        rules=(
+            _rule(r"(?<!\w)[nN]°\s?(?=\d)", lambda _: "numéro"),
+            _rule(r"(?<![\d.,:])(\d{1,2})\s?h\s?([0-5]\d)?(?!\w)", partial(_french_time, converter)),
+            _rule(r"(?<![\w.,])(1)er\b", partial(_ordinal_of, converter, False)),
+            _rule(r"(?<![\w.,])(1)(?:re|ère)\b", partial(_ordinal_of, converter, True)),
+            _rule(r"(?<![\w.,])(\d+)(?:e|ème)\b", partial(_ordinal_of, converter, False)),
+        ),
+    )  # fmt: skip
+
+
+def _spanish() -> Table:
+    return Table(
+        "es",
+        "coma",
+        {"&": "y", "%": "por ciento", "-": "menos"},
+        {"€": Money("euro", "euros", "con", "céntimos")},
+        {
+            "km/h": ("kilómetro por hora", "kilómetros por hora"), "km": ("kilómetro", "kilómetros"),
+            "m": ("metro", "metros"), "cm": ("centímetro", "centímetros"), "mm": ("milímetro", "milímetros"),
+            "kg": ("kilogramo", "kilogramos"), "g": ("gramo", "gramos"), "l": ("litro", "litros"),
+            "°C": ("grado Celsius", "grados Celsius"),
+        },
+        {
+            "Sr.": "señor", "Sra.": "señora", "Sres.": "señores", "Srta.": "señorita", "Dr.": "doctor",
+            "Dra.": "doctora",
+            "Ud.": "usted", "Uds.": "ustedes", "Vd.": "usted", "p. ej.": "por ejemplo", "pág.": "página",
+            "núm.": "número",
+            "EE. UU.": "Estados Unidos", "etc.": "etcétera", "a. C.": "antes de Cristo", "d. C.": "después de Cristo",
+        },
+        # One, and hundreds from two on, have a gender.
+        by_noun=r"(?:^|[^1])1$|[2-9]\d\d$|[2-9]\d\d\d\d\d$",
+        year_cues="en|de|del|año|desde|hasta",
+        before_noun=(("veintiuno", "veintiún"), ("uno", "un")),
+        rules=(
+            _rule(r"(?<!\w)[nN]\.?º\s?(?=\d)", lambda _: "número"),
+            _rule(r"(?<![\w.,])([1-9]|10)\.?º", partial(_ordinal_of, "es", False)),
+            _rule(r"(?<![\w.,])([1-9]|10)\.?ª", partial(_ordinal_of, "es", True)),
+            _rule(r"(?<![\w.,])([13])\.?er\b", lambda match: {"1": "primer", "3": "tercer"}[match[1]]),
+        ),
+        roman=(
+            _ruled("Felipe|Carlos|Alfonso|Fernando|Isabel|Enrique|Luis|Pío|Benedicto|León|Napoleón|Pablo|Pedro|Jaime",
+                   partial(_ruler, "es", 10, "")),
+            _rule(r"\b(siglo) (X[IV]+X?|XX[IV]*)\b", partial(_ruler, "es", 0, "")),
+        ),
+    )  # fmt: skip
+
+
+def _italian() -> Table:
+    return Table(
+        "it",
+        "virgola",
+        {"&": "e", "%": "per cento", "-": "meno"},
+        {"€": Money("euro", "euro", "e", "centesimi"), "$": Money("dollaro", "dollari", "", "")},
+        {
+            "km/h": ("chilometro all'ora", "chilometri all'ora"), "km": ("chilometro", "chilometri"),
+            "m": ("metro", "metri"), "cm": ("centimetro", "centimetri"), "mm": ("millimetro", "millimetri"),
+            "kg": ("chilogrammo", "chilogrammi"), "g": ("grammo", "grammi"), "l": ("litro", "litri"),
+            "°C": ("grado Celsius", "gradi Celsius"),
+        },
+        {
+            "Sig.": "signor", "Sig.ra": "signora", "Dott.": "dottor", "Dott.ssa": "dottoressa", "Prof.": "professor",
+            "Prof.ssa": "professoressa", "ecc.": "eccetera", "p. es.": "per esempio", "ad es.": "ad esempio",
+            "pag.": "pagina", "a. C.": "avanti Cristo", "d. C.": "dopo Cristo", "ca.": "circa",
+        },
+        by_noun=r"^1$",
+        before_noun=(("uno", "un"),),
+        rules=(
+            _rule(r"(?<!\w)n\.\s?(?=\d)", lambda _: "numero"),
+            _rule(r"(?<![\w.,])(\d{1,3})[º°](?![\sCF])", partial(_ordinal_of, "it", False)),
+            _rule(r"(?<![\w.,])(\d{1,3})º", partial(_ordinal_of, "it", False)),
+            _rule(r"(?<![\w.,])(\d{1,3})ª", partial(_ordinal_of, "it", True)),
+        ),
+        roman=(
+            _ruled("Carlo|Luigi|Giovanni|Paolo|Pio|Leone|Benedetto|Umberto|Enrico|Federico|Napoleone|Filippo|Ferdinando"
+                   "|Emanuele|Elisabetta|secolo", partial(_ruler, "it", 100, "")),
+            _rule(r"\b([IVX]+)(?= secolo\b)", partial(_ordinal_of, "it", False)),
+        ),
+    )  # fmt: skip
+
+
 _PORTUGUESE_UNITS = {
     "m": ("metro", "metros"), "cm": ("centímetro", "centímetros"), "mm": ("milímetro", "milímetros"),
     "kg": ("quilograma", "quilogramas"), "g": ("grama", "gramas"), "l": ("litro", "litros"),
@@ -349,43 +359,52 @@ def _portuguese(converter: str, kilometre: str, money: Mapping[str, Money]) -> T
     )
 
 
-DUTCH = Table(
-    "nl",
-    "komma",
-    {"&": "en", "%": "procent", "-": "min"},
-    {"€": Money("euro", "euro", "", "cent"), "$": Money("dollar", "dollar", "", "cent")},
-    {
-        "km/h": ("kilometer per uur", "kilometer per uur"), "km": ("kilometer", "kilometer"), "m": ("meter", "meter"),
-        "cm": ("centimeter", "centimeter"), "mm": ("millimeter", "millimeter"), "kg": ("kilogram", "kilogram"),
-        "g": ("gram", "gram"), "l": ("liter", "liter"), "°C": ("graad Celsius", "graden Celsius"),
-    },
-    {
-        "dhr.": "de heer", "mevr.": "mevrouw", "mw.": "mevrouw", "dr.": "doctor", "drs.": "doctorandus",
-        "prof.": "professor", "bijv.": "bijvoorbeeld", "bv.": "bijvoorbeeld", "d.w.z.": "dat wil zeggen",
-        "enz.": "enzovoort", "o.a.": "onder andere", "ca.": "circa", "nr.": "nummer", "blz.": "bladzijde",
-        "t.o.v.": "ten opzichte van", "m.b.t.": "met betrekking tot", "i.v.m.": "in verband met",
-        "a.u.b.": "alstublieft", "v.Chr.": "voor Christus", "n.Chr.": "na Christus", "incl.": "inclusief",
-        "excl.": "exclusief", "mln.": "miljoen", "mld.": "miljard",
-    },
-    of_millions=False,
-    titles=(_rule(r"(?<!\w)t/m(?!\w)", lambda _: "tot en met"),),
-    rules=(
-        _rule(r"(?<![\d.,:])(\d{1,2})(?:[.:]([0-5]\d))? uur\b", _dutch_time),
-        _rule(r"(?<![\w.,])(\d{1,3})(?:ste|de|e)\b", partial(_ordinal_of, "nl", False)),
-    ),
-    roman=(
-        _ruled("Willem|Lodewijk|Karel|Hendrik|Filips|Frederik|Napoleon|Paulus|Elizabeth|Leopold|Albert|Boudewijn",
-               partial(_ruler, "nl", 100, "de ")),
-    ),
-)  # fmt: skip
-RULES: dict[str, Rules] = {
-    name: rules_of(table)
-    for name, table in {
-        "fr": FRENCH,
-        "es": SPANISH,
-        "it": ITALIAN,
-        "pt": _portuguese("pt", "quilómetro", {"€": Money("euro", "euros", "e", "cêntimos")}),
-        "pt_br": _portuguese("pt_BR", "quilômetro", {"R$": Money("real", "reais", "e", "centavos")}),
-        "nl": DUTCH,
-    }.items()
+def _dutch() -> Table:
+    return Table(
+        "nl",
+        "komma",
+        {"&": "en", "%": "procent", "-": "min"},
+        {"€": Money("euro", "euro", "", "cent"), "$": Money("dollar", "dollar", "", "cent")},
+        {
+            "km/h": ("kilometer per uur", "kilometer per uur"), "km": ("kilometer", "kilometer"),
+            "m": ("meter", "meter"),
+            "cm": ("centimeter", "centimeter"), "mm": ("millimeter", "millimeter"), "kg": ("kilogram", "kilogram"),
+            "g": ("gram", "gram"), "l": ("liter", "liter"), "°C": ("graad Celsius", "graden Celsius"),
+        },
+        {
+            "dhr.": "de heer", "mevr.": "mevrouw", "mw.": "mevrouw", "dr.": "doctor", "drs.": "doctorandus",
+            "prof.": "professor", "bijv.": "bijvoorbeeld", "bv.": "bijvoorbeeld", "d.w.z.": "dat wil zeggen",
+            "enz.": "enzovoort", "o.a.": "onder andere", "ca.": "circa", "nr.": "nummer", "blz.": "bladzijde",
+            "t.o.v.": "ten opzichte van", "m.b.t.": "met betrekking tot", "i.v.m.": "in verband met",
+            "a.u.b.": "alstublieft", "v.Chr.": "voor Christus", "n.Chr.": "na Christus", "incl.": "inclusief",
+            "excl.": "exclusief", "mln.": "miljoen", "mld.": "miljard",
+        },
+        of_millions=False,
+        titles=(_rule(r"(?<!\w)t/m(?!\w)", lambda _: "tot en met"),),
+        rules=(
+            _rule(r"(?<![\d.,:])(\d{1,2})(?:[.:]([0-5]\d))? uur\b", _dutch_time),
+            _rule(r"(?<![\w.,])(\d{1,3})(?:ste|de|e)\b", partial(_ordinal_of, "nl", False)),
+        ),
+        roman=(
+            _ruled("Willem|Lodewijk|Karel|Hendrik|Filips|Frederik|Napoleon|Paulus|Elizabeth|Leopold|Albert|Boudewijn",
+                   partial(_ruler, "nl", 100, "de ")),
+        ),
+    )  # fmt: skip
+
+
+_TABLES: dict[str, Callable[[], Table]] = {
+    **{name: partial(_french, name) for name in ("fr", "fr_BE", "fr_CH")},
+    "es": _spanish,
+    "it": _italian,
+    "pt": partial(_portuguese, "pt", "quilómetro", {"€": Money("euro", "euros", "e", "cêntimos")}),
+    "pt_BR": partial(_portuguese, "pt_BR", "quilômetro", {"R$": Money("real", "reais", "e", "centavos")}),
+    "nl": _dutch,
 }
+LANGUAGES = frozenset({"fr", "es", "it", "pt", "nl"})
+
+
+@lru_cache(8)
+def rules(converter: str) -> Rules:
+    """The rules of one of LANGUAGES, by its name in num2words."""
+    table = _TABLES.get(converter) or _TABLES[converter.partition("_")[0]]
+    return rules_of(table())

@@ -7,6 +7,7 @@ from functools import lru_cache, partial
 
 from num2words import CONVERTER_CLASSES
 
+from pyspeech.errors import UserError
 from pyspeech.lang import european, german
 from pyspeech.lang.espeak import DOTTED_I
 from pyspeech.lang.marks import without_marks
@@ -29,10 +30,9 @@ from pyspeech.lang.unspaced import BY_CHARACTER, spaced
 APOSTROPHES = str.maketrans("’‘ʼ´`′＇", "'" * 7)
 WORD = re.compile(rf"[^\W_{SYMBOLS}][^\s']*(?:'[^\W_][^\s']*)*|[{SYMBOLS}][^\s']*")  # of what _Plain leaves
 NUM2WORDS_NAMES = {"nb": "no", "kk": "kz"}  # the languages that it calls otherwise than ISO 639
-TABLES: dict[str, Rules] = {"de": german.RULES, **european.RULES}
 POINT = {"am", "bn", "he", "ja", "kn", "ko", "te", "th", "zh"}  # languages that write decimals after a point
 # Numbers have one form there, whatever is counted. In others num2words' is that of a dictionary.
-ONE_FORM = {"az", "fa", "id", "ja", "kk", "ko", "th", "tr", "vi", "zh"} | TABLES.keys()
+ONE_FORM = {"az", "fa", "id", "ja", "kk", "ko", "th", "tr", "vi", "zh"} | {"de"} | european.LANGUAGES
 YEARS_DIFFER = {"da", "is", "nb", "nn", "no", "sv"}  # languages that read years otherwise than other numbers
 # A full stop after an initial or a number that was left ends no sentence; nor does any before a small letter.
 SENTENCE_END = re.compile(r"[.!?…।॥۔؟։][\"'”“»«›‹’)\]]*\s+(?=[\W_]*[^\W_])|[。！？｡](?:[”」』）]|(?=[^”」』）]))")
@@ -59,6 +59,9 @@ def words_of(language: str, unsure: Unsure | None = None) -> Callable[[str], lis
     Args:
         language: Of the text.
         unsure: Counts what stays as it is written, and what may be of another form.
+
+    Raises:
+        UserError: ``language`` is no code, as "german" is not.
     """
     name = _name(language)
     if name == "en":
@@ -78,6 +81,8 @@ def sentences_of(language: str, unsure: Unsure | None = None) -> Callable[[str],
 
 
 def _name(language: str) -> str:
+    if not re.fullmatch(r"(?:[A-Za-z]{2,3}(?:[-_]\w+)*)?", language):
+        raise UserError(f"'{language}' is no code of a language; give one such as de or pt-br")
     return language.replace("_", "-").partition("-")[0].lower()
 
 
@@ -101,7 +106,10 @@ def _english_sentences(unsure: Unsure | None, prose: str) -> Iterator[list[str]]
 
 
 def _read(name: str, converter: str, unsure: Unsure | None, text: str) -> str:
-    rules = TABLES.get(converter.lower(), TABLES.get(name)) or _cardinals(name, converter)
+    if name in european.LANGUAGES:
+        rules = european.rules(converter)
+    else:
+        rules = german.RULES if name == "de" else _cardinals(name, converter)
     text = without_marks(text).translate(APOSTROPHES).replace(SOFT_HYPHEN, "")
     said = read_aloud(rules, text, None if unsure is None else unsure.left)
     if unsure is not None and converter and name not in ONE_FORM:

@@ -71,6 +71,11 @@ def test_prose_of_another_language_is_read_in_it_and_what_is_not_sure_is_told(tm
     )
 
 
+def test_a_language_has_a_code(tmp_path, text):
+    with pytest.raises(UserError, match="'german' is no code of a language; give one such as de"):
+        invoke("text", tmp_path / "out.txt", text, "--language", "german")
+
+
 def test_no_prose_is_an_empty_text_and_damaged_prose_leaves_none(tmp_path):
     assert "0 sentences" in invoke("text", tmp_path / "out.txt")
     assert (tmp_path / "out.txt").read_bytes() == b""

@@ -23,6 +23,10 @@ fr: 1 000 km à -3 °C, 1,5 km
     mille kilomètres à moins trois degrés Celsius un virgule cinq kilomètre
 fr: en 1991 Mme Roy, p. ex., & Cie, etc.
     en mille neuf cent quatre vingt onze madame Roy par exemple et Cie et cetera
+fr-ch: 70 %, à 14 h 30, 90 €
+    septante pour cent à quatorze heures trente nonante euros
+es-co: 20 %
+    veinte por ciento
 es: En 1995 costaba 21 €, hoy 5,50 €.
     en mil novecientos noventa y cinco costaba veintiún euros hoy cinco euros con cincuenta céntimos
 es: El 20 % y 3,5 kg
