@@ -25,12 +25,12 @@ language_model() { # folder in $data, further texts and options of pyspeech lm t
   pyspeech lm train "$data/$1" "$data/manifests/train.jsonl.gz" "${@:2}" "${held_out[@]}" --drop-held-out
 }
 
-graph() { # which of dev's words it lacks is told
+graph() { # a language model, else that of $data: which of dev's words it lacks is told
   local manifest dev=()
   for manifest in "$data"/manifests/dev*.jsonl.gz; do
     [[ ! -e $manifest ]] || dev+=(--dev "$manifest")
   done
-  pyspeech graph "$data/$lang" "$data/lm" "$data/$graph" "${dev[@]}"
+  pyspeech graph "$data/$lang" "${1:-$data/lm}" "$data/$graph" "${dev[@]}"
 }
 
 train() { # folder of train's manifest in $data: audio, where its features are computed in training; else fbank

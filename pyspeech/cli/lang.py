@@ -27,7 +27,8 @@ def lang(
     """Make the token set that covers the words of the manifests and write it to OUT.
 
     With phones, all words of the lexicon are kept too, in capitals where the words of all manifests are, in small
-    letters where those are. It may be in any alphabet, with --espeak in IPA or ARPAbet (cmudict): then espeak-ng's
+    letters where those are. Columns of probabilities (lexiconp.txt, the Montreal Forced Aligner) and HTK's [OUTPUT] are
+    not used. It may be in any alphabet, with --espeak in IPA or ARPAbet (cmudict): then espeak-ng's
     phones are written like the lexicon's, and ARPAbet loses its stress digits (AH0 and AH1 are AH).
     """
     from pyspeech.data.transcripts import read_transcripts
@@ -57,7 +58,7 @@ def _make(
     size: int | None,
 ) -> str:
     from pyspeech.lang.lexicon import in_case_of, read_lexicon
-    from pyspeech.lang.pronunciations import pronounce
+    from pyspeech.lang.pronunciations import doubts, pronounce
     from pyspeech.lang.tokens import CharacterTokens, PhoneTokens, PieceTokens, TokenSet
 
     tokens: TokenSet
@@ -66,6 +67,8 @@ def _make(
         lexicon = in_case_of(read_lexicon(lexicon_path), words) if lexicon_path else {}
         pronounced = pronounce({*words, *lexicon}, lexicon, espeak)
         tokens = PhoneTokens.from_lexicon(pronounced.lexicon, espeak)
+        for doubt in doubts(pronounced.lexicon, espeak if pronounced.from_espeak else None):
+            click.echo(doubt, err=True)
         words = set(pronounced.lexicon)
         counts = f" ({pronounced.from_lexicon} from the lexicon, {pronounced.from_espeak} from espeak-ng)"
     elif kind == "characters":

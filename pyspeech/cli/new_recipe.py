@@ -6,7 +6,8 @@ import click
 
 PATH = click.Path(path_type=Path)
 TASKS = ["recognition", "verification", "classification"]
-SOURCES = ["csv", "tsv", "kaldi", "folder", "lhotse", "librispeech", "commonvoice"]
+SOURCES = ["csv", "tsv", "kaldi", "folder", "lhotse", "librispeech", "commonvoice", "sphinx"]
+TIMES = ["seconds", "milliseconds", "samples", "none"]
 
 
 @click.command("new-recipe")
@@ -20,8 +21,14 @@ SOURCES = ["csv", "tsv", "kaldi", "folder", "lhotse", "librispeech", "commonvoic
 @click.option("--text", default="", metavar="COLUMN", help="Tables: the text, or the label of a classification.")
 @click.option("--speaker", default="", metavar="COLUMN", help="Tables: the speaker.")
 @click.option("--split", default="", metavar="COLUMN", help="Tables: train, dev or test.")
+@click.option("--start", default="", metavar="COLUMN", help="Tables: when an utterance begins in its file.")
+@click.option("--end", default="", metavar="COLUMN", help="Tables: when it ends.")
+@click.option("--duration", default="", metavar="COLUMN", help="Tables: how long it lasts, in place of --end.")
+@click.option("--times", type=click.Choice(TIMES), help="Tables: unit of these; none takes whole files.")
+@click.option("--lexicon", type=PATH, help="Of recognition: words and their phones, in place of espeak-ng's or before.")
+@click.option("--lm", type=PATH, help="Of recognition: an ARPA model for the graph, in place of train's n-grams.")
 @click.option("--allow-pipes", is_flag=True, help="Kaldi: run the commands of wav.scp, once.")
-def new_recipe(
+def new_recipe(  # noqa: PLR0913, PLR0917 -- one for each option
     name: str,
     path: Path,
     task: str,
@@ -29,12 +36,14 @@ def new_recipe(
     language: str,
     model: str | None,
     allow_pipes: bool,
+    lexicon: Path | None,
+    lm: Path | None,
     **columns: str,
 ) -> None:
     """Write recipes/NAME for the corpus at PATH, ready to run from stage 1; it says what it found.
 
     PATH is the table (csv, tsv), a Kaldi data directory or the folder of several, a folder of audio, a folder of lhotse
-    manifests, the folder LibriSpeech, or one language of Common Voice (cv-corpus-*/de).
+    manifests, the folder LibriSpeech, one language of Common Voice (cv-corpus-*/de), or the folder of Sphinx's etc/.
     """
     from pyspeech.scaffold.columns import Asked
     from pyspeech.scaffold.find import Wanted
@@ -42,7 +51,9 @@ def new_recipe(
 
     if model and task != "recognition":
         raise click.UsageError(f"--model is for recognition; {task} has one network")
-    wanted = Wanted(path, kind, task, language, Asked(**columns), allow_pipes)  # type: ignore[arg-type]
+    asked = Asked(**columns)  # type: ignore[arg-type]
+    lexicon, lm = (each and each.resolve() for each in (lexicon, lm))
+    wanted = Wanted(path, kind, task, language, asked, allow_pipes, lexicon, lm)  # type: ignore[arg-type]
     written = write(name, wanted, model or "tdnn_lstm")
     for line in written.decided:
         click.echo(line)

@@ -1,6 +1,6 @@
 """How words are pronounced: as a lexicon says, and for every word not in it as espeak-ng says."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pyspeech.errors import UserError
@@ -9,6 +9,8 @@ from pyspeech.lang.espeak import phones_of_words
 from pyspeech.lang.lexicon import Lexicon, Pronunciation
 
 NAMED_WORDS = 5  # how many words an error lists
+RARE = 3  # a phone in so many words or fewer is hardly learnt
+SHORTEST_NAME = 5  # phones of "Buchstabe 2BB", as espeak-ng names a sign that it does not know
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,41 @@ def pronounce(words: Iterable[str], lexicon: Lexicon, espeak: str | None) -> Pro
         _refuse_two_alphabets(_phones(found), _phones(spoken))
     everything = {**found, **spoken}
     return Pronounced({word: everything[word] for word in wanted}, len(found), len(spoken))
+
+
+def doubts(lexicon: Lexicon, espeak: str | None) -> Iterator[str]:
+    """Yield what looks wrong with the pronunciations of a whole lexicon, one line each.
+
+    Phones of hardly any word, unless most are, which are slips or of foreign words; and, with ``espeak``, signs whose
+    names it says, so that "Buchstabe 2BB" is heard for one.
+    """
+    words_with: dict[str, list[str]] = {}
+    for word, every in lexicon.items():
+        for phone in dict.fromkeys(phone for phones in every for phone in phones):
+            words_with.setdefault(phone, []).append(word)
+    rare = {phone: words for phone, words in words_with.items() if len(words) <= RARE}
+    if rare and 2 * len(rare) < len(words_with):
+        named = ", ".join(f"{phone} ({' '.join(words)})" for phone, words in list(rare.items())[:NAMED_WORDS])
+        more = ", ..." if len(rare) > NAMED_WORDS else ""
+        yield f"{len(rare)} phones are in three words or fewer, too few to be learnt: {named}{more}"
+    signs = sorted({sign for word in lexicon for sign in word if not sign.isascii()})
+    names = () if espeak is None or not signs else espeak_phones(signs, espeak, _phones(lexicon))
+    long = {sign: name for sign, name in zip(signs, names, strict=False) if len(name) >= SHORTEST_NAME}
+    said: dict[str, list[str]] = {}
+    for word, every in lexicon.items():
+        for sign in dict.fromkeys(sign for sign in word if sign in long):
+            if any(_within(long[sign], phones) for phones in every):
+                said.setdefault(word, []).append(sign)
+    if said:
+        named = _some({f"{sign} (U+{ord(sign):04X})" for every in said.values() for sign in every})
+        yield (
+            f"{_named(list(said))} said by espeak-ng ({espeak}) with the names of signs, {named}; "
+            "take these out of the texts, or give a lexicon with the words"
+        )
+
+
+def _within(part: Sequence[str], whole: Sequence[str]) -> bool:
+    return f" {' '.join(part)} " in f" {' '.join(whole)} "
 
 
 def _phones(lexicon: Lexicon) -> set[str]:

@@ -7,6 +7,8 @@ from functools import lru_cache, partial
 
 from num2words import num2words
 
+from pyspeech.lang.marks import without_marks
+
 TITLES = {
     "mr": "mister",
     "mrs": "missus",
@@ -63,7 +65,7 @@ def spoken_words(text: str) -> list[str]:
     """Return the words of ``text``, of the letters A to Z and inner apostrophes.
 
     Accents go, and so do letters of other scripts; hyphens part words; Roman numerals stay. Numbers are read without
-    "and"; 1100 to 1999 and 2010 to 2099 as years, unless a comma parts their digits.
+    "and"; 1100 to 1999 and 2010 to 2099 as years, unless a comma parts their digits. Marks of noises are no words.
     """
     return _words(_plain(text))
 
@@ -84,7 +86,7 @@ def not_said(text: str) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    text = ET_CETERA.sub("etc", text)
+    text = ET_CETERA.sub("etc", without_marks(text))
     text = re.sub(r"(?<=\d)\s?(?=[½¼¾])", " and ", text).translate(PLAIN)
     return re.sub("[\u0300-\u036f]", "", unicodedata.normalize("NFKD", text))  # combining marks
 

@@ -10,6 +10,7 @@ from num2words import CONVERTER_CLASSES
 from pyspeech.errors import UserError
 from pyspeech.lang import european, german
 from pyspeech.lang.espeak import DOTTED_I
+from pyspeech.lang.marks import without_marks
 from pyspeech.lang.reading import (
     SYMBOLS,
     UNREAD_ROMAN,
@@ -24,6 +25,7 @@ from pyspeech.lang.reading import (
     written,
 )
 from pyspeech.lang.spoken import not_said, sentences, spoken_words
+from pyspeech.lang.unspaced import BY_CHARACTER, spaced
 
 APOSTROPHES = str.maketrans("’‘ʼ´`′＇", "'" * 7)
 WORD = re.compile(rf"[^\W_{SYMBOLS}][^\s']*(?:'[^\W_][^\s']*)*|[{SYMBOLS}][^\s']*")  # of what _Plain leaves
@@ -50,7 +52,9 @@ def words_of(language: str, unsure: Unsure | None = None) -> Callable[[str], lis
     has: where they inflect, as in Russian, Polish or Arabic, that may be another than the one that is said.
 
     What is not surely said in one way stays as it is written, digits and symbols (``20%``) too: numbers that touch a
-    letter or symbol, dates, times, and all numbers of languages that num2words lacks and of the language "".
+    letter or symbol, dates, times, and all numbers of languages that num2words lacks and of the language "". Marks of
+    noises (``[laughter]``, ``<unk>``) are no words. In Chinese and Japanese every character is one, unless it is a
+    letter of ours.
 
     Args:
         language: Of the text.
@@ -106,7 +110,7 @@ def _read(name: str, converter: str, unsure: Unsure | None, text: str) -> str:
         rules = european.rules(converter)
     else:
         rules = german.RULES if name == "de" else _cardinals(name, converter)
-    text = text.translate(APOSTROPHES).replace(SOFT_HYPHEN, "")
+    text = without_marks(text).translate(APOSTROPHES).replace(SOFT_HYPHEN, "")
     said = read_aloud(rules, text, None if unsure is None else unsure.left)
     if unsure is not None and converter and name not in ONE_FORM:
         unsure.inflected += max(0, len(re.findall(r"\d+", text)) - len(re.findall(r"\d+", written(said))))
@@ -129,6 +133,8 @@ def _words(name: str, text: str) -> list[str]:
     text = unicodedata.normalize("NFKC", VULGAR_FRACTION.sub(r" \g<0> ", written(text)))
     if name in DOTTED_I:
         text = text.replace("i", "İ")
+    if name in BY_CHARACTER:
+        text = spaced(text)
     return WORD.findall(unicodedata.normalize("NFC", text.replace("ß", "ẞ").upper().translate(PLAIN)))
 
 

@@ -11,15 +11,27 @@ from pyspeech.data.sources.kaldi import KaldiData
 from pyspeech.data.sources.lhotse_manifests import LhotseManifests
 from pyspeech.data.sources.librispeech import LibriSpeech
 from pyspeech.data.sources.rows import read_rows
+from pyspeech.data.sources.sphinx import Sphinx, lists_of
 from pyspeech.data.sources.table import Table
 from pyspeech.data.splits import KINDS, TRAIN, kind_of, usual_name
 from pyspeech.errors import UserError
 from pyspeech.files import existing, existing_file
-from pyspeech.scaffold.columns import Asked, Row, audio_template, column_for, needed, split_column, spoken_column
+from pyspeech.scaffold.columns import (
+    Asked,
+    Row,
+    audio_template,
+    column_for,
+    names_columns,
+    needed,
+    numbered,
+    split_column,
+    spoken_column,
+    times_of,
+)
 from pyspeech.scaffold.language import of_common_voice
 from pyspeech.scaffold.plan import Found
 
-Kind = Literal["csv", "tsv", "kaldi", "folder", "lhotse", "librispeech", "commonvoice"]
+Kind = Literal["csv", "tsv", "kaldi", "folder", "lhotse", "librispeech", "commonvoice", "sphinx"]
 KALDI_TABLES = [f"{depth}{name}" for depth in ("", "*/", "data/*/") for name in ("segments", "wav.scp", "feats.scp")]
 HELD_OUT = "a tenth each is held out for dev and test"
 TRAINS = 0.8  # of a corpus that is divided: a tenth is dev, a tenth test
@@ -35,6 +47,8 @@ class Wanted:
     language: str = ""
     asked: Asked = field(default_factory=Asked)
     allow_pipes: bool = False
+    lexicon: Path | None = None
+    lm: Path | None = None
 
 
 def find(wanted: Wanted) -> Found:
@@ -49,7 +63,9 @@ def find(wanted: Wanted) -> Found:
     if wanted.kind not in ("csv", "tsv") and not path.is_dir():
         raise UserError(f"{path} is a file; --from {wanted.kind} needs a folder")
     if wanted.kind not in ("csv", "tsv") and wanted.asked != Asked():
-        raise UserError(f"--audio, --text, --speaker and --split are for tables, not for --from {wanted.kind}")
+        raise UserError(
+            f"--audio, --text, --speaker, --split and those of times are for tables, not for --from {wanted.kind}"
+        )
     if wanted.allow_pipes and wanted.kind != "kaldi":
         raise UserError(f"--allow-pipes is for --from kaldi, not for --from {wanted.kind}")
     return FINDERS[wanted.kind](wanted, path)
@@ -57,8 +73,9 @@ def find(wanted: Wanted) -> Found:
 
 def _table(wanted: Wanted, path: Path) -> Found:
     folder, file = existing_file(path, "table").parent, _file(path)
-    rows = _rows(path)
-    columns, asked = list(rows[0]), wanted.asked
+    asked = wanted.asked
+    rows, header = _rows(path, asked)
+    columns = list(rows[0])
     if "{split}" in file and asked.split:
         raise UserError(
             f"--split {asked.split}: beside {path.name} are tables of other splits, which say the split already; "
@@ -68,6 +85,7 @@ def _table(wanted: Wanted, path: Path) -> Found:
     text = _text_column(wanted, rows)
     speaker = column_for("speaker", columns, asked.speaker)
     split = "" if "{split}" in file else split_column(rows, asked.split)
+    times = times_of(folder, rows, audio, asked)
     parted = "one table each" if "{split}" in file else _braces(split) or HELD_OUT
     if wanted.task == "verification":
         needed("speaker", columns, speaker)
@@ -77,11 +95,18 @@ def _table(wanted: Wanted, path: Path) -> Found:
         _braces(text),
         _braces(speaker),
         split=_braces(split),
+        start=_braces(times.start) if times else "",
+        end=_braces(times.end) if times else "",
+        duration=_braces(times.duration) if times else "",
+        times=times.unit if times else "seconds",
+        header=header,
         language=_reading(wanted),
         task=wanted.task,
     )
     decided = [
+        *([] if header else ["columns: 1, 2, ...: the first line is an utterance"]),
         f"audio: {audio}",
+        *([f"segments: {times}"] if times else []),
         f"{'label' if wanted.task == 'classification' else 'text'}: {_braces(text) or 'none'}",
         f"speaker: {_braces(speaker) or 'not known'}",
         f"split: {parted}",
@@ -99,13 +124,15 @@ def _file(path: Path) -> str:
     return f"{{split}}{path.suffix}" if len(beside & set(KINDS)) > 1 else path.name
 
 
-def _rows(path: Path) -> Sequence[Row]:
-    lines = read_rows(path)
-    _, columns = next(lines, (1, []))
-    rows = [dict(zip(columns, values, strict=True)) for _, values in lines]
+def _rows(path: Path, asked: Asked) -> tuple[Sequence[Row], bool]:
+    """The rows, and whether the first line names their columns."""
+    lines = [values for _, values in read_rows(path)]
+    if lines and not names_columns(path.parent, lines, asked.audio):
+        return numbered(lines), False
+    rows = [dict(zip(lines[0], values, strict=True)) for values in lines[1:]]
     if not rows:
         raise UserError(f"{path} has no row below its first line, which names the columns")
-    return rows
+    return rows, True
 
 
 def _text_column(wanted: Wanted, rows: Sequence[Row]) -> str:
@@ -217,6 +244,20 @@ def _lhotse(wanted: Wanted, path: Path) -> Found:
     )
 
 
+def _sphinx(wanted: Wanted, path: Path) -> Found:
+    if wanted.task != "recognition":
+        raise UserError(f"Sphinx's lists are read for recognition; for {wanted.task} use --from folder with wav/")
+    lists = lists_of(path)
+    beside = sorted(file for ending in ("dic", "dict") for file in path.glob(f"etc/*.{ending}"))
+    decided = [f"{split}: {file.relative_to(path)}" for split, file in lists.items()]
+    decided += ["text: as it is"]
+    if beside and not wanted.lexicon:
+        decided += [f"lexicon: none; the corpus brings one: --lexicon {beside[0]}"]
+    train = _lines(lists[TRAIN])
+    utterances = train if len(lists) > 1 else round(TRAINS * train)
+    return Found(path, Sphinx(), f"the Sphinx corpus in {path.name}", tuple(decided), wanted.language, utterances)
+
+
 FINDERS: dict[Kind, Callable[[Wanted, Path], Found]] = {
     "csv": _table,
     "tsv": _table,
@@ -225,4 +266,5 @@ FINDERS: dict[Kind, Callable[[Wanted, Path], Found]] = {
     "commonvoice": _common_voice,
     "kaldi": _kaldi,
     "lhotse": _lhotse,
+    "sphinx": _sphinx,
 }

@@ -1,4 +1,4 @@
-"""How much speech trains: read from the first utterances of a corpus."""
+"""How much speech trains, and what is said: read from the first utterances of a corpus."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -14,27 +14,28 @@ if TYPE_CHECKING:
 MOST_READ = 2000  # utterances whose headers are read; more take minutes and tell the same
 
 
-def measure(found: Found, split: str) -> Speech:
-    """How much the utterances of ``split`` are.
+def measure(found: Found, split: str) -> tuple[Speech, list[str]]:
+    """How much the utterances of ``split`` are, and their texts.
 
     At most MOST_READ are read where a count is known that tells how many more there are.
 
     Raises:
         UserError: there is none, or one that cannot be read.
     """
-    count, seconds, rates, first = 0, 0.0, set(), None
+    count, seconds, rates, texts, first = 0, 0.0, set(), list[str](), None
     for cut in islice(_cuts(found, split), MOST_READ if found.utterances else None):
         first = first or cut
         count += 1
         seconds += cut.duration
         rates.add(cut.sampling_rate if cut.has_recording else 0)
+        texts.append(cut.supervisions[0].text or "")
     if first is None:
         raise UserError(f"{found.corpus} holds no utterance that trains; is it the unpacked corpus?")
     total = count if count < MOST_READ else max(found.utterances, count)
     # The lowest rate: what a telephone recorded has nothing above, and training should not see which that is.
     rate = min(rates)
     columns, shift = (0, 0.0) if rate else _given(first)
-    return Speech(total, total * seconds / count / 3600, seconds / count, rate, columns, shift)
+    return Speech(total, total * seconds / count / 3600, seconds / count, rate, columns, shift), texts
 
 
 def _given(cut: "MonoCut") -> tuple[int, float]:

@@ -46,6 +46,8 @@ class Plan:
     speech: Speech
     tests: tuple[str, ...]  # the splits that are scored
     settings: Settings
+    lexicon: Path | None = None  # that the corpus brings
+    lm: Path | None = None
 
     @property
     def what(self) -> str:
@@ -63,8 +65,16 @@ class Plan:
         return 2 if self.speech.utterances < FEW_UTTERANCES else 3
 
     @property
+    def ngrams(self) -> str:
+        """What n-grams the graph is of."""
+        return "given n-grams" if self.lm else f"{self.order}-gram"
+
+    @property
     def tokens(self) -> str:
         """The kind of tokens and its options, as the verb ``tokens`` takes them."""
-        if self.found.language:
-            return f"phones --espeak {self.found.language}"
+        espeak = f" --espeak {self.found.language}" if self.found.language else ""
+        if self.lexicon:
+            return f'phones --lexicon "$lexicon"{espeak}'
+        if espeak:
+            return f"phones{espeak}"
         return "pieces --pieces 500" if self.speech.hours >= PIECES_HOURS else "characters"

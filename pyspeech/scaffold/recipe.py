@@ -1,21 +1,26 @@
 """A new recipe: look at the corpus, decide, write the folder completely or not at all."""
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyspeech
 from pyspeech.data.splits import TEST, kind_of, refuse_unless_plain
 from pyspeech.errors import UserError
-from pyspeech.files import complete
+from pyspeech.files import complete, existing_file
+from pyspeech.lang.lexicon import in_case_of, read_lexicon
+from pyspeech.lang.marks import counted, marks_of
+from pyspeech.lang.unspaced import BY_CHARACTER, unspaced_language
+from pyspeech.lm.arpa import is_arpa
 from pyspeech.scaffold.find import Wanted, find
 from pyspeech.scaffold.language import check_language
 from pyspeech.scaffold.measure import measure
-from pyspeech.scaffold.plan import Plan
+from pyspeech.scaffold.plan import Found, Plan
 from pyspeech.scaffold.sizes import settings
 from pyspeech.scaffold.templates import files
 
+SHOWN = 5  # words
 EMBEDDING = "speaker_lstm"  # the network of verification and classification
 
 
@@ -58,15 +63,67 @@ def make_plan(name: str, wanted: Wanted, model: str) -> Plan:
     Raises:
         UserError: the corpus leaves a question, has no utterance that trains or tests, or no audio to crop.
     """
+    _check_brought(wanted)
     found = find(wanted)
     splits = found.source.splits(found.corpus)
-    speech = measure(found, splits[0])
+    speech, texts = measure(found, splits[0])
+    if wanted.task == "recognition":
+        found = _with_words(found, texts)
+    if wanted.lexicon:
+        found = _with_lexicon(found, wanted.lexicon, texts)
     if wanted.task == "verification" and not speech.sampling_rate:
         raise UserError(f"{found.corpus} holds features without audio; verification trains on crops of audio")
     for split in splits:  # words of run.sh, which come from the corpus
         refuse_unless_plain(split, split)
     tests = tuple(split for split in splits if kind_of(split) == TEST)
-    return Plan(name, wanted.task, model, found, speech, tests, settings(speech, wanted.task, model))
+    return Plan(
+        name, wanted.task, model, found, speech, tests, settings(speech, wanted.task, model), wanted.lexicon, wanted.lm
+    )
+
+
+def _check_brought(wanted: Wanted) -> None:
+    if (wanted.lexicon or wanted.lm) and wanted.task != "recognition":
+        raise UserError(f"--lexicon and --lm are for recognition; {wanted.task} has no words to spell")
+    for path in (wanted.lexicon, wanted.lm):
+        if path and not str(path).isprintable():
+            raise UserError(f"{str(path)!r} cannot stand in a script; rename the file")
+    if wanted.lm and not is_arpa(existing_file(wanted.lm, "language model")):
+        raise UserError(f"{wanted.lm} is no language model in ARPA format, which a graph is made of; convert it")
+
+
+def _with_words(found: Found, texts: Sequence[str]) -> Found:
+    """The corpus, read by characters where its texts have no spaces, and what is to be known of that and of marks."""
+    if marks := counted(mark for text in texts for mark in marks_of(text)):
+        warning = f"words: warning: marks of noises are learnt as words, {marks}; take them out of the texts"
+        found = replace(found, decided=(*found.decided, warning))
+    by_character = found.language.partition("-")[0] in BY_CHARACTER
+    if unspaced := unspaced_language(texts):
+        if unspaced in BY_CHARACTER and getattr(found.source, "language", None) is not None:
+            found = replace(found, source=replace(found.source, language=unspaced))  # type: ignore[type-var]
+            by_character = True
+        else:
+            warning = (
+                "words: warning: the texts have no spaces between words, and a whole sentence would be one; put spaces "
+                "between the words, or the characters, and make the recipe again"
+            )
+            return replace(found, decided=(*found.decided, warning))
+    if not by_character:
+        return found
+    told = "words: each character of a language without spaces; %WER is then a character error rate (CER)"
+    return replace(found, decided=(*found.decided, told))
+
+
+def _with_lexicon(found: Found, path: Path, texts: Sequence[str]) -> Found:
+    """The corpus, with what is to be known of a lexicon for it."""
+    words = {word for text in texts for word in text.split()}
+    lexicon = in_case_of(read_lexicon(path), words)
+    lacking = sorted(words - lexicon.keys())
+    told = f"lexicon: {path}, {len(lexicon)} words"
+    if lacking:
+        shown = " ".join(lacking[:SHOWN]) + (" ..." if len(lacking) > SHOWN else "")
+        told += f"; it lacks {len(lacking)} of train's {len(words)}, {shown}: "
+        told += "espeak-ng says them" if found.language else "stage 3 will ask for them, or give --language CODE"
+    return replace(found, decided=(*found.decided, told))
 
 
 def _decisions(plan: Plan) -> Iterator[str]:
@@ -77,10 +134,12 @@ def _decisions(plan: Plan) -> Iterator[str]:
     yield f"train: {speech.utterances} utterances, {speech.hours:.2f} hours, {rate}"
     if plan.task == "recognition":
         advice = (
-            "" if plan.found.language else "; if espeak-ng speaks the language, --language en-us (or another) is better"
+            ""
+            if plan.found.language or plan.lexicon
+            else "; if espeak-ng speaks the language, --language en-us (or another) is better"
         )
         yield f"tokens: {plan.tokens}{advice}"
-        yield f"language model: {plan.order}-gram of train's text"
+        yield "language model: " + (str(plan.lm) if plan.lm else f"{plan.order}-gram of train's text")
     yield f"model: {plan.model}"
 
 

@@ -46,15 +46,14 @@ def run_recognition(plan: Plan) -> str:
     """Phones, letters or pieces; an n-gram of what train says and of what the user adds."""
     return _run(
         plan,
-        f"{MODELS[plan.model]}, {plan.tokens.partition(' ')[0]}, {plan.order}-gram HLG.",
-        {"lm_text=": "sentences for the language model besides train's text: a file .txt, .gz or .xz"},
+        f"{MODELS[plan.model]}, {plan.tokens.partition(' ')[0]}, {plan.ngrams} HLG.",
+        _brought(plan),
         [
             'if stage 1 "Write the manifests"; then manifests; fi',
             'if stage 2 "Compute the features"; then features; fi',
             'if stage 3 "Build the lexicon, the language model and the graph"; then',
             f"  tokens {plan.tokens}",
-            *_language_model(plan),
-            "  graph",
+            *_graph(plan),
             "fi",
             'if stage 4 "Train"; then train; fi',
             f'if stage 5 "Decode"; then decode dev {plan.scored}; fi',
@@ -107,8 +106,17 @@ def run_verification(plan: Plan) -> str:
 RUNS = {"recognition": run_recognition, "classification": run_classification, "verification": run_verification}
 
 
-def _language_model(plan: Plan) -> list[str]:
-    return [f'  language_model lm ${{lm_text:+"$lm_text"}} --order {plan.order}']
+def _brought(plan: Plan) -> dict[str, str]:
+    lexicon = {f"lexicon={shlex.quote(str(plan.lexicon))}": "words and their phones"} if plan.lexicon else {}
+    if plan.lm:
+        return {**lexicon, f"lm={shlex.quote(str(plan.lm))}": "the n-grams of the graph, in ARPA format"}
+    return {**lexicon, "lm_text=": "sentences for the language model besides train's text: a file .txt, .gz or .xz"}
+
+
+def _graph(plan: Plan) -> list[str]:
+    if plan.lm:
+        return ['  graph "$lm"']
+    return [f'  language_model lm ${{lm_text:+"$lm_text"}} --order {plan.order}', "  graph"]
 
 
 def _run(plan: Plan, summary: str, more: Mapping[str, str], stages: Sequence[str]) -> str:

@@ -86,6 +86,10 @@ UNCOVERED_TEXT = _fault("character without token", "training stops: no token spe
 UNPRONOUNCED = _fault("word without pronunciation", "training stops: the lexicon lacks it; or make --lang with it")
 UNSPELLED_IN_TEST = _warning("test word without spelling", "cannot be recognised: counts as an error")
 NOT_AS_SPOKEN = _warning("text not as spoken", "digits and signs are no sounds; write what is said")
+MARKED_TEXT = _warning(
+    "marks of noises in the text", "[laughter] is learnt and scored as a word; take it out of the text"
+)
+UNSPACED_TEXT = _warning("text without spaces", "a whole sentence is one word; put spaces between words, or characters")
 MIXED_CASE = _warning("capitals mixed", "some texts are in capitals: one word becomes two")
 INFEASIBLE = _fault("more tokens than frames", "CTC has no path: infinite loss, left out (icefall#320)")
 TIGHT = _warning("more tokens than fast frames", "left out at the fastest of augment.speeds")

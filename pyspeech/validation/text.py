@@ -4,15 +4,19 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
+from pyspeech.lang.marks import marks_of, without_marks
 from pyspeech.lang.tokens import TokenSet
+from pyspeech.lang.unspaced import unspaced_language
 from pyspeech.validation.kinds import (
     EMPTY_TEXT,
     JOINED_TEXT,
+    MARKED_TEXT,
     NO_TEXT,
     NOT_AS_SPOKEN,
     ODD_SPACES,
     UNCOVERED_TEXT,
     UNPRONOUNCED,
+    UNSPACED_TEXT,
     UNSPELLED_IN_TEST,
     UNTIDY_TEXT,
     Finding,
@@ -47,8 +51,12 @@ class TextCheck:
             yield Finding(UNTIDY_TEXT, _first_oddity(text))
         elif text != tidied:
             yield Finding(ODD_SPACES)
+        if (self.tokens is None or self.tokens.kind != "phones") and (marks := marks_of(tidied)):
+            yield Finding(MARKED_TEXT, marks[0])
+        if not tidied.isascii() and unspaced_language([tidied]):
+            yield Finding(UNSPACED_TEXT)
         if self.tokens is None:
-            signs = not_spoken(tidied)
+            signs = not_spoken(without_marks(tidied))
             if signs:
                 yield Finding(NOT_AS_SPOKEN, f"'{signs[0]}'")
         else:

@@ -67,3 +67,14 @@ def test_a_network_is_chosen_for_recognition_alone(words):
     result = CliRunner().invoke(new_recipe, arguments)
     assert result.exit_code == 2
     assert "verification has one network" in result.output
+
+
+def test_columns_and_their_unit_are_options(words, tmp_path):
+    folder = clone(tmp_path, "pyspeech", "local", "conf")
+    rows = [f"{words}/{layouts.WORDS[n % 2]}/{n // 2}.wav,0,2080,w{n}" for n in range(12)]
+    (tmp_path / "a.csv").write_text("\n".join(["file,a,b,text", *rows]) + "\n")
+    options = ("--task=recognition", "--from=csv", "--start=a", "--end=b", "--times=samples")
+    done = call(folder, "mine", tmp_path / "a.csv", *options)
+    assert done.returncode == 0, done.stderr
+    assert "segments: from {a} to {b}, in samples" in done.stdout.splitlines()
+    assert 'start="{a}", end="{b}", times="samples"' in (tmp_path / "recipes/mine/prepare.py").read_text()

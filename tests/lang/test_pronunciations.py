@@ -2,7 +2,7 @@ import pytest
 
 from pyspeech.errors import UserError
 from pyspeech.lang import pronunciations
-from pyspeech.lang.pronunciations import espeak_phones, pronounce
+from pyspeech.lang.pronunciations import doubts, espeak_phones, pronounce
 
 LEXICON = {"READ": [("ɹ", "iː", "d"), ("ɹ", "ɛ", "d")], "UNUSED": [("j",)]}
 
@@ -71,3 +71,23 @@ def test_a_word_with_a_sound_that_arpabet_lacks_is_named():
 def test_espeak_is_heard_in_the_alphabet_that_is_known(known, said):
     pytest.importorskip("espeakng_loader", reason="needs espeakng-loader")
     assert list(espeak_phones(["CHURCH", "—"], "en-us", known)) == [said, ()]
+
+
+def test_phones_of_hardly_any_word_are_told():
+    lexicon = {**{f"W{n}": [("a", "b", "c")] for n in range(4)}, "X": [("a", "tʃʰ"), ("tʃʰ",)], "Y": [("a", "b")]}
+    assert list(doubts(lexicon, None)) == [
+        "1 phones are in three words or fewer, too few to be learnt: tʃʰ (X)",
+    ]
+    assert list(doubts({"YES": [("j", "ɛ", "s")]}, None)) == []  # of a few words it says nothing
+
+
+def test_signs_that_espeak_says_the_names_of_are_told():
+    pytest.importorskip("espeakng_loader", reason="needs espeakng-loader")
+    found = pronounce(["STRAẞE", "YARD", "CAFÉ", "\N{MODIFIER LETTER TURNED COMMA}OKINA", "ЖУК"], {}, "de").lexicon
+    told = [line for line in doubts(found, "de") if "names of signs" in line]
+    assert told == [
+        "2 words ('\N{MODIFIER LETTER TURNED COMMA}OKINA', 'ЖУК') are said by espeak-ng (de) with the names of signs, "
+        "\N{MODIFIER LETTER TURNED COMMA} (U+02BB) Ж (U+0416) К (U+041A) У (U+0423); "
+        "take these out of the texts, or give a lexicon with the words"
+    ]
+    assert not any("signs" in line for line in doubts(found, None))

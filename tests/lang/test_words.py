@@ -24,7 +24,9 @@ from pyspeech.lang.words import sentences_of, words_of
         ("ar", "مرحبـــا، كُتُب!", "مرحبا كُتُب"),
         ("hi", "नमस्ते, दुनिया।", "नमस्ते दुनिया"),
         ("km", "ភាសា\u200bខ្មែរ", "ភាសា ខ្មែរ"),
-        ("cmn", "你好，世界。", "你好 世界"),
+        ("cmn", "你好，世界 OK。", "你 好 世 界 OK"),
+        ("ja", "コーヒーです", "コ ー ヒ ー で す"),
+        ("", "你好，世界。", "你好 世界"),
         ("de", "so\u00adgar \ufeffja_nein ❤\ufe0f 5%", "SOGAR JA NEIN FÜNF PROZENT"),
         ("", "Don't  “x” 'I'm' \u0301 2½ 5% $5 5 € A & B", "DON'T X I'M 2 1⁄2 5% $5 5 € A & B"),
         ("", "", ""),
@@ -40,13 +42,14 @@ from pyspeech.lang.words import sentences_of, words_of
         ("pt_PT", "16", "DEZASSEIS"),
         ("nb", "2", "TO"),
         ("ar", "٣", "ثلاثة"),
-        ("ja", "3、3つ", "三 3つ"),
+        ("ja", "3、3つ", "三 3 つ"),
         ("ru", "5 домов, 20 %, 3,14 и 14:30", "ПЯТЬ ДОМОВ 20 % 3 14 И 14 30"),
         ("sv", "år 1995, 3. maj, 5 m, 21", "ÅR 1995 3 MAJ 5 M TJUGOETT"),
         ("tr", "1.000, 1,000, 3,5", "BİN 1 000 3 5"),  # num2words says no decimals there
         ("vi", "0,05", "KHÔNG PHẨY KHÔNG NĂM"),  # and one zero less there
         ("hi", "II. 5. 3", "II 5 3"),
-        ("cmn", "3个 7", "3个 7"),
+        ("cmn", "3个 7", "3 个 7"),
+        ("de", "[Lachen] ja <unk> (unverständlich) [Anna]", "JA ANNA"),
         ("xx-YY", "7", "7"),
     ],
 )
@@ -109,7 +112,7 @@ def test_languages_without_a_table_tell_that_numbers_have_other_forms():
     ("language", "prose", "expected"),
     [
         ("hi", "नमस्ते। आप कैसे हैं? ठीक।", ["नमस्ते", "आप कैसे हैं", "ठीक"]),
-        ("zh", "你好，世界。好吗？“好！”他说。", ["你好 世界", "好吗", "好", "他说"]),
+        ("zh", "你好，世界。好吗？“好！”他说。", ["你 好 世 界", "好 吗", "好", "他 说"]),
         ("ru", "Т. е. да. Нет! А. С. Пушкин пришёл. 5 раз.", ["Т Е ДА", "НЕТ", "А С ПУШКИН ПРИШЁЛ", "ПЯТЬ РАЗ"]),
         ("", "One. Two? three.\n", ["ONE", "TWO THREE"]),
         ("el", "...", []),

@@ -5,6 +5,7 @@ import unicodedata
 import layouts
 import numpy as np
 import pytest
+import soundfile
 from lhotse import CutSet
 from tones import tone_cuts
 
@@ -12,6 +13,7 @@ from pyspeech.data.sources.folder import Folder
 from pyspeech.data.sources.kaldi import KaldiData
 from pyspeech.data.sources.lhotse_manifests import LhotseManifests
 from pyspeech.data.sources.librispeech import LibriSpeech
+from pyspeech.data.sources.sphinx import Sphinx
 from pyspeech.data.sources.table import Table
 from pyspeech.errors import UserError
 from pyspeech.scaffold.columns import Asked
@@ -56,14 +58,22 @@ class TestTable:
         assert found(path).source.audio == "{file}"
 
     def test_pipes_in_a_csv_are_seen_and_a_first_line_that_names_no_column(self, tmp_path):
-        rows = ("\ufeffa | One, two. | One, two.", "b | Two. | Two.")
+        rows = ("\ufeffa | One, two. | One, two.", "b | Two; one | Two; one")
         path = table(tmp_path, *rows)
-        with pytest.raises(
-            UserError, match=r"first line of the table is an utterance \(a \| One, two\..*put one before"
-        ):
-            found(path)
+        result = found(path)
+        assert result.source == Table("a.csv", "wavs/{1}.wav", "{3}", header=False, language="")
+        assert "columns: 1, 2, ...: the first line is an utterance" in result.decided
+        assert found(path, asked=Asked(text="2")).source.text == "{2}"
         path = table(tmp_path, "\ufeffid | text | raw", *(row.strip("\ufeff") for row in rows))
         assert found(path).source == Table("a.csv", "wavs/{id}.wav", "{text}", language="")
+
+    def test_rows_may_be_parts_of_one_file(self, tmp_path):
+        path = table(tmp_path, "file,start,stop,text", "a.wav,0,1.5,one two", "a.wav,1.5,2,two", audio=())
+        soundfile.write(tmp_path / "a.wav", np.zeros(16000), 8000)
+        result = found(path)
+        assert result.source == Table("a.csv", "{file}", "{text}", start="{start}", end="{stop}", language="")
+        assert "segments: from {start} to {stop}, in seconds" in result.decided
+        assert found(path, asked=Asked(times="none")).source == Table("a.csv", "{file}", "{text}", language="")
 
     @pytest.mark.parametrize(("head", "ending"), [("path,text", ".m4a"), ("id,text", "")])
     def test_audio_of_a_kind_that_is_not_read_is_named(self, tmp_path, head, ending):
@@ -217,6 +227,21 @@ class TestOthers:
         with pytest.raises(UserError, match="for verification use --from folder with one part"):
             found(tmp_path, "verification", "librispeech")
 
+    def test_sphinx_says_which_list_is_which_and_what_dictionary_there_is(self, tmp_path):
+        layouts.an4(tmp_path, train=3, test=2)
+        (tmp_path / "etc/an4.dic").write_text("ASH AE SH\n")
+        result = found(tmp_path, kind="sphinx")
+        assert (result.source, result.utterances, result.language) == (Sphinx(), 3, "")
+        assert result.decided == (
+            "train: etc/an4_train.fileids",
+            "test: etc/an4_test.fileids",
+            "text: as it is",
+            f"lexicon: none; the corpus brings one: --lexicon {tmp_path}/etc/an4.dic",
+        )
+        assert not any("lexicon" in line for line in found(tmp_path, kind="sphinx", lexicon=tmp_path / "x").decided)
+        with pytest.raises(UserError, match="for verification use --from folder with wav/"):
+            found(tmp_path, "verification", kind="sphinx")
+
     def test_the_largest_kaldi_directory_trains(self, tmp_path):
         for split, count in (("train", 5), ("test", 2)):
             touch(tmp_path, f"data/{split}/wav.scp")
@@ -236,7 +261,7 @@ class TestOthers:
 @pytest.mark.parametrize(
     ("kind", "options", "message"),
     [
-        ("folder", {"asked": Asked(text="x")}, "--split are for tables, not for --from folder"),
+        ("folder", {"asked": Asked(text="x")}, "those of times are for tables, not for --from folder"),
         ("folder", {"allow_pipes": True}, "--allow-pipes is for --from kaldi, not for --from folder"),
         ("tsv", {}, "table"),
     ],

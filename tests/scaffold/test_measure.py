@@ -27,8 +27,8 @@ def test_hours_are_those_of_the_files_and_the_rate_is_the_lowest(tmp_path):
     found = corpus(
         tmp_path, [(file, file[0], "train") for file in files] + [("b.wav", "c", s) for s in ("dev", "test")]
     )
-    heard = measure(found, "train")
-    assert (heard.utterances, heard.sampling_rate) == (2, 8000)
+    heard, texts = measure(found, "train")
+    assert (heard.utterances, heard.sampling_rate, texts) == (2, 8000, ["a", "b"])
     assert heard.mean_seconds == pytest.approx(0.06 + 0.26 * 2)
     assert heard.hours == pytest.approx(2 * heard.mean_seconds / 3600)
 
@@ -37,15 +37,15 @@ def test_of_many_utterances_the_first_tell_of_all(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "MOST_READ", 3)
     file = speech(tmp_path, "a.wav")
     rows = [(file, str(number), "train") for number in range(10)] + [(file, "x", s) for s in ("dev", "test")]
-    heard = measure(corpus(tmp_path, rows, count=10), "train")
+    heard, _ = measure(corpus(tmp_path, rows, count=10), "train")
     assert heard.utterances == 10
     assert heard.hours == pytest.approx(10 * heard.mean_seconds / 3600)
-    assert measure(corpus(tmp_path, rows), "train").utterances == 10  # without a count there is no other way to know
+    assert measure(corpus(tmp_path, rows), "train")[0].utterances == 10  # without a count there is no other way to know
 
 
 def test_features_by_others_tell_their_width_and_shift(tmp_path):
     np.save(tmp_path / "a.npy", np.zeros((50, 13), np.float32))
-    heard = measure(corpus(tmp_path, [("a.npy", "x", split) for split in ("train", "dev", "test")]), "train")
+    heard, _ = measure(corpus(tmp_path, [("a.npy", "x", split) for split in ("train", "dev", "test")]), "train")
     assert (heard.sampling_rate, heard.num_given, heard.frame_shift_seconds) == (0, 13, 0.01)
     assert heard.mean_seconds == pytest.approx(0.5)
 

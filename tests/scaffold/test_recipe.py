@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import layouts
@@ -116,6 +117,27 @@ def lhotse(corpus):
     return corpus
 
 
+def sphinx(corpus):
+    layouts.an4(corpus, train=30, test=4)
+    return corpus
+
+
+def without_header(corpus):
+    layouts.ljspeech(corpus, count=20)
+    return corpus / "metadata.csv"
+
+
+def in_characters(corpus):
+    """Sentences of Chinese without spaces."""
+    rows = []
+    for number, words in enumerate(SPOKEN[:30]):
+        layouts.write_speech(corpus / f"u{number}.wav", words, layouts.WORDS, 16000)
+        rows.append(
+            {"id": f"u{number}", "text": "".join("我今天去苹果他现"[layouts.WORDS.index(word)] * 2 for word in words)}
+        )
+    return write_table(corpus / "table.csv", rows)
+
+
 MADE = {
     "spoken": (spoken_table, "csv", "recognition", "en-us"),
     "letters": (lambda corpus: spoken_table(corpus, "\t"), "tsv", "recognition", ""),
@@ -128,6 +150,9 @@ MADE = {
     "libri": (librispeech, "librispeech", "recognition", ""),
     "common_voice": (common_voice, "commonvoice", "recognition", ""),
     "kaldi": (kaldi, "kaldi", "recognition", "en-us"),
+    "listed": (sphinx, "sphinx", "recognition", "en-us"),
+    "headless": (without_header, "csv", "recognition", ""),
+    "characters": (in_characters, "csv", "recognition", ""),
     "lhotse2": (lhotse, "lhotse", "recognition", ""),
 }
 
@@ -231,6 +256,72 @@ def test_without_a_language_letters_are_the_tokens(made):
     assert "  tokens characters" in lines(made["letters"], "run.sh")
     assert "  tokens phones --espeak de" in lines(made["common_voice"], "run.sh")
     assert "  tokens phones --espeak en-us" in lines(made["libri"], "run.sh")
+
+
+def test_texts_without_spaces_become_characters_and_it_is_told(made):
+    assert any('language="zh"' in line for line in lines(made["characters"], "prepare.py"))
+    told = "words: each character of a language without spaces; %WER is then a character error rate (CER)"
+    assert told in made["characters"].decided
+    assert told not in made["letters"].decided
+
+
+def test_texts_without_spaces_that_stay_as_they_are_are_warned_of(project, tmp_path):
+    corpus = kaldi(tmp_path)
+    for split in ("train", "test"):
+        text = corpus / "data" / split / "text"
+        text.write_text("".join(f"{line.split()[0]} 我今天去苹果 <unk>\n" for line in text.read_text().splitlines()))
+    recipe = new_recipe("unspaced", Wanted(corpus, "kaldi", "recognition"), "tdnn_lstm", project)
+    first, second = (line for line in recipe.decided if line.startswith("words: warning: "))
+    assert "marks of noises are learnt as words, <unk> 18; take them out" in first
+    assert "the texts have no spaces between words" in second
+
+
+def brought(folder):
+    """A corpus of Sphinx's with a dictionary and a model beside it."""
+    corpus = sphinx(folder)
+    lexicon, lm = corpus / "etc/an4.dic", corpus / "etc/the model.arpa"
+    phones = ("EH G", "IH CH", "AA D", "AH P", "IY T", "OW N", "AY S")
+    lexicon.write_text("".join(f"{word} {said}\n" for word, said in zip(layouts.WORDS[1:], phones, strict=True)))
+    grams = "".join(f"-1\t{word}\n" for word in ("<s>", "</s>", *layouts.WORDS[:4]))
+    lm.write_text(f"\\data\\\nngram 1=6\n\n\\1-grams:\n{grams}\n\\end\\\n")
+    return Wanted(corpus, "sphinx", "recognition", "en-us", lexicon=lexicon, lm=lm)
+
+
+def test_a_dictionary_and_a_model_that_the_corpus_brings_are_used(project, tmp_path):
+    pytest.importorskip("k2", reason="needs k2, which this lane does not have")
+    wanted = brought(tmp_path)
+    recipe = new_recipe("brought", wanted, "tdnn_lstm", project)
+    (first,) = (line for line in recipe.decided if line.startswith("lexicon: "))
+    assert first == f"lexicon: {wanted.lexicon}, 7 words; it lacks 1 of train's 8, ASH: espeak-ng says them"
+    assert f"language model: {wanted.lm}" in recipe.decided
+    environment = {**os.environ, "PYSPEECH_PYTHON": sys.executable}
+    for stage in ("1", "3"):  # no features are needed
+        command = [recipe.folder / "run.sh", "--stage", stage, "--stop-stage", stage]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    assert "8 words (7 from the lexicon, 1 from espeak-ng)" in done.stderr
+    assert set((recipe.folder / "data/graph/words.txt").read_text().split()) == {"<eps>", *layouts.WORDS[:4]}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"task": "classification"}, "--lexicon and --lm are for recognition"),
+        ({"lm": Path("nowhere.arpa")}, r"no language model at nowhere\.arpa"),
+        ({"lexicon": Path("nowhere.dic")}, r"no lexicon at nowhere\.dic"),
+        ({"lexicon": Path("a\nb")}, "cannot stand in a script; rename the file"),
+    ],
+)
+def test_what_the_corpus_brings_must_be_there(project, tmp_path, options, message):
+    with pytest.raises(UserError, match=message):
+        new_recipe("nothing", replace(brought(tmp_path), **options), "tdnn_lstm", project)
+
+
+def test_a_model_that_is_no_arpa_file_is_refused(project, tmp_path):
+    wanted = brought(tmp_path)
+    wanted.lm.write_bytes(b"Darpa LM")
+    with pytest.raises(UserError, match="is no language model in ARPA format"):
+        new_recipe("nothing", wanted, "tdnn_lstm", project)
 
 
 def test_every_test_set_is_scored(made):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyspeech.lang.tokens import CharacterTokens
+from pyspeech.lang.tokens import CharacterTokens, PhoneTokens
 from pyspeech.validation import kinds
 from pyspeech.validation.text import TextCheck, not_spoken, tidy
 
@@ -40,6 +40,18 @@ def test_words_of_any_script_are_spoken(text):
 @pytest.mark.parametrize(("text", "signs"), [("no. 7", ".7"), ("<noise>", "<>"), ("well - yes", "-"), ("5%", "5%")])
 def test_digits_and_signs_are_not(text, signs):
     assert not_spoken(text) == signs
+
+
+def test_marks_of_noises_are_told_unless_a_lexicon_has_them():
+    assert kinds_of("[laughter] YES <unk>") == [kinds.MARKED_TEXT]
+    assert kinds_of("<unk> 7") == [kinds.MARKED_TEXT, kinds.NOT_AS_SPOKEN]
+    assert kinds_of("[noise]", CharacterTokens.from_words(["[noise]"])) == [kinds.MARKED_TEXT]
+    assert kinds_of("[noise]", PhoneTokens.from_lexicon({"[noise]": [("NSN",)]})) == []
+
+
+def test_a_sentence_of_a_language_without_spaces_is_told():
+    assert kinds_of("我今天去苹果") == [kinds.UNSPACED_TEXT]
+    assert kinds_of("我 今天 去 苹果") == kinds_of("苹果") == []
 
 
 def test_a_test_set_may_hold_what_no_token_spells():

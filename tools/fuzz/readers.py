@@ -144,6 +144,7 @@ READERS: Mapping[str, Reader] = {
     "kaldi features": Reader(samples.kaldi_features, _corpus("kaldi", "data")),
     "folder": Reader(samples.folders, _corpus("folder", "corpus"), "**/*.txt"),
     "folder labels": Reader(samples.folders, _corpus("folder", "corpus", "classification"), "corpus/*.txt"),
+    "sphinx": Reader(samples.sphinx, _corpus("sphinx", "."), "etc/*"),
     "librispeech": Reader(samples.librispeech, _corpus("librispeech", "corpus")),
     "voxceleb": Reader(samples.voxceleb, _voxceleb, "v*.*"),
     "lhotse manifests": Reader(samples.lhotse, _corpus("lhotse", "."), "x*"),

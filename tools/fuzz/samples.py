@@ -190,6 +190,18 @@ def folders() -> None:
     Path("corpus/testing_list.txt").write_text("mid/s1_nohash_0.wav\n")
 
 
+def sphinx() -> None:
+    """Lists of files and of transcripts, as Sphinx has them."""
+    Path("etc").mkdir()
+    for split in ("train", "dev", "test"):
+        names = [f"{speaker}/{split}{number}" for speaker in "ab" for number in range(2)]
+        for name in names:
+            write_tones(Path(f"wav/{name}.wav"), ["LOW", "MID"])
+        Path(f"etc/x_{split}.fileids").write_text("".join(f"{name}\n" for name in names))
+        lines = [f"<s> LOW ++NOISE++ MID(2) </s> ({Path(name).name})\n" for name in names]
+        Path(f"etc/x_{split}.transcription").write_text("".join(lines))
+
+
 def librispeech() -> None:
     """LibriSpeech, the smallest."""
     import soundfile

@@ -1,25 +1,41 @@
 """A corpus without a table: the folders of its audio files, or texts beside them, say what they hold."""
 
 import os
+import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import click
 from lhotse import MonoCut
 
 from pyspeech.data.audio_files import NOT_READ
+from pyspeech.data.corpus import recording_of
 from pyspeech.data.sources.dividing import Task, divided
-from pyspeech.data.sources.reading import Entry, cut_of_file, lines_of, on_disk, read, with_ids
+from pyspeech.data.sources.reading import (
+    Entry,
+    cut_of_file,
+    lines_of,
+    on_disk,
+    read,
+    tell_marks,
+    with_ids,
+    without_silent,
+)
 from pyspeech.data.splits import DEV, KINDS, TEST, TRAIN, in_order, kind_of, split_name, usual_name
 from pyspeech.errors import UserError
 from pyspeech.files import existing
+from pyspeech.lang.marks import marks_of
 from pyspeech.lang.reading import Unsure
 from pyspeech.lang.words import words_of
 
 AUDIO = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".sph")  # what libsndfile reads
 TEXTS = (".txt", ".lab")
 LISTS = {"validation_list.txt": DEV, "testing_list.txt": TEST}  # of Speech Commands (arXiv:1804.03209)
+TWO_NUMBERS = re.compile(r"\s*(\d+)\s+(\d+)\s+(?=\S)")
+SAMPLE_NUMBERS, TIMIT_HZ, MOST_OF_IT = "two sample numbers", 16000, 0.8
+TIMED = re.compile(r"\s*\d+(?:\.\d+)?[\s,;]+\d+(?:\.\d+)?(?:[\s,;]|$)")  # as HTK's and Audacity's labels
 TAKE = "_nohash_"  # there, between the speaker and the number of the take
 
 
@@ -35,8 +51,8 @@ class Folder:
     Args:
         task: "classification": the top folder, within that of the split if any, is the label, ``yes/a.wav``.
             "verification": it is the speaker, ``id10001/session/00001.wav``.
-            "recognition": ``a.txt`` or ``a.lab`` beside ``a.wav`` is what was said; where there are several top
-            folders, they are the speakers.
+            "recognition": ``a.txt`` or ``a.lab`` beside ``a.wav`` is what was said, without the two sample numbers
+            before a text of TIMIT; where there are several top folders, they are the speakers.
         root: Path below the corpus to begin at: "wav" for VoxCeleb.
         language: Texts become the words of :func:`pyspeech.lang.words.words_of` it; None keeps them as they are.
     """
@@ -46,25 +62,29 @@ class Folder:
     language: str | None = None
 
     def splits(self, corpus: Path) -> tuple[str, ...]:
-        """Names of the splits, train first.
-
-        Tells on stderr of audio that is left out as it cannot be read, and what of texts is not surely said as it is.
-        """
-        tell_not_read(corpus.absolute() / self.root)
+        """Names of the splits, train first; tells on stderr what is left out, or stays as it is written."""
+        root = corpus.absolute() / self.root
+        tell_not_read(root)
         unsure = Unsure()
-        entries = self._entries(corpus, unsure)
+        entries = self._all(root, unsure)
+        tell_marks(root, entries)
         for line in unsure.lines():
-            click.echo(f"{corpus.absolute() / self.root}: {line}", err=True)
-        return in_order(entry.split for entry in entries)
+            click.echo(f"{root}: {line}", err=True)
+        return in_order(entry.split for entry in self._placed(entries))
 
     def cuts(self, corpus: Path, split: str) -> Iterator[MonoCut]:
         """Yield the utterances of one split in the order of their paths."""
         return read([entry for entry in self._entries(corpus) if entry.split == split], split, cut_of_file)
 
-    def _entries(self, corpus: Path, unsure: Unsure | None = None) -> list[Entry]:
+    def _entries(self, corpus: Path) -> list[Entry]:
+        return self._placed(self._all(corpus.absolute() / self.root))
+
+    def _placed(self, entries: Sequence[Entry]) -> list[Entry]:
+        return divided(with_ids(without_silent(entries)), self.task)
+
+    def _all(self, root: Path, unsure: Unsure | None = None) -> list[Entry]:
         words = str.split if self.language is None else words_of(self.language, unsure)
-        root = existing(corpus.absolute() / self.root, "folder of audio")
-        paths = audio_paths(root)
+        paths = audio_paths(existing(root, "folder of audio"))
         if not paths:
             raise UserError(f"{root} holds no audio file; looked for {', '.join(AUDIO)}")
         folders = _split_folders(paths)
@@ -77,12 +97,17 @@ class Folder:
             entries.append(self._entry(root / path, split, below[0] if len(below) > 1 else "", words))
         if self.task == "recognition" and len({entry.speaker for entry in entries}) == 1:
             entries = [replace(entry, speaker="") for entry in entries]  # "wavs" is no speaker
-        return divided(with_ids(entries), self.task)
+        return entries
 
     def _entry(self, path: Path, split: str, top: str, words: Callable[[str], list[str]]) -> Entry:
         if self.task == "recognition":
             text, fault = _text_beside(path)
-            return Entry(path, " ".join(words(text)), top, split=split, fault=fault)
+            if self.language is None:
+                return Entry(path, " ".join(text.split()), top, split=split, fault=fault)
+            marks = tuple(marks_of(text))
+            if (numbers := TWO_NUMBERS.match(text)) and _are_samples(path, *map(int, numbers.groups())):
+                text, marks = text[numbers.end() :], (*marks, SAMPLE_NUMBERS)
+            return Entry(path, " ".join(words(text)), top, split=split, fault=fault, marks=marks)
         fault = "" if top else "lies in no folder that would name its label or speaker"
         if self.task == "verification":
             return Entry(path, speaker=top, split=split, fault=fault)
@@ -141,10 +166,24 @@ def _lists(root: Path, paths: Sequence[Path]) -> dict[Path, str]:
 
 def _text_beside(path: Path) -> tuple[str, str]:
     """Pair (text, fault): one of them is empty."""
-    for file in map(path.with_suffix, TEXTS):
+    for file in map(path.with_suffix, (*TEXTS, *map(str.upper, TEXTS))):
         if file.is_file():
             try:
-                return " ".join(lines_of(file)), ""
+                lines = [line for line in lines_of(file) if line.strip()]
             except UserError as error:
                 return "", f"cannot be used: {error}"
+            if len(lines) > 1 and all(map(TIMED.match, lines)):
+                return "", f"cannot be used: {file} holds times with its texts; give a table with columns of times"
+            return " ".join(lines), ""
     return "", f"has no text beside it ({' or '.join(TEXTS)})"
+
+
+@lru_cache(1 << 14)
+def _are_samples(path: Path, start: int, end: int) -> bool:
+    """Whether two numbers are of most of the samples in ``path``, or were before it was resampled from TIMIT's rate."""
+    try:
+        recording = recording_of(path)
+    except UserError:  # which is told when it is read
+        return False
+    shares = [(end - start) / rate / recording.duration for rate in (recording.sampling_rate, TIMIT_HZ)]
+    return any(MOST_OF_IT <= share <= 1 / MOST_OF_IT for share in shares)

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
+import click
 from lhotse import MonoCut
 
 from pyspeech.data.audio_files import CannotRead
@@ -16,10 +17,25 @@ from pyspeech.data.corpus import stand_ins, utterance
 from pyspeech.data.given import FEATURE_FILES, given_utterance
 from pyspeech.data.left_out import leave_out
 from pyspeech.errors import MissingPackage, UserError
+from pyspeech.lang.marks import SHOWN, counted
 from pyspeech.text_files import read_text
 
-# Of audio that people bring, and libsndfile does not read.
 AnyEntry = TypeVar("AnyEntry")
+TimesUnit = Literal["seconds", "milliseconds", "samples"]
+
+
+@dataclass(frozen=True)
+class Span:
+    """From when to when an utterance is within its file."""
+
+    start: float
+    end: float
+    unit: TimesUnit = "seconds"
+
+    def seconds(self, sampling_rate: int) -> tuple[float, float]:
+        """Start and length in seconds."""
+        a_second = {"seconds": 1, "milliseconds": 1000, "samples": sampling_rate}[self.unit]
+        return self.start / a_second, round((self.end - self.start) / a_second, 8)
 
 
 @dataclass(frozen=True)
@@ -31,6 +47,8 @@ class Entry:
         text: Words as spoken, or the label.
         split: Empty where the corpus does not say.
         fault: Why it cannot be used, if so.
+        span: What of the file it is; None for all.
+        marks: What stood in its text and is no word (:mod:`pyspeech.lang.marks`).
     """
 
     path: Path
@@ -39,26 +57,59 @@ class Entry:
     id: str = ""
     split: str = ""
     fault: str = ""
+    span: Span | None = None
+    marks: tuple[str, ...] = ()
 
 
 def with_ids(entries: Sequence[Entry]) -> list[Entry]:
     """Give an id to all that have none: the file's stem, or where stems repeat the path from the folder of all files.
 
+    Of several spans of a file, each has its times added.
+
     Raises:
         UserError: two have one id.
     """
+    paths = {entry.path for entry in entries}
     names = [entry.path.stem for entry in entries]
-    if len(set(names)) < len(names):
-        top = os.path.commonpath([entry.path.parent for entry in entries])
+    if len(set(names)) < len(paths):
+        top = os.path.commonpath([path.parent for path in paths])
         names = [str(entry.path.relative_to(top).with_suffix("")) for entry in entries]
+    if len(paths) < len(entries):
+        names = [name + _times(entry) for entry, name in zip(entries, names, strict=True)]
     named = [replace(entry, id=_plain(entry.id or name)) for entry, name in zip(entries, names, strict=True)]
     id_, count = Counter(entry.id for entry in named).most_common(1)[0]
     if count > 1:
         first, second = [entry.path for entry in named if entry.id == id_][:2]
         if first == second:
-            raise UserError(f"two rows name the file {first}; remove one of them")
+            raise UserError(
+                f"two rows name the file {first}; remove one of them, or, if they are parts of it, name the columns of "
+                "their times (new-recipe --start COLUMN --end COLUMN)"
+            )
         raise UserError(f"two utterances have the id '{id_}', {first} and {second}; ids must be unique")
     return named
+
+
+def without_silent(entries: Sequence[Entry]) -> list[Entry]:
+    """The entries but for those whose text was nothing but marks of noises."""
+    return [entry for entry in entries if entry.text or not entry.marks]
+
+
+def tell_marks(where: Path, entries: Sequence[Entry]) -> None:
+    """Tell on stderr which marks of noises were no words, and what :func:`without_silent` leaves out for them."""
+    if marks := counted(mark for entry in entries for mark in entry.marks):
+        click.echo(f"{where}: marks that are no words, left out of the texts: {marks}", err=True)
+    if silent := [entry for entry in entries if entry.marks and not entry.text]:
+        names = ", ".join(entry.path.name + _times(entry) for entry in silent[:SHOWN])
+        click.echo(
+            f"{where}: left out {len(silent)} utterances of nothing but such marks: {names}"
+            f"{', ...' if len(silent) > SHOWN else ''}",
+            err=True,
+        )
+
+
+def _times(entry: Entry) -> str:
+    """Of a span in a name: -12.5-15.25."""
+    return "" if entry.span is None else f"-{entry.span.start:.10g}-{entry.span.end:.10g}"
 
 
 def read(entries: Iterable[AnyEntry], split: str, cut: Callable[[AnyEntry], MonoCut]) -> Iterator[MonoCut]:

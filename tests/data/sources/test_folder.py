@@ -1,4 +1,5 @@
 import pytest
+import soundfile
 from tones import write_tones
 
 from pyspeech.data.sources.folder import Folder, audio_paths
@@ -189,3 +190,46 @@ def test_the_lists_of_speech_commands_may_be_written_on_windows(tmp_path):
     (tmp_path / "validation_list.txt").write_text("\ufeffyes\\bob_nohash_0.wav\r\nno\\bob_nohash_0.wav\r\n")
     (tmp_path / "testing_list.txt").write_text("yes/cy_nohash_0.wav\r\n\r\nno/cy_nohash_0.wav")
     assert several(Folder("classification"), tmp_path, 2) == {"train": {"ann"}, "dev": {"bob"}, "test": {"cy"}}
+
+
+def beside(folder, texts, ending=".txt"):
+    """Audio of 0.3 seconds at 8 kHz with a text beside it, in three splits."""
+    for split in ("train", "dev", "test"):
+        for name, text in texts.items():
+            write_tones(folder / split / f"{name}.WAV", ["LOW"])
+            (folder / split / name).with_suffix(ending).write_text(text, encoding="utf-8")
+    return [text for _, text, _ in found(Folder("recognition", language="en"), folder)["train"]]
+
+
+def test_the_sample_numbers_before_a_text_of_timit_are_no_words(tmp_path, capsys):
+    samples = len(soundfile.read(write_tones(tmp_path / "x" / "a.wav", ["LOW"]))[0])
+    assert samples == 2400
+    texts = {
+        "a": f"0 {samples} She had your dark suit.\n",
+        "b": f"0 {2 * samples} Resampled from TIMIT's rate.\n",
+        "c": "20 30 people came\n",
+        "d": "2 9000 dollars\n",
+        "e": "30 20 is the score\n",
+        "f": f"0 {samples}\n",
+    }
+    assert beside(tmp_path / "corpus", texts, ".TXT") == [
+        "SHE HAD YOUR DARK SUIT",
+        "RESAMPLED FROM TIMIT'S RATE",
+        "TWENTY THIRTY PEOPLE CAME",
+        "TWO NINE THOUSAND DOLLARS",
+        "THIRTY TWENTY IS THE SCORE",
+        "ZERO TWO THOUSAND FOUR HUNDRED",
+    ]
+    Folder("recognition", language="en").splits(tmp_path / "corpus")
+    assert "marks that are no words, left out of the texts: two sample numbers 6" in capsys.readouterr().err
+
+
+def test_a_text_of_marks_alone_is_left_out_and_told_once(tmp_path, capsys):
+    assert beside(tmp_path, {"a": "<unk> low", "b": "[noise]"}) == ["LOW"]
+    assert capsys.readouterr().err.count("left out 3 utterances of nothing but such marks: b.WAV, b.WAV, b.WAV") == 1
+
+
+@pytest.mark.parametrize("text", ["0 900 h#\n900 2400 aa\n", "0.000000\t0.200000\tlow\n0.2\t0.3\t\n"])
+def test_labels_with_times_are_no_text(tmp_path, text):
+    with pytest.raises(UserError, match=r"a\.lab holds times with its texts; give a table with columns of times"):
+        beside(tmp_path, {"a": text, "b": text}, ".lab")

@@ -27,10 +27,41 @@ def rows(path, text, encoding="utf-8"):
         ("a.csv", 'id,text\r1,"Hi, Ann"\r'),
         ("a.tsv", "id|text\n1|Hi, Ann\n"),
         ("a.txt", 'id,text\n1,"Hi, Ann"\n'),
+        ("a.csv", 'sep=;\nid;text\n1;"Hi, Ann"\n'),
     ],
 )
 def test_the_ending_tells_the_delimiter(tmp_path, name, text):
     assert rows(tmp_path / name, text) == [["id", "text"], ["1", "Hi, Ann"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("a.csv", "1,a; b|c\n2,d; e\n3,f\n", [["1", "a; b|c"], ["2", "d; e"], ["3", "f"]]),
+        ("a.csv", "1;a, b\n2;c; d, e\n3;f\n", None),
+        ("a.csv", "1;a, b, c\n2;d\n", [["1", "a, b, c"], ["2", "d"]]),
+        ("a.csv", "1|a, b; c|d\n2|e, f|g\n", [["1", "a, b; c", "d"], ["2", "e, f", "g"]]),
+        ("a.csv", "id;text\n1;one, two\n2;two, one\n", [["id", "text"], ["1", "one, two"], ["2", "two, one"]]),
+        ("a.csv", '1,"Go" he said\n2,she "came" in\n', [["1", '"Go" he said'], ["2", 'she "came" in']]),
+        ("a.csv", '1,"Go\n2,"Come"\n', [["1", '"Go'], ["2", "Come"]]),
+        ("a.csv", '1,"Go, now"\n2,"Come"\n', [["1", "Go, now"], ["2", "Come"]]),
+        ("a.csv", '1;"a;b ""c"""\n2;d\n', [["1", 'a;b "c"'], ["2", "d"]]),
+        ("a.txt", "1\ta|b\n2\tc\n", [["1", "a|b"], ["2", "c"]]),
+        ("a.csv", "one\ntwo\n", [["one"], ["two"]]),
+    ],
+)
+def test_the_delimiter_is_the_one_by_which_all_lines_agree(tmp_path, name, text, expected):
+    if expected is None:
+        with pytest.raises(UserError, match="line 2: 3 values for the 2 columns"):
+            rows(tmp_path / name, text)
+    else:
+        assert rows(tmp_path / name, text) == expected
+
+
+def test_columns_without_names_are_numbered(tmp_path):
+    (tmp_path / "a.csv").write_text("\ufeffx|One, two.|One\n\ny|Three|Three\n")
+    found = list(read_rows(tmp_path / "a.csv", header=False))
+    assert found == [(0, ["1", "2", "3"]), (1, ["x", "One, two.", "One"]), (3, ["y", "Three", "Three"])]
 
 
 def test_lines_are_counted_as_an_editor_does(tmp_path):
@@ -67,7 +98,7 @@ def test_what_csv_writes_is_read_back(tmp_path_factory, table):
     [
         ("a.csv", "id,text\n1,Hi, Ann\n", r"a\.csv, line 2: 3 values for the 2 columns"),
         ("a.tsv", "id\ttext\n1\tx\n2\n", r"a\.tsv, line 3: 1 values for the 2 columns"),
-        ("a.csv", 'id,text\n1,"open\n', r"a\.csv is damaged: .*quotation mark"),
+        ("a.csv", 'id,text\n1,"open\n2,x, y\n', r"a\.csv is damaged: .*quotation mark"),
         ("a.csv", "id,text\n1,a\0b\n", r"a\.csv, line 2 holds a NUL"),
         ("a.xlsx", "", r"a\.xlsx is no table; its name must end in \.csv, \.tsv"),
     ],

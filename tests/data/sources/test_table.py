@@ -2,7 +2,9 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from tones import write_tones
 
 from pyspeech.data.sources.table import Table
@@ -203,3 +205,114 @@ def test_arabic_commands_are_read_as_their_readme_says():
     found = spoken(source, CORPORA / "arabic_speech_commands", "dev")
     assert len(found) == 180
     assert (len({text for _, text, _ in found}), len({speaker for *_, speaker in found})) == (10, 6)
+
+
+class TestSpans:
+    """Several rows may be parts of one file."""
+
+    def corpus(self, folder, head, rows):
+        write_tones(folder / "a.wav", ["LOW", "MID"])
+        lines = [f"{head},split", *(f"{row},train" for row in rows), f"{rows[0]},dev", f"{rows[0]},test"]
+        (folder / "a.csv").write_text("\n".join(lines) + "\n")
+
+    @pytest.mark.parametrize(
+        ("times", "rows"),
+        [
+            ("seconds", ["0.1,0.25", "0.25,0.5"]),
+            ("seconds", ["0:0.1,0:00:0.25", '"0,25","0,5"']),
+            ("milliseconds", ["100,250", "250,500"]),
+            ("samples", ["1600,4000", "4000,8000"]),
+        ],
+    )
+    def test_rows_are_parts_of_their_file(self, tmp_path, times, rows):
+        self.corpus(tmp_path, "start,stop", rows)
+        rate = soundfile.info(tmp_path / "a.wav").samplerate
+        if times == "samples":
+            rows = [",".join(str(int(float(n) * rate / 16000)) for n in row.split(",")) for row in rows]
+            self.corpus(tmp_path, "start,stop", rows)
+        source = Table(
+            "a.csv", "a.wav", split="{split}", start="{start}", end="{stop}", times=times, id="{split}{start}"
+        )
+        cuts = list(source.cuts(tmp_path, "train"))
+        assert [(cut.start, round(cut.end, 6)) for cut in cuts] == [(0.1, 0.25), (0.25, 0.5)]
+        assert all(cut.supervisions[0].duration == cut.duration for cut in cuts)
+
+    def test_a_length_is_as_good_as_an_end_and_ids_hold_the_times(self, tmp_path):
+        for name in "ab":
+            write_tones(tmp_path / f"{name}.wav", ["LOW", "MID"])
+        lines = ["file,text,offset,duration", "a.wav,x,0,0.2", "a.wav,y,0.2,0.25", "b.wav,z,0.1,0.2"]
+        lines += [f"a.wav,t{n},{0.01 * n},0.1" for n in range(10)]
+        (tmp_path / "a.csv").write_text("\n".join(lines) + "\n")
+        source = Table("a.csv", "{file}", "{text}", start="{offset}", duration="{duration}")
+        found = {
+            cut.id: (cut.start, cut.duration)
+            for split in source.splits(tmp_path)
+            for cut in source.cuts(tmp_path, split)
+        }
+        assert len(found) == 13
+        assert {name: found[name] for name in ("a-0-0.2", "a-0.2-0.45", "b-0.1-0.3")} == {
+            "a-0-0.2": (0, 0.2),
+            "a-0.2-0.45": (0.2, 0.25),
+            "b-0.1-0.3": (0.1, 0.2),
+        }
+
+    @pytest.mark.parametrize(
+        ("row", "options", "message"),
+        [
+            ("x,0.5", {}, r"a\.csv, line 2: 'x' is no time"),
+            ("-1,0.5", {}, "'-1' is no time"),
+            ("nan,0.5", {}, "'nan' is no time"),
+            ("0.5,0.5", {}, "line 2: an utterance from 0.5 to 0.5 seconds holds nothing"),
+            ("0,90", {}, "is 0.0 to 90.000 seconds of recording 'a', which holds"),
+            ("0,0.5", {"end": ""}, "goes with an end or a duration"),
+            ("0,0.5", {"duration": "{stop}"}, "one of them"),
+            ("0,0.5", {"end": "{end}"}, r"end='\{end\}': the first line .* has no 'end'"),
+        ],
+    )
+    def test_times_that_cannot_be_are_named(self, tmp_path, row, options, message):
+        self.corpus(tmp_path, "start,stop", [row])
+        given = {"start": "{start}", "end": "{stop}", "split": "{split}", "id": "{split}", **options}
+        with pytest.raises(UserError, match=message):
+            ids(Table("a.csv", "a.wav", **given), tmp_path)
+
+    def test_of_features_no_parts_are_read(self, tmp_path):
+        np.save(tmp_path / "a.npy", np.zeros((90, 4), np.float32))
+        self.corpus(tmp_path, "start,stop", ["0,0.5"])
+        source = Table("a.csv", "a.npy", split="{split}", start="{start}", end="{stop}", id="{split}")
+        with pytest.raises(UserError, match=r"a\.npy holds features, of which no spans are read"):
+            list(source.cuts(tmp_path, "dev"))
+
+    def test_two_rows_of_one_file_without_times_say_what_is_lacking(self, tmp_path):
+        self.corpus(tmp_path, "start,stop", ["0,0.5"])
+        with pytest.raises(UserError, match=r"two rows name the file .*a\.wav; .* name the columns of their times"):
+            Table("a.csv", "a.wav", split="{split}").splits(tmp_path)
+
+
+def test_a_table_whose_first_line_is_an_utterance_has_numbers_for_columns(tmp_path):
+    for name in "abc":
+        write_tones(tmp_path / f"{name}.wav", [])
+    (tmp_path / "a.csv").write_text("\ufeffa|One; two|train\nb|Three|dev\nc|Four|test\n")
+    source = Table("a.csv", "{1}.wav", "{2}", split="{3}", header=False, language="")
+    assert spoken(source, tmp_path) == [("a", "ONE TWO", "")]
+    with pytest.raises(UserError, match=r"text='\{4\}'.* has no '4'"):
+        replace(source, text="{4}").splits(tmp_path)
+
+
+def test_marks_are_no_words_and_utterances_of_marks_alone_are_left_out_and_told(tmp_path, capsys):
+    texts = ["[laughter] one <unk>", "(inaudible)", "two", "[noise]", "three [Oswald]", "{noise}"]
+    for number in range(len(texts)):
+        write_tones(tmp_path / f"{number}.wav", [])
+    splits = ["train", "train", "dev", "test", "test", "test"]
+    lines = [f"{n}\t{text}\t{split}" for n, (text, split) in enumerate(zip(texts, splits, strict=True))]
+    (tmp_path / "a.tsv").write_text("\n".join(["id\ttext\tsplit", *lines]) + "\n")
+    source = Table("a.tsv", "{id}.wav", "{text}", split="{split}", language="en-us")
+    assert spoken(source, tmp_path) == [("0", "ONE", "")]
+    assert spoken(source, tmp_path, "test") == [("4", "THREE OSWALD", "")]
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.endswith(
+        "a.tsv: marks that are no words, left out of the texts: "
+        "[laughter] 1, <unk> 1, (inaudible) 1, [noise] 1, {noise} 1"
+    )
+    assert second.endswith("left out 3 utterances of nothing but such marks: 1.wav, 3.wav, 5.wav")
+    assert [text for _, text, _ in spoken(replace(source, language=None), tmp_path)] == texts[:2]
+    assert not capsys.readouterr().err
