@@ -93,7 +93,7 @@ class Table:
         return _read_once(self, tuple(files), tuple((state.st_mtime_ns, state.st_size) for state in states))
 
     def read(self, files: Sequence[tuple[str, Path]]) -> Sequence[Entry]:
-        """The utterances of ``files``, pairs (split as in the file's name, table); what is left out or not sure is told."""
+        """The utterances of ``files``, pairs (split as in the file's name, table); tells what is left out."""
         unsure = Unsure()
         words = str.split if self.language is None else words_of(self.language, unsure)
         entries = [entry for split, path in files for entry in self._read(path, split, words)]
