@@ -112,6 +112,7 @@ def text(out: Path, texts: tuple[Path, ...], language: str) -> None:
     with _text_file(out) as stream:
         for path in texts:
             before = written
+            _refuse_unspaced(path, language)
             for paragraph in tqdm(read_text(path), desc=path.name, unit=" paragraphs", disable=None):
                 for words in sentences(paragraph):
                     stream.write(" ".join(words) + "\n")
@@ -121,6 +122,19 @@ def text(out: Path, texts: tuple[Path, ...], language: str) -> None:
     for line in unsure.lines():
         echo(f"{out}: {line}")
     click.echo(f"{out}: {written} sentences")
+
+
+def _refuse_unspaced(path: Path, language: str) -> None:
+    """Raise UserError if the beginning of a text is of a language that parts no words, and its words are not parted."""
+    from itertools import islice
+
+    from pyspeech.lang.unspaced import BY_CHARACTER, unspaced_language
+    from pyspeech.text_files import read_text
+
+    found = unspaced_language(islice(read_text(path), 100))
+    if found and language.replace("_", "-").partition("-")[0].lower() not in BY_CHARACTER:
+        what = f"use --language {found}" if found in BY_CHARACTER else "part them first"
+        raise UserError(f"{path} writes no spaces between words ({found}), so sentences would be words; {what}")
 
 
 @contextmanager

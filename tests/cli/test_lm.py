@@ -71,6 +71,17 @@ def test_prose_of_another_language_is_read_in_it_and_what_is_not_sure_is_told(tm
     )
 
 
+def test_words_that_are_not_parted_are_characters_or_refused(tmp_path):
+    (tmp_path / "zh.txt").write_text("我今天去苹果。他现在买空调。\n", encoding="utf-8")
+    (tmp_path / "th.txt").write_text("ภาษาไทยเป็นภาษาที่เขียนติดกัน\n", encoding="utf-8")
+    invoke("text", tmp_path / "out.txt", tmp_path / "zh.txt", "--language", "zh")
+    assert (tmp_path / "out.txt").read_text(encoding="utf-8") == "我 今 天 去 苹 果\n他 现 在 买 空 调\n"
+    with pytest.raises(UserError, match=r"zh\.txt writes no spaces between words \(zh\).*; use --language zh"):
+        invoke("text", tmp_path / "en.txt", tmp_path / "zh.txt")
+    with pytest.raises(UserError, match=r"th\.txt writes no spaces between words \(th\).*; part them first"):
+        invoke("text", tmp_path / "th_out.txt", tmp_path / "th.txt", "--language", "th")
+
+
 def test_a_language_has_a_code(tmp_path, text):
     with pytest.raises(UserError, match="'german' is no code of a language; give one such as de"):
         invoke("text", tmp_path / "out.txt", text, "--language", "german")
