@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Literal, TypeAlias
 
+from pyspeech.data.audio_files import DURATION_TOLERANCE
 from pyspeech.data.entries import HIGHEST_RATE, LOWEST_RATE
 
 Order: TypeAlias = Literal["little", "big"]
 
-TOLERANCE_SECONDS = 0.025  # of audio that a file may lack: sizes that include the header, or are off by some bytes
 UNKNOWN_SIZE = 0xFFFFFFFF
 # What programs write in place of a size that they cannot know, as they write into a pipe: sox 0x7FFFF000, ffmpeg the
 # largest number; some subtract their header from these, or make them fit their blocks.
@@ -84,7 +84,7 @@ def _after_tags(stream: BinaryIO) -> int:
 
 
 def _lacking(promised: int, found: int, bytes_per_second: float) -> str:
-    if promised - found <= TOLERANCE_SECONDS * bytes_per_second:
+    if promised - found <= DURATION_TOLERANCE * bytes_per_second:
         return ""
     return f"its header promises {promised} bytes of audio, {found} are there"
 
@@ -117,7 +117,7 @@ def _riff(stream: BinaryIO, start: int, size: int) -> Contents:
             else:
                 end = begin + length
                 rest = found - length
-                more = rest > TOLERANCE_SECONDS * bytes_per_second and not any(
+                more = rest > DURATION_TOLERANCE * bytes_per_second and not any(
                     _is_chunk(stream, place, size) for place in (end, end + 1)
                 )
             return Contents(patch=(begin - 4, UNKNOWN_SIZE.to_bytes(4, "little")) if more else None)

@@ -7,7 +7,7 @@ from pathlib import Path
 from pyspeech.data.entries import HIGHEST_RATE, LOWEST_RATE
 from pyspeech.errors import UserError
 
-DURATION_TOLERANCE = 0.025  # seconds by which an utterance may overrun its file: times are rounded
+DURATION_TOLERANCE = 0.025  # seconds by which an utterance may overrun its file, or a file lack what it promises
 # lhotse fills up to half a second that a file lacks with mirrored audio; allow only what rounding may cost.
 os.environ.setdefault("LHOTSE_AUDIO_DURATION_MISMATCH_TOLERANCE", str(DURATION_TOLERANCE))
 # lhotse gives .sph to the program sph2pipe, by way of a shell; libsndfile reads such files, too.
