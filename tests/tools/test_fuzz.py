@@ -56,6 +56,7 @@ READ_BY = {
     "scoring/plda.py:load_plda": "plda",
     "scoring/rare_words.py:read_train_words": "decode score",
     "scoring/rare_words.py:read_word_list": "decode score",
+    "scoring/report.py:read_unknown_words": "decode score",
     "scoring/scored_trials.py:load_scored_trials": "verifications",
     "scoring/trials.py:read_speakers": "trials",
     "scoring/trials.py:read_trials": "trials",

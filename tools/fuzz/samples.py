@@ -431,6 +431,7 @@ def verifications() -> None:
 def decode() -> None:
     """A decode of four utterances with lattices and frames, and lists that go with it."""
     save_decode(Path("test"), said("t", sentences(3, 1)), seed=1)
+    Path("test/words.txt").write_text("BAD\nCAT\nCOT\nSAT\n")
     Path("rare.txt").write_text("CAT\nDOG SAT\n")
 
 
