@@ -123,7 +123,7 @@ def test_every_kind_is_counted_as_it_decodes(tmp_path, name):
     assert read_header(path).num_samples == len(decoded(path)) == soundfile.info(path).frames
 
 
-@pytest.mark.parametrize("name", CODINGS.keys() - {"a.flac"})
+@pytest.mark.parametrize("name", sorted(CODINGS.keys() - {"a.flac"}))
 def test_half_a_file_is_named(tmp_path, name):
     path = written(tmp_path / name, **CODINGS[name])
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
