@@ -6,7 +6,7 @@ import click
 
 PATH = click.Path(path_type=Path)
 TASKS = ["recognition", "verification", "classification"]
-SOURCES = ["csv", "tsv", "kaldi", "folder", "lhotse", "librispeech", "commonvoice", "sphinx"]
+SOURCES = ["csv", "tsv", "jsonl", "kaldi", "folder", "lhotse", "librispeech", "commonvoice", "sphinx"]
 TIMES = ["seconds", "milliseconds", "samples", "none"]
 
 
@@ -44,8 +44,9 @@ def new_recipe(  # noqa: PLR0913, PLR0917 -- one for each option
 ) -> None:
     """Write recipes/NAME for the corpus at PATH, ready to run from stage 1; it says what it found.
 
-    PATH is the table (csv, tsv), a Kaldi data directory or the folder of several, a folder of audio, a folder of lhotse
-    manifests, the folder LibriSpeech, one language of Common Voice (cv-corpus-*/de), or the folder of Sphinx's etc/.
+    PATH is the table (csv, tsv, jsonl), a Kaldi data directory or the folder of several, a folder of audio, a folder of
+    lhotse manifests, the folder LibriSpeech, one language of Common Voice (cv-corpus-*/de), or the folder of Sphinx's
+    etc/.
     """
     from pyspeech.scaffold.columns import Asked
     from pyspeech.scaffold.find import Wanted

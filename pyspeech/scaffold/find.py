@@ -31,8 +31,9 @@ from pyspeech.scaffold.columns import (
 from pyspeech.scaffold.language import of_common_voice
 from pyspeech.scaffold.plan import Found
 
-Kind = Literal["csv", "tsv", "kaldi", "folder", "lhotse", "librispeech", "commonvoice", "sphinx"]
+Kind = Literal["csv", "tsv", "jsonl", "kaldi", "folder", "lhotse", "librispeech", "commonvoice", "sphinx"]
 KALDI_TABLES = [f"{depth}{name}" for depth in ("", "*/", "data/*/") for name in ("segments", "wav.scp", "feats.scp")]
+TABLES = ("csv", "tsv", "jsonl")
 HELD_OUT = "a tenth each is held out for dev and test"
 TRAINS = 0.8  # of a corpus that is divided: a tenth is dev, a tenth test
 
@@ -61,9 +62,9 @@ def find(wanted: Wanted) -> Found:
     path = existing(wanted.path, "corpus").resolve()
     if any(ord(letter) < ord(" ") or "\ud800" <= letter <= "\udfff" for letter in str(path)):
         raise UserError(f"{str(path)!r} cannot stand in a script; rename the folder")
-    if wanted.kind not in ("csv", "tsv") and not path.is_dir():
+    if wanted.kind not in TABLES and not path.is_dir():
         raise UserError(f"{path} is a file; --from {wanted.kind} needs a folder")
-    if wanted.kind not in ("csv", "tsv") and wanted.asked != Asked():
+    if wanted.kind not in TABLES and wanted.asked != Asked():
         raise UserError(
             f"--audio, --text, --speaker, --split and those of times are for tables, not for --from {wanted.kind}"
         )
@@ -263,6 +264,7 @@ def _sphinx(wanted: Wanted, path: Path) -> Found:
 FINDERS: dict[Kind, Callable[[Wanted, Path], Found]] = {
     "csv": _table,
     "tsv": _table,
+    "jsonl": _table,
     "folder": _folder,
     "librispeech": _librispeech,
     "commonvoice": _common_voice,

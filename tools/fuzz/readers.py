@@ -139,6 +139,7 @@ READERS: Mapping[str, Reader] = {
     "table semicolons": Reader(samples.semicolons, _corpus("csv", "utterances.csv"), "*.csv"),
     "table tsv": Reader(samples.tsv, _corpus("tsv", "utterances.tsv"), "*.tsv"),
     "table psv": Reader(samples.psv, _corpus("csv", "utterances.psv"), "*.psv"),
+    "table json lines": Reader(samples.json_lines, _corpus("jsonl", "utterances.jsonl"), "*.jsonl"),
     "common voice": Reader(samples.common_voice, _corpus("commonvoice", "de"), "**/*.tsv"),
     "kaldi data": Reader(samples.kaldi, _corpus("kaldi", "data"), "data/*/[!td]*"),
     "kaldi features": Reader(samples.kaldi_features, _corpus("kaldi", "data")),

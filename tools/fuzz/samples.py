@@ -137,6 +137,15 @@ def psv() -> None:
     _table(".psv", "|")
 
 
+def json_lines() -> None:
+    """A table of JSON objects, and its audio."""
+    psv()
+    names, *rows = (line.split("|") for line in Path("utterances.psv").read_text().splitlines())
+    lines = [json.dumps(dict(zip(names, row, strict=True))) + "\n" for row in rows]
+    Path("utterances.jsonl").write_text("".join(lines))
+    Path("utterances.psv").unlink()
+
+
 def _table(ending: str, delimiter: str) -> None:
     rows = [["file", "split", "speaker", "sentence"]]
     for number in range(12):

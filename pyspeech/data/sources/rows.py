@@ -1,4 +1,4 @@
-"""Tables of text: comma, semicolon, tab or pipe between the columns, which the first line names as a rule."""
+"""Tables: comma, semicolon, tab or pipe between the columns, which the first line names as a rule; or JSON lines."""
 
 import csv
 import io
@@ -9,9 +9,11 @@ from typing import Literal
 
 from pyspeech.errors import UserError
 from pyspeech.files import existing_file
+from pyspeech.json_files import read_json_lines
 from pyspeech.text_files import read_text
 
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".psv": "|", ".txt": "|"}
+JSON_LINES = (".jsonl", ".json")  # the latter as NeMo's manifests are called
 OTHERS = "\t|;,"  # in this order: sentences hold commas, and names of columns no tabs and pipes
 QUOTED = ",;"  # within the others, a quotation mark is one: sentences of Common Voice hold single ones
 EXCEL = "sep="  # before the delimiter, in a line before all others
@@ -30,13 +32,17 @@ def read_rows(path: Path, *, header: bool = True) -> Iterator[tuple[int, list[st
     by which all lines have as many values as the first; of several, and where none does, a tab, then a pipe, a
     semicolon, a comma, but the ending's own before these if it is no comma. Quotation marks are the text's own between
     tabs and pipes, and wherever values between them would not agree so. UTF-8, with or without byte order mark. Blank
-    lines are skipped.
+    lines are skipped. JSON lines have an object for each row, whose numbers and texts are values; what a row lacks is
+    empty.
 
     Raises:
         UserError: no such table, an unknown ending, no UTF-8, or a row with more or fewer values than columns.
     """
+    if path.suffix.lower() in JSON_LINES:
+        yield from _objects(path)
+        return
     if path.suffix.lower() not in DELIMITERS:
-        raise UserError(f"{path} is no table; its name must end in {', '.join(DELIMITERS)}")
+        raise UserError(f"{path} is no table; its name must end in {', '.join((*DELIMITERS, *JSON_LINES))}")
     lines = list(_lines(existing_file(path, "table")))
     columns = 0
     try:
@@ -52,6 +58,18 @@ def read_rows(path: Path, *, header: bool = True) -> Iterator[tuple[int, list[st
             yield line, row
     except csv.Error as error:
         raise UserError(f"{path} is damaged: {error}; often a quotation mark that is not closed") from error
+
+
+def _objects(path: Path) -> Iterator[tuple[int, list[str]]]:
+    rows = [
+        (line, {name: str(value).strip() for name, value in values.items() if isinstance(value, str | int | float)})
+        for line, values in read_json_lines(existing_file(path, "table"))
+    ]
+    columns = list(dict.fromkeys(name for _, row in rows for name in row))
+    if columns:
+        yield 0, columns
+    for line, row in rows:
+        yield line, [row.get(name, "") for name in columns]
 
 
 def _dialect(lines: Sequence[str], delimiter: str) -> _Dialect:

@@ -47,7 +47,8 @@ class Table:
     ``audio`` to ``duration`` are templates: ``{column}`` stands for the row's value, all else for itself.
 
     Args:
-        file: Path below the corpus, ending in .csv (comma or semicolon), .tsv (tab), .psv or .txt (pipe). One with
+        file: Path below the corpus, ending in .csv (comma or semicolon), .tsv (tab), .psv or .txt (pipe), or .jsonl
+            or .json (an object a line). One with
             ``{split}`` names one table for each split, and ``{split}`` may then stand in the templates too; where
             names of train, dev or test are among them, no others are taken.
         audio: The audio file, from the folder of the table.

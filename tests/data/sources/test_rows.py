@@ -119,3 +119,25 @@ def test_another_encoding_is_refused(tmp_path, encoding, message):
 def test_a_missing_table_is_named(tmp_path):
     with pytest.raises(UserError, match="no table at"):
         list(read_rows(tmp_path / "a.csv"))
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "manifest.json"])
+def test_json_lines_are_rows_of_all_their_keys(tmp_path, name):
+    lines = [
+        '{"audio_filepath": "a.wav", "duration": 2.5, "text": " Hi, Ann ", "more": [1]}',
+        "",
+        '{"audio_filepath": "b.wav", "text": null, "take": 3}',
+    ]
+    (tmp_path / name).write_text("\n".join(lines))
+    columns = ["audio_filepath", "duration", "text", "take"]
+    assert list(read_rows(tmp_path / name)) == [
+        (0, columns),
+        (1, ["a.wav", "2.5", "Hi, Ann", ""]),
+        (3, ["b.wav", "", "", "3"]),
+    ]
+
+
+def test_a_line_that_is_no_object_is_named(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"a": 1}\n[2]\n')
+    with pytest.raises(UserError, match=r"a\.jsonl, line 2"):
+        list(read_rows(tmp_path / "a.jsonl"))
