@@ -217,8 +217,8 @@ def _ordinals(match: re.Match[str]) -> str | None:
     """One ordinal, or several of one ending: "am 3. und 4. Oktober"."""
     noun, last = (match["noun"] or "").strip(), _before(match)[1].lower()
     if not (last in DETERMINERS.keys() | BARE | EITHER or noun[:1].islower() or noun in GENDERS):
-        # A number at the end of a sentence; before one, of a list or another ordinal.
-        return None if _begins(match) and match["noun"] else match[0]
+        # A number at the end of a sentence, or a place ("sie wurde Zweite, er kam als 3."); of a list; another ordinal.
+        return None if last == "als" or (_begins(match) and match["noun"]) else match[0]
     ending = _ending(match, noun)
     if ending is None:
         return None

@@ -122,6 +122,7 @@ LEFT = [
     ("Ich habe 1 Hund und 2 Katzen.", "ich habe 1 Hund und zwei Katzen", ["1 Hund"]),
     ("ab 1. Januar, seit 3.10.2020", "ab 1 Januar seit 3 10 2020", ["1", "3.10.2020"]),
     ("Sie wurde 2. im Rennen.", "sie wurde 2 im Rennen", ["2"]),
+    ("Er kam als 1. ins Ziel, sie als 2.", "er kam als 1 ins Ziel sie als 2", ["1", "2"]),
     ("Version 3.10 oder 1.2.3", "Version 3 10 oder 1 2 3", ["3.10", "1.2.3"]),
     ("2023/24 endete es 28:30 nach 2:30 h.", "2023 24 endete es 28 30 nach 2 30 h", ["2023/24", "28:30", "2:30"]),
     ("Er besuchte Karl V. und Franz X. Huber.", "er besuchte Karl V und Franz X Huber", ["Karl V", "Franz X"]),
