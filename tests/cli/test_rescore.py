@@ -45,7 +45,10 @@ def test_the_last_line_tells_the_weights_and_where_they_are_from(folder, tmp_pat
     assert not plain.stderr
     tuned = run(folder, tmp_path / "tuned", *FEW, "--tune", folder / "dev")
     assert tuned.stdout.endswith(f"(chosen on {folder / 'dev'})\n")
-    assert tuned.stderr.startswith(f"choosing weights on the 8 utterances of {folder / 'dev'}\n")
+    assert tuned.stderr.startswith(
+        f"words of {folder / 'dev'} that are unknown: 0.00% [ 0 / 32 ]\n"
+        f"choosing weights on the 8 utterances of {folder / 'dev'}\n"
+    )
     again = run(folder, tmp_path / "again", "--weights", tmp_path / "tuned" / "weights.json")
     assert again.stdout.partition("weights:")[2] == tuned.stdout.partition("weights:")[2]
     assert not again.stderr
