@@ -14,7 +14,6 @@ from tqdm import tqdm
 from pyspeech.data.batches import inference_batches
 from pyspeech.data.manifest_parts import split_manifest
 from pyspeech.data.manifests import check_manifest
-from pyspeech.data.transcripts import read_transcripts
 from pyspeech.decoding.archive import LATTICE_CODEC, ShardWriter, adopt_shards, finish_archive
 from pyspeech.decoding.config import DecodeConfig, Method
 from pyspeech.decoding.decoder import Decoded, Decoder, Setup, frame_seconds, k2_has_cuda
@@ -30,12 +29,13 @@ from pyspeech.decoding.stored import (
     utterance_writer,
     write_words,
 )
+from pyspeech.device import choose_device
 from pyspeech.errors import UserError
 from pyspeech.files import complete, digest, refuse_others, write_json
 from pyspeech.graph.inputs import read_words
 from pyspeech.processes import jobs_for, map_in_processes
 from pyspeech.tasks.recognition import load_recogniser
-from pyspeech.training.device import choose_device
+from pyspeech.transcripts import read_transcripts
 
 SHARES_PER_JOB = 4  # so that no process waits long for the last
 MAX_SHARE_SECONDS = 1800.0

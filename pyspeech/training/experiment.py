@@ -16,7 +16,6 @@ from pyspeech.data.batches import InferenceBatches, TrainingBatches
 from pyspeech.data.device_features import DeviceFeatures
 from pyspeech.data.loading import load
 from pyspeech.data.speaker_batches import SpeakerBatches
-from pyspeech.data.transcripts import Transcript
 from pyspeech.errors import UserError
 from pyspeech.files import complete, digest, existing, write_text
 from pyspeech.locks import only_writer
@@ -31,6 +30,7 @@ from pyspeech.training.distributed import joined
 from pyspeech.training.inputs import Task, TrainingData
 from pyspeech.training.loop import train
 from pyspeech.training.seeds import seed_everything
+from pyspeech.transcripts import Transcript
 
 # A resumed training may change these: they do not change what it learns, but for rounding. Of batches in a step, the
 # loop sees to it that their number stays; by the minute, validations are at other steps in every run.

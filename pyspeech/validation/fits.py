@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from pyspeech.config import Config
-from pyspeech.data.entries import Entry
+from pyspeech.entries import Entry
 from pyspeech.errors import UserError
 from pyspeech.lang.tokens import TokenSet
 from pyspeech.losses.ctc import frames_needed

@@ -2,10 +2,10 @@ import pytest
 import torch
 
 from pyspeech.data.batch import Batch
-from pyspeech.data.transcripts import Transcript
 from pyspeech.errors import UserError
 from pyspeech.lang.labels import LabelTable
 from pyspeech.tasks.classification import ClassificationTask, load_classifier
+from pyspeech.transcripts import Transcript
 
 WORDS = ClassificationTask(LabelTable("text", ("no", "yes", "stop")))
 SPEAKERS = ClassificationTask(LabelTable("speaker", ("ann", "bob", "cleo")))

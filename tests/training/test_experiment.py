@@ -8,13 +8,13 @@ import torch
 
 from pyspeech.config import load_config
 from pyspeech.data.stored_features import store_features
-from pyspeech.data.transcripts import read_transcripts
 from pyspeech.errors import UserError
 from pyspeech.lang.labels import LabelTable
 from pyspeech.lang.tokens import CharacterTokens
 from pyspeech.tasks.recognition import RecognitionTask, load_recogniser
 from pyspeech.tensor_files import read_tensors
 from pyspeech.training.experiment import Sources, run, training_data
+from pyspeech.transcripts import read_transcripts
 from tests.classifiers import YAML as LABELS_YAML
 from tests.classifiers import labelled_manifest
 from tests.experiments import YAML
