@@ -14,7 +14,7 @@ from pyspeech.data.batch import Batch
 from pyspeech.json_files import read_json_lines
 from pyspeech.lang.tokens import TokenSet, load_tokens
 from pyspeech.losses.ctc import choose_ctc_loss, frames_needed
-from pyspeech.models import OutputPer
+from pyspeech.models.contract import OutputPer
 from pyspeech.speeds import speed_of
 from pyspeech.tasks.counts import Counts
 from pyspeech.tasks.network import device_of, load_network, trained_config

@@ -13,7 +13,7 @@ from pyspeech.data.batch import Batch
 from pyspeech.errors import UserError
 from pyspeech.lang.labels import LabelTable, load_labels
 from pyspeech.losses import LOSSES
-from pyspeech.models import OutputPer
+from pyspeech.models.contract import OutputPer
 from pyspeech.speakers.backends import cosine_vectors
 from pyspeech.speakers.calibration import min_cllr
 from pyspeech.speakers.equal_error_rate import equal_error_rate
@@ -113,7 +113,7 @@ def load_verification_task(folder: Path, config: Config, dev: Path) -> Verificat
     """
     assert config.speakers is not None
     loss = (config.loss or {}).get("name")
-    needed = getattr(LOSSES.get(str(loss)), "utterances_needed", 1)
+    needed = LOSSES[loss].utterances_needed if loss in LOSSES else 1  # a name that is none is told by the network
     if config.speakers.utterances_each < needed:
         raise UserError(
             f"speakers.utterances_each = {config.speakers.utterances_each}: the loss {loss} compares the utterances of "

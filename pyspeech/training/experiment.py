@@ -19,10 +19,11 @@ from pyspeech.data.speaker_batches import SpeakerBatches
 from pyspeech.errors import UserError
 from pyspeech.files import complete, digest, existing, write_text
 from pyspeech.locks import only_writer
-from pyspeech.models import OutputPer, require_output_per
+from pyspeech.models import require_output_per
+from pyspeech.models.contract import OutputPer, frame_network
 from pyspeech.settings import save_config
 from pyspeech.tasks import classification, recognition, verification
-from pyspeech.tasks.network import CONFIG, MODEL, new_network
+from pyspeech.tasks.network import CONFIG, MODEL, EmbeddingModel, new_network
 from pyspeech.threads import workers_beside
 from pyspeech.training.checkpoint import refuse_older, stored_steps
 from pyspeech.training.contents import Contents
@@ -166,11 +167,12 @@ def _new_model(config: Config, task: TableTask) -> nn.Module:
     model = new_network(config, task.num_outputs)
     require_output_per(config.model, task.output_per)
     if config.training.gradient_checkpointing:
-        if not hasattr(model, "gradient_checkpointing"):
+        network = None if isinstance(model, EmbeddingModel) else frame_network(model)
+        if network is None:
             raise UserError(
                 f"training.gradient_checkpointing: the network {config.model['name']} has none; set it to false"
             )
-        setattr(model, "gradient_checkpointing", True)  # noqa: B010  # a plain attribute, which Module does not know
+        network.gradient_checkpointing = True
     return model
 
 

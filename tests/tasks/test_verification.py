@@ -32,6 +32,8 @@ class Same(torch.nn.Module):
     def loss(self, embeddings_BD, targets_B, progress):
         return embeddings_BD.sum(1) * 0 + targets_B + progress
 
+    loss.utterances_needed = 1
+
 
 def batch(ids, rows_BF, speakers):
     features_BTF = torch.tensor(rows_BF)[:, None, :].repeat(1, 2, 1)
