@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.amp.autocast_mode import autocast
 
-from pyspeech.config import Config, load_stored_config
+from pyspeech.config import Config, load_config
 from pyspeech.errors import UserError
 from pyspeech.files import existing
 from pyspeech.losses import LOSSES, build_loss, utterances_needed
@@ -89,7 +89,7 @@ def trained_config(exp: Path) -> Config:
         UserError: the training is not finished, or its configuration is missing or damaged.
     """
     existing(exp / MODEL, "trained model")
-    return load_stored_config(exp / CONFIG)
+    return load_config(exp / CONFIG)
 
 
 def load_network(exp: Path, config: Config, num_outputs: int, table: str, device: torch.device | str) -> nn.Module:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from pyspeech.config import Config, load_stored_config
+from pyspeech.config import Config, load_config
 from pyspeech.data.batch import Batch
 from pyspeech.data.batches import InferenceBatches, TrainingBatches
 from pyspeech.data.device_features import DeviceFeatures
@@ -25,7 +25,7 @@ from pyspeech.settings import save_config
 from pyspeech.tasks import classification, recognition, verification
 from pyspeech.tasks.network import CONFIG, MODEL, EmbeddingModel, new_network
 from pyspeech.threads import workers_beside
-from pyspeech.training.checkpoint import refuse_older, stored_steps
+from pyspeech.training.checkpoint import stored_steps
 from pyspeech.training.contents import Contents
 from pyspeech.training.distributed import joined
 from pyspeech.training.inputs import Task, TrainingData
@@ -178,11 +178,9 @@ def _new_model(config: Config, task: TableTask) -> nn.Module:
 
 def _refuse_changes(config: Config, exp: Path, sources: Sources, task: TableTask) -> None:
     """Make sure that a training that is to go on does so with the configuration and the table it began with."""
-    if not (exp / MODEL).exists():
-        refuse_older(exp)
-        if not stored_steps(exp):
-            return
-    began = load_stored_config(existing(exp / CONFIG, "configuration of this training"))
+    if not (exp / MODEL).exists() and not stored_steps(exp):
+        return
+    began = load_config(existing(exp / CONFIG, "configuration of this training"))
     for key, was, now in _differences(began.model_dump(mode="json"), config.model_dump(mode="json")):
         if key not in MAY_DIFFER:
             raise UserError(

@@ -30,7 +30,6 @@ READ_BY = {
     "transcripts.py:read_transcripts": "manifest describe",
     "config.py:load_config": "settings",
     "config.py:load_feature_config": "settings",
-    "config.py:load_stored_config": "recogniser",
     "decoding/config.py:load_decode_config": "settings",
     "decoding/timed_transcripts.py:read_timed_transcripts": "timed transcripts",
     "formats/slf.py:read_slf": "slf",

@@ -163,14 +163,6 @@ def test_what_was_read_when_resumed_is_remembered_too(folder, sources, tmp_path)
     assert {key.split(" ")[1] for key in known} == {str(path) for path in (sources.train, again, sources.dev)}
 
 
-def test_a_training_of_an_earlier_version_is_named(folder, sources, tmp_path):
-    config = load_config(folder / "conf.yaml")
-    (tmp_path / "exp" / "checkpoints").mkdir(parents=True)
-    (tmp_path / "exp" / "checkpoints" / "epoch-3.safetensors").write_bytes(b"")
-    with pytest.raises(UserError, match=r"exp was begun by an earlier version, .*; train into a new folder, or remove"):
-        run(config, tmp_path / "exp", sources, "cpu")
-
-
 def test_another_token_set_is_refused(trained, folder, sources):
     CharacterTokens.from_words(["LOW", "MID", "HIGX"]).save(folder / "other_lang")
     changed = Sources(sources.train, sources.dev, folder / "other_lang")
