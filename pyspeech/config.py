@@ -198,18 +198,6 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     return check_config(Config, values, str(path))
 
 
-def load_stored_config(path: Path) -> Config:
-    """Read what a training has stored, of this version or an earlier one.
-
-    Raises:
-        UserError: see :func:`load_config`.
-    """
-    values = read_yaml(path)
-    if isinstance(values.get("batches"), dict):
-        values["batches"].pop("shuffle_buffer", None)  # batches were drawn from a buffer of so many utterances
-    return check_config(Config, values, str(path))
-
-
 def load_feature_config(path: Path) -> FeatureConfig:
     """Read only the ``features`` section of a YAML file; the file may hold more."""
     return load_section(path, "features", FeatureConfig, (), "")

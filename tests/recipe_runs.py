@@ -14,11 +14,18 @@ from pyspeech.settings import save_config
 PROJECT = Path(__file__).resolve().parents[1]
 LINKED = ("local", "conf", "tools", "pyspeech")  # what a recipe reads of the project it stands in
 MADE = ("data", "exp", "download")  # by a run; may outlive the recipe
-RECIPES = sorted(
-    folder
-    for folder in (PROJECT / "recipes").iterdir()
-    if folder.is_dir() and any(path.name not in (*MADE, "__pycache__") for path in folder.iterdir())
-)
+
+
+def project_recipes(project: Path) -> list[Path]:
+    """The recipes of the project: those that git has, and not those that a user made; all where there is no git."""
+    command = ["git", "-C", str(project), "ls-files", "recipes/*/run.sh"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=False)
+    if listed.returncode == 0 and listed.stdout:
+        return sorted((project / line).parent for line in listed.stdout.splitlines())
+    return sorted(path.parent for path in project.glob("recipes/*/run.sh"))
+
+
+RECIPES = project_recipes(PROJECT)
 HEADING = re.compile(r'^if stage (\d+) "[^"]+"; then', re.MULTILINE)
 STARTED = re.compile(r"^\S+ \S+ Stage (\d+): ", re.MULTILINE)
 # The figure in percent, from what counts where there are any, and its interval.

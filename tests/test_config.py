@@ -1,7 +1,7 @@
 import pytest
 import yaml
 
-from pyspeech.config import Config, FeatureConfig, load_config, load_feature_config, load_stored_config
+from pyspeech.config import Config, FeatureConfig, load_config, load_feature_config
 from pyspeech.errors import UserError
 from tests.test_settings import INCLUDE, refused
 
@@ -125,14 +125,6 @@ def test_a_speed_twice_is_refused(tmp_path):
     (tmp_path / "conf.yaml").write_text("include: [fbank, augment, train, tdnn_lstm]\n")
     with pytest.raises(UserError, match=r"augment.speeds: \[1.0, 0.9, 1.0\] holds a speed twice"):
         load_config(tmp_path / "conf.yaml", ["augment.speeds=[1, 0.9, 1]"])
-
-
-def test_a_stored_training_may_have_a_key_that_is_no_more(config_yaml):
-    values = load_config(config_yaml).model_dump(mode="json")
-    config_yaml.write_text(yaml.safe_dump(values | {"batches": values["batches"] | {"shuffle_buffer": 20000}}))
-    assert load_stored_config(config_yaml).model_dump(mode="json") == values
-    with pytest.raises(UserError, match=r"unknown key 'batches\.shuffle_buffer'"):
-        load_config(config_yaml)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Imports point one way: read from the sources, so that no import hidden in a function escapes."""
 
 import ast
+import graphlib
 import subprocess
 import sys
 from pathlib import Path
@@ -10,12 +11,29 @@ import pytest
 PROJECT = Path(__file__).resolve().parents[1]
 SOURCES = sorted((PROJECT / "pyspeech").rglob("*.py"))
 
-# Each layer may import itself and what stands after it. Modules beside the packages (files, errors, ...) are the last.
-LAYERS = (
-    {"cli", "api", "environment", "__main__"},
-    {"formats", "scaffold"},
-    {"tasks", "training", "decoding", "rescoring", "validation"},
-    {"data", "lang", "graph", "lm", "models", "losses", "scoring"},
+# Every part imports itself and what stands after it, never what stands before. Modules beside the packages (files,
+# errors, ...) stand after all of them.
+RANKS = (
+    "__main__",
+    "cli",
+    "api",
+    "environment",
+    "scaffold",
+    "formats",
+    "validation",
+    "inference",
+    "training",
+    "rescoring",
+    "decoding",
+    "tasks",
+    "graph",
+    "losses",
+    "models",
+    "data",
+    "speakers",
+    "scoring",
+    "lm",
+    "lang",
 )
 HEAVY = {"torch", "torchaudio", "k2", "_k2", "lhotse"}
 FILE_MODULES = {"io", "json", "os", "pathlib", "pickle", "safetensors", "shutil", "tempfile", "yaml", "lhotse"}
@@ -62,11 +80,9 @@ def part(module):
     return module.split(".")[1] if "." in module else ""
 
 
-def layer(module):
-    for number, names in enumerate(LAYERS):
-        if part(module) in names:
-            return number
-    return len(LAYERS)
+def rank(module):
+    """The less, the further up."""
+    return RANKS.index(part(module)) if part(module) in RANKS else len(RANKS)
 
 
 def loaded_with(module):
@@ -88,12 +104,25 @@ def files_in(*packages):
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=modules_of)
-def test_imports_point_from_upper_layers_to_lower_ones(path):
+def test_imports_point_down_only(path):
     name = modules_of(path)
     for imported in imports_of(path):
         if top(imported) == "pyspeech" and imported != "pyspeech":
-            assert layer(imported) >= layer(name), f"{name} imports {imported}"
+            assert rank(imported) >= rank(name), f"{name} imports {imported}"
         assert top(imported) not in {"recipes", "tests", "tools"}
+
+
+def test_every_package_has_a_rank():
+    packages = {path.parent.name for path in SOURCES if path.name == "__init__.py"} - {"pyspeech"}
+    nested = {path.parent.name for path in SOURCES if path.name == "__init__.py" and path.parents[1].name != "pyspeech"}
+    assert packages - nested <= set(RANKS)
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    order = graphlib.TopologicalSorter(
+        {name: {each for each in imports_of(path) if each in MODULES} - {name} for name, path in MODULES.items()}
+    )
+    order.prepare()  # which names the circle that it finds
 
 
 @pytest.mark.parametrize("path", files_in("models", "losses"))
@@ -106,7 +135,7 @@ def test_models_and_losses_know_no_files(path):
     assert not called & {"open", "torch.load", "torch.save"}
 
 
-LIGHT = ("scoring", "rescoring", "lm", "formats")
+LIGHT = ("scoring", "speakers", "rescoring", "lm", "formats")
 
 
 @pytest.mark.parametrize("path", files_in(*LIGHT))

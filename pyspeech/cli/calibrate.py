@@ -25,7 +25,7 @@ PATH = click.Path(path_type=Path)
 )
 def calibrate(verification: Path, tune: Path, out: Path, p_target: float) -> None:
     """Make natural log-likelihood ratios of the scores of VERIFICATION, by logistic regression on those of dev."""
-    from pyspeech.scoring.calibrate import calibrate as run
+    from pyspeech.speakers.calibrate import calibrate as run
 
     fitted = run(verification, tune, out, p_target)
     click.echo(f"{out}: {fitted.scale:.4g} * score {'-' if fitted.offset < 0 else '+'} {abs(fitted.offset):.4g}")

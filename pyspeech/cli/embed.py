@@ -25,6 +25,6 @@ PATH = click.Path(path_type=Path)
 @click.option("--device", help="cpu, cuda or cuda:<number>; without it a GPU that works, else the CPU.")
 def embed(exp: Path, cuts: Path, out: Path, window: float, device: str | None) -> None:
     """Write the embeddings of the manifest CUTS by the model in EXP to the folder OUT."""
-    from pyspeech.tasks.embedding import embed as run
+    from pyspeech.inference.embedding import embed as run
 
     click.echo(f"{out}: {run(exp, cuts, out, device, window)} embeddings")

@@ -20,7 +20,7 @@ def enroll(exp: Path, store: Path, people_dir: Path | None, remove: tuple[str, .
     already is replaced. Without PEOPLE_DIR and --remove, lists the people and how many utterances each was enrolled
     with.
     """
-    from pyspeech.tasks.enrolment import enrol, enrolled
+    from pyspeech.inference.enrolment import enrol, enrolled
 
     if people_dir is None and not remove:
         for name, one in enrolled(exp, store).items():

@@ -40,9 +40,9 @@ def graph(lang: Path, lm: Path, out: Path, dev: tuple[Path, ...]) -> None:
 
 
 def _tell_unknown(graph: Path, manifest: Path) -> None:
-    from pyspeech.data.transcripts import read_transcripts
     from pyspeech.graph.inputs import read_words
     from pyspeech.lang.unknown_words import unknown_words, word_counts
+    from pyspeech.transcripts import read_transcripts
 
     counts = word_counts(transcript.text for transcript in read_transcripts(manifest))
     found = unknown_words(counts, frozenset(read_words(graph)))

@@ -12,7 +12,7 @@ from pyspeech.data.description.figures import printable
 from pyspeech.errors import UserError
 
 if TYPE_CHECKING:
-    from pyspeech.tasks.enrolment import Identified
+    from pyspeech.inference.enrolment import Identified
 
 PATH = click.Path(path_type=Path)
 
@@ -44,7 +44,7 @@ def identify(
 
     A file that cannot be read, or is too short, is told of and does not stop the others; the exit code is 1 then.
     """
-    from pyspeech.tasks.enrolment import identify as run
+    from pyspeech.inference.enrolment import identify as run
 
     if tune is not None and threshold is not None:
         raise click.UsageError("--tune and --threshold say the same; give one of them")

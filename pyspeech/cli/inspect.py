@@ -24,7 +24,7 @@ def inspect(cuts: Path, ids: tuple[str, ...], exp: Path | None, decode_dir: Path
         raise click.UsageError("without --exp, name what to write: --out")
     from pyspeech.decoding.utterance_picture import draw
     from pyspeech.formats.per_utterance import file_name
-    from pyspeech.tasks.inspection import inspect
+    from pyspeech.inference.inspection import inspect
     from pyspeech.training.tensorboard_pictures import add_pictures
 
     pictures = {}

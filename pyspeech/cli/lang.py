@@ -31,8 +31,8 @@ def lang(
     not used. It may be in any alphabet, with --espeak in IPA or ARPAbet (cmudict): then espeak-ng's
     phones are written like the lexicon's, and ARPAbet loses its stress digits (AH0 and AH1 are AH).
     """
-    from pyspeech.data.transcripts import read_transcripts
     from pyspeech.errors import UserError
+    from pyspeech.transcripts import read_transcripts
 
     if kind != "phones" and (lexicon_path or espeak):
         raise click.UsageError(f"--lexicon and --espeak go with --tokens phones, not with --tokens {kind}")

@@ -16,8 +16,8 @@ PATH = click.Path(path_type=Path)
 @click.option("--lda", type=int, metavar="N", help="Keep N directions only; all without it, as is best for few data.")
 def plda(train_embeddings: Path, out: Path, lda: int | None) -> None:
     """Fit a PLDA to the speakers of TRAIN_EMBEDDINGS; write the file OUT, for pyspeech verify --plda."""
-    from pyspeech.scoring.embeddings import load_embeddings
-    from pyspeech.scoring.plda import save_plda, train_plda
+    from pyspeech.speakers.embeddings import load_embeddings
+    from pyspeech.speakers.plda import save_plda, train_plda
 
     if out.is_dir():  # before the work rather than after it
         raise UserError(f"{out} is a folder, which a file would replace; name a file in it")

@@ -16,7 +16,7 @@ PATH = click.Path(path_type=Path)
 @click.option("--device", help="cpu, cuda or cuda:<number>; without it a GPU that works, else the CPU.")
 def predict(exp: Path, cuts: Path, out: Path | None, device: str | None) -> None:
     """Tell the labels of the manifest CUTS with the model in EXP; write predictions.jsonl."""
-    from pyspeech.tasks.prediction import predict as run
+    from pyspeech.inference.prediction import predict as run
 
     out = out or exp / "predict" / cuts.name.partition(".")[0]
     click.echo(f"{out}: {run(exp, cuts, out, device)} utterances")

@@ -8,12 +8,12 @@ import click
 from pyspeech.cli.groups import NamingGroup
 from pyspeech.cli.output import OUTPUT
 from pyspeech.scoring.accuracy import accuracy_line, accuracy_text, report_accuracy
-from pyspeech.scoring.identification import ENROL
-from pyspeech.scoring.identification_report import identification_line, identification_text, report_identification
 from pyspeech.scoring.rare_report import rare_line, rare_text, report_rare_words
 from pyspeech.scoring.report import report_decode, report_text, wer_line
-from pyspeech.scoring.verification import report_verification, verification_line, verification_text
 from pyspeech.scoring.wer import Score, shortened
+from pyspeech.speakers.identification import ENROL
+from pyspeech.speakers.identification_report import identification_line, identification_text, report_identification
+from pyspeech.speakers.verification import report_verification, verification_line, verification_text
 
 PATH = click.Path(path_type=Path)
 TERMINAL_ROWS = 10

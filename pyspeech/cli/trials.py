@@ -33,7 +33,7 @@ def trials(manifest: Path, out: Path, non_targets: int, most: int, given: Path |
     The pairs of a given list must be of utterances of MANIFEST, by their ids or the paths of their audio, and say of
     them what it says of their speakers.
     """
-    from pyspeech.scoring.trials import by_ids, check_trials, make_trials, read_speakers, read_trials, write_trials
+    from pyspeech.speakers.trials import by_ids, check_trials, make_trials, read_speakers, read_trials, write_trials
 
     speakers = read_speakers(manifest)
     if given is None:

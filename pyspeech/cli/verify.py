@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from pyspeech.cli.output import OUTPUT
-from pyspeech.scoring.score_norm import TOP
+from pyspeech.speakers.score_norm import TOP
 
 PATH = click.Path(path_type=Path)
 
@@ -25,8 +25,8 @@ PATH = click.Path(path_type=Path)
 )
 def verify(trials: Path, embeddings: Path, out: Path, plda: Path | None, cohort: Path | None, top: int | None) -> None:
     """Score every trial of the list TRIALS by its two EMBEDDINGS; write scores.tsv."""
-    from pyspeech.scoring.verify import Backend
-    from pyspeech.scoring.verify import verify as run
+    from pyspeech.speakers.verify import Backend
+    from pyspeech.speakers.verify import verify as run
 
     if top is not None and cohort is None:
         raise click.UsageError("--top counts speakers of --cohort; give that too")

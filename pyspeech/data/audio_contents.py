@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Literal, TypeAlias
 
 from pyspeech.data.audio_files import DURATION_TOLERANCE
-from pyspeech.data.entries import HIGHEST_RATE, LOWEST_RATE
+from pyspeech.entries import HIGHEST_RATE, LOWEST_RATE
 
 Order: TypeAlias = Literal["little", "big"]
 

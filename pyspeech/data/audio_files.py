@@ -4,7 +4,7 @@ import os
 import stat
 from pathlib import Path
 
-from pyspeech.data.entries import HIGHEST_RATE, LOWEST_RATE
+from pyspeech.entries import HIGHEST_RATE, LOWEST_RATE
 from pyspeech.errors import UserError
 
 DURATION_TOLERANCE = 0.025  # seconds by which an utterance may overrun its file, or a file lack what it promises

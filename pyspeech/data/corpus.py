@@ -17,8 +17,8 @@ from pyspeech.data.download import download_archive, git_clone
 from pyspeech.data.left_out import leave_out, told_once
 from pyspeech.data.manifests import write_manifest
 from pyspeech.data.splits import TRAIN, kind_of
-from pyspeech.data.transcripts import manifest_name
 from pyspeech.errors import UserError
+from pyspeech.transcripts import manifest_name
 
 __all__ = ["corpus_cli", "download_archive", "git_clone", "recording_of", "stand_ins", "utterance"]
 

@@ -30,13 +30,13 @@ import numpy.typing as npt
 from lhotse.cut import Cut
 
 from pyspeech.arrays import check_names, check_places, check_range
-from pyspeech.data.entries import LONGEST_SECONDS, as_one
 from pyspeech.data.manifests import check_line, cut_of, read_manifest
 from pyspeech.data.own_partial import own_partial, remove_leftovers
-from pyspeech.data.speeds import speed_of
+from pyspeech.entries import LONGEST_SECONDS, as_one
 from pyspeech.errors import UserError
 from pyspeech.files import digest, existing
 from pyspeech.json_files import parse_json, read_json_lines
+from pyspeech.speeds import speed_of
 
 Reals = npt.NDArray[np.float64]
 FORMAT = 2  # of the file; another is made again

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyspeech.data.transcripts import Transcript, read_transcripts
+from pyspeech.transcripts import Transcript, read_transcripts
 
 
 @dataclass(frozen=True)

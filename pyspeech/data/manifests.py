@@ -11,7 +11,7 @@ from lhotse.cut import Cut, MixedCut, PaddingCut
 from lhotse.cut.set import deserialize_cut
 from lhotse.utils import fastcopy
 
-from pyspeech.data.entries import FILE, NotACutError, checked
+from pyspeech.entries import FILE, NotACutError, checked
 from pyspeech.errors import UserError, first_line
 from pyspeech.files import complete, existing_file
 from pyspeech.json_files import read_json_lines

@@ -13,14 +13,14 @@ from lhotse.cut import Cut
 from tqdm import tqdm
 
 from pyspeech.data.audio_files import CannotRead
-from pyspeech.data.entries import FILE
 from pyspeech.data.left_out import leave_out
 from pyspeech.data.manifests import ManifestCounts, read_manifest, recordings_of, with_recordings, write_manifest
 from pyspeech.data.own_partial import remove_leftovers
 from pyspeech.data.resample import resample_file
-from pyspeech.data.transcripts import manifest_name
+from pyspeech.entries import FILE
 from pyspeech.errors import UserError
 from pyspeech.files import digest
+from pyspeech.transcripts import manifest_name
 
 VERSION = 1  # of what is written; copies of another are made again
 FOLDER = "flac"  # beside the manifests

@@ -21,7 +21,7 @@ from pyspeech.data.features import at_speed
 from pyspeech.data.preparation import Preparation
 from pyspeech.data.randomness import generator_of
 from pyspeech.data.speaker_index import SpeakerIndex, read_speaker_index
-from pyspeech.data.speeds import speaker_at
+from pyspeech.speeds import speaker_at
 
 
 def expected_crop_seconds(seconds: Reals, low: float, high: float) -> Reals:

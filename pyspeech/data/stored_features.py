@@ -23,12 +23,12 @@ from pyspeech.data.features import SETTINGS_KEY, FeatureExtractor, at_speed, wit
 from pyspeech.data.given import given_features
 from pyspeech.data.manifest_parts import ManifestPart, split_manifest
 from pyspeech.data.manifests import ManifestCounts, check_manifest, read_manifest, recordings_of, write_manifest
-from pyspeech.data.transcripts import manifest_name, read_transcripts
 from pyspeech.errors import UserError
 from pyspeech.files import complete, digest, sync, write_text, writing
 from pyspeech.locks import PARTIAL, only_writer
 from pyspeech.processes import jobs_for, map_in_processes
 from pyspeech.threads import one_thread
+from pyspeech.transcripts import manifest_name, read_transcripts
 
 VERSION = 1  # of what a part holds; parts of another are made again
 PART_SECONDS = 1200.0  # of audio: a few seconds of work for each process

@@ -21,7 +21,7 @@ from pyspeech.files import digest
 from pyspeech.tasks.recognition import Recogniser, load_recogniser
 
 if TYPE_CHECKING:
-    from pyspeech.decoding.search import Found
+    from pyspeech.decoding.search import SearchResult
     from pyspeech.graph.compose import Graph
 
 NO_TOKENS = BestTokens(np.zeros(0, np.int32), np.zeros(0, np.float32))
@@ -117,14 +117,14 @@ class Decoder:
 
     def _found(
         self, rows: Sequence[int], batch: Batch, log_probs_BTV: Tensor, lengths: Sequence[int]
-    ) -> "dict[int, Found]":
+    ) -> "dict[int, SearchResult]":
         if self._search is None or not rows:
             return {}
         ids = [batch.ids[n] for n in rows]
         found = self._search(ids, log_probs_BTV[list(rows)], [lengths[n] for n in rows])
         return dict(zip(rows, found, strict=True))
 
-    def _from_search(self, frames: FrameScores, found: "Found", best: BestTokens) -> Decoded:
+    def _from_search(self, frames: FrameScores, found: "SearchResult", best: BestTokens) -> Decoded:
         config, tokens = self.setup.config, self.recogniser.tokens
         if found.lattice is None:
             return self._greedy(frames, best, (*found.problems, "the greedy words stand in"))

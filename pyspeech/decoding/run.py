@@ -14,7 +14,6 @@ from tqdm import tqdm
 from pyspeech.data.batches import inference_batches
 from pyspeech.data.manifest_parts import split_manifest
 from pyspeech.data.manifests import check_manifest
-from pyspeech.data.transcripts import read_transcripts
 from pyspeech.decoding.archive import LATTICE_CODEC, ShardWriter, adopt_shards, finish_archive
 from pyspeech.decoding.config import DecodeConfig, Method
 from pyspeech.decoding.decoder import Decoded, Decoder, Setup, frame_seconds, k2_has_cuda
@@ -30,12 +29,13 @@ from pyspeech.decoding.stored import (
     utterance_writer,
     write_words,
 )
+from pyspeech.device import choose_device
 from pyspeech.errors import UserError
 from pyspeech.files import complete, digest, refuse_others, write_json
 from pyspeech.graph.inputs import read_words
 from pyspeech.processes import jobs_for, map_in_processes
 from pyspeech.tasks.recognition import load_recogniser
-from pyspeech.training.device import choose_device
+from pyspeech.transcripts import read_transcripts
 
 SHARES_PER_JOB = 4  # so that no process waits long for the last
 MAX_SHARE_SECONDS = 1800.0
@@ -65,7 +65,7 @@ class Decode:
 
 
 @dataclass(frozen=True)
-class Counts:
+class DecodeCounts:
     """What was decoded; counts add."""
 
     utterances: int = 0
@@ -73,8 +73,8 @@ class Counts:
     warnings: int = 0
     lattice_arcs: int = 0
 
-    def __add__(self, other: "Counts") -> "Counts":
-        return Counts(
+    def __add__(self, other: "DecodeCounts") -> "DecodeCounts":
+        return DecodeCounts(
             self.utterances + other.utterances,
             self.seconds + other.seconds,
             self.warnings + other.warnings,
@@ -160,16 +160,16 @@ def _bytes(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.glob("*"))
 
 
-def _count(cuts: Path) -> Counts:
-    total = Counts()
+def _count(cuts: Path) -> DecodeCounts:
+    total = DecodeCounts()
     for transcript in read_transcripts(cuts):
-        total += Counts(1, transcript.seconds)
+        total += DecodeCounts(1, transcript.seconds)
     if not total.utterances:
         raise UserError(f"{cuts} holds no utterance; check the split, or run the stage that makes it")
     return total
 
 
-def _share_seconds(total: Counts, jobs: int, config: DecodeConfig) -> float:
+def _share_seconds(total: DecodeCounts, jobs: int, config: DecodeConfig) -> float:
     least = config.batch_seconds if jobs == 1 else 0.0
     return min(max(total.seconds / (SHARES_PER_JOB * jobs), least), MAX_SHARE_SECONDS)
 
@@ -177,7 +177,7 @@ def _share_seconds(total: Counts, jobs: int, config: DecodeConfig) -> float:
 _loaded = lru_cache(maxsize=1)(Decoder)  # of a process that decodes many shares
 
 
-def _decode_share(setup: Setup, kept: Sequence[str], share: Share) -> Counts:
+def _decode_share(setup: Setup, kept: Sequence[str], share: Share) -> DecodeCounts:
     try:
         decoder = _loaded(setup)
         seconds = {transcript.id: transcript.seconds for transcript in read_transcripts(share.cuts)}
@@ -189,27 +189,27 @@ def _decode_share(setup: Setup, kept: Sequence[str], share: Share) -> Counts:
         raise UserError(str(error)) from error
 
 
-def _write(decoded: Iterable[Decoded], folder: Path, kept: Sequence[str]) -> Counts:
+def _write(decoded: Iterable[Decoded], folder: Path, kept: Sequence[str]) -> DecodeCounts:
     folder.mkdir()
-    counts = Counts()
+    counts = DecodeCounts()
     with ExitStack() as stack:
         write = stack.enter_context(utterance_writer(folder))
         lattices = stack.enter_context(ShardWriter(folder / LATTICES, LATTICE_CODEC)) if LATTICES in kept else None
         frames = stack.enter_context(ShardWriter(folder / FRAMES, FRAME_CODEC)) if FRAMES in kept else None
         for each in decoded:
             write(each.line, each.problems)
-            counts += Counts(1, each.line["seconds"], len(each.problems))
+            counts += DecodeCounts(1, each.line["seconds"], len(each.problems))
             if lattices is not None and each.lattice is not None:
                 lattices.write(each.lattice)
-                counts += Counts(lattice_arcs=each.lattice.num_arcs)
+                counts += DecodeCounts(lattice_arcs=each.lattice.num_arcs)
             if frames is not None:
                 frames.write(each.frames)
     return counts
 
 
-def _merge(shares: Sequence[Share], results: Iterator[Counts], folder: Path, bar: "tqdm[Any]") -> Counts:
+def _merge(shares: Sequence[Share], results: Iterator[DecodeCounts], folder: Path, bar: "tqdm[Any]") -> DecodeCounts:
     """Put the results of the shares one behind the other, in order, as they come."""
-    total = Counts()
+    total = DecodeCounts()
     with ExitStack() as stack:
         streams = {name: stack.enter_context((folder / name).open("wb")) for name in (HYPOTHESES, WARNINGS)}
         for share, counts in zip(shares, results, strict=True):
@@ -225,7 +225,7 @@ def _merge(shares: Sequence[Share], results: Iterator[Counts], folder: Path, bar
     return total
 
 
-def _summary(job: Decode, setup: Setup, jobs: int, counts: Counts, wall_seconds: float) -> dict[str, Any]:
+def _summary(job: Decode, setup: Setup, jobs: int, counts: DecodeCounts, wall_seconds: float) -> dict[str, Any]:
     return {
         "exp": str(job.exp),
         "cuts": str(job.cuts),

@@ -24,7 +24,7 @@ FAILURES = (RuntimeError, MemoryError)  # k2 and torch tell memory, overflow and
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchResult:
     """What search found for one utterance: no lattice where even wide beams reached no end."""
 
     lattice: Lattice | None
@@ -42,7 +42,7 @@ class GraphSearch:
         self._graph_scores: Floats = graph.scores.detach().cpu().numpy()
         self._words = _Words.from_labels(graph.aux_labels)
 
-    def __call__(self, ids: Sequence[str], log_probs_BTV: Tensor, lengths_B: Sequence[int]) -> list[Found]:
+    def __call__(self, ids: Sequence[str], log_probs_BTV: Tensor, lengths_B: Sequence[int]) -> list[SearchResult]:
         """Find the lattice of every utterance; ``lengths_B`` are its output frames, at least one.
 
         ``log_probs_BTV`` are finite natural logarithms, float32, on the device of the graph.
@@ -50,7 +50,7 @@ class GraphSearch:
         found = self._search([_Utterance(*each) for each in zip(ids, log_probs_BTV, lengths_B, strict=True)])
         return [self._bounded(each) for each in found]
 
-    def _search(self, utterances: "Sequence[_Utterance]") -> list[Found]:
+    def _search(self, utterances: "Sequence[_Utterance]") -> list[SearchResult]:
         try:
             lattices = self._intersect(utterances)
         except FAILURES as error:
@@ -59,11 +59,11 @@ class GraphSearch:
                 return self._search(utterances[:half]) + self._search(utterances[half:])
             return [self._search_alone(utterances[0], NARROWER, f"search failed ({_reason(error)})")]
         return [
-            Found(lattice) if lattice else self._search_alone(utterance, WIDER, "no path reached the end")
+            SearchResult(lattice) if lattice else self._search_alone(utterance, WIDER, "no path reached the end")
             for utterance, lattice in zip(utterances, lattices, strict=True)
         ]
 
-    def _search_alone(self, utterance: "_Utterance", factors: Iterable[float], problem: str) -> Found:
+    def _search_alone(self, utterance: "_Utterance", factors: Iterable[float], problem: str) -> SearchResult:
         for factor in factors:
             try:
                 lattice = self._intersect([utterance], factor)[0]
@@ -71,8 +71,8 @@ class GraphSearch:
                 problem += f"; beams x {factor:g} failed ({_reason(error)})"
                 continue
             if lattice:
-                return Found(lattice, (f"{problem}; found with beams x {factor:g}",))
-        return Found(None, (problem,))
+                return SearchResult(lattice, (f"{problem}; found with beams x {factor:g}",))
+        return SearchResult(None, (problem,))
 
     def _intersect(self, utterances: "Sequence[_Utterance]", factor: float = 1.0) -> list[Lattice | None]:
         longest = max(each.num_frames for each in utterances)
@@ -119,13 +119,13 @@ class GraphSearch:
             lattices.append(prune(lattice, beam, lattice.num_arcs, scale) if is_final.any() else None)
         return lattices
 
-    def _bounded(self, found: Found) -> Found:
+    def _bounded(self, found: SearchResult) -> SearchResult:
         lattice, limit = found.lattice, self.config.max_lattice_arcs
         if lattice is None:
             return found
         kept = prune(lattice, self.config.output_beam, limit, self.config.acoustic_scale)
         harder = () if kept is lattice else (f"pruned harder, from {lattice.num_arcs} arcs to {kept.num_arcs}",)
-        return Found(self._words.spell_out(kept), found.problems + harder)
+        return SearchResult(self._words.spell_out(kept), found.problems + harder)
 
 
 @dataclass(frozen=True)

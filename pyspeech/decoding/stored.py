@@ -9,13 +9,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TextIO
 
-from pyspeech.data.transcripts import Transcript, read_transcripts
 from pyspeech.decoding.archive import LatticeArchive
 from pyspeech.decoding.frames import FrameArchive
 from pyspeech.errors import UserError
 from pyspeech.files import existing, existing_file, write_text
 from pyspeech.json_files import read_json, read_json_lines
 from pyspeech.lang.tokens import TokenSet, load_tokens
+from pyspeech.transcripts import Transcript, read_transcripts
 
 HYPOTHESES, WARNINGS, SUMMARY = "hyps.jsonl", "decode_warnings.jsonl", "decode.json"
 LATTICES, FRAMES, LANG, TRAIN_WORDS, SCORE = "lattices", "frames", "lang", "train_words.tsv", "score"

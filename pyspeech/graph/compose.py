@@ -54,7 +54,7 @@ class Graph:
 
 
 @dataclass(frozen=True)
-class Step:
+class CompilationStep:
     """What one step of the compilation took and gave."""
 
     name: str
@@ -79,13 +79,15 @@ class Compilation:
     """Runs the steps and keeps their sizes."""
 
     log: Log
-    steps: list[Step] = field(default_factory=list)
+    steps: list[CompilationStep] = field(default_factory=list)
 
     def step(self, name: str, make: Callable[[], k2.Fsa]) -> k2.Fsa:
         """Run one step and log what it took."""
         started = time.monotonic()
         fsa = make()
-        self.steps.append(Step(name, int(fsa.shape[0]), int(fsa.num_arcs), round(time.monotonic() - started, 3)))
+        self.steps.append(
+            CompilationStep(name, int(fsa.shape[0]), int(fsa.num_arcs), round(time.monotonic() - started, 3))
+        )
         self.log(str(self.steps[-1]))
         return fsa
 

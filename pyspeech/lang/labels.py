@@ -7,10 +7,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, get_args
 
-from pyspeech.data.transcripts import Transcript, read_transcripts
 from pyspeech.errors import UserError
 from pyspeech.files import complete, refuse_others, write_json
 from pyspeech.json_files import read_json
+from pyspeech.transcripts import Transcript, read_transcripts
 
 LABELS = "labels.json"
 Field = Literal["text", "speaker"]

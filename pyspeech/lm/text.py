@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from pyspeech.data.transcripts import SUFFIXES as MANIFEST_SUFFIXES
-from pyspeech.data.transcripts import read_transcripts
 from pyspeech.errors import UserError
 from pyspeech.text_files import read_text
+from pyspeech.transcripts import SUFFIXES as MANIFEST_SUFFIXES
+from pyspeech.transcripts import read_transcripts
 
 SENTENCE_MARKS = frozenset({"<s>", "</s>", "<unk>", "<UNK>"})  # the last are one for KenLM
 

@@ -11,12 +11,12 @@ from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
-from pyspeech.data.transcripts import SUFFIXES, read_transcripts
 from pyspeech.errors import UserError
 from pyspeech.lang.unknown_words import word_counts
 from pyspeech.lang.writing import Case, case_to_bring, in_case, plain
 from pyspeech.lm.held_out import HeldOut, index_sentences
 from pyspeech.lm.text import Line, read_lines
+from pyspeech.transcripts import SUFFIXES, read_transcripts
 
 NUM_EXAMPLES = 3
 SAMPLE = 100_000  # lines of a text whose writing is looked at

@@ -1,11 +1,12 @@
 """Losses of embeddings by name, for networks with one output per utterance.
 
 Each takes embeddings ``[B, D]``, the speaker or label of each (numbers ``[B]``) and how much of the training is done
-(0..1), and returns a loss in nats for each utterance, ``[B]``.
+(0..1), and returns a loss in nats for each utterance, ``[B]``. ``utterances_needed`` says how many of one speaker or
+label a batch must hold for them to have a loss.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol, runtime_checkable
 
 from torch import nn
 
@@ -14,7 +15,11 @@ from pyspeech.losses.ge2e import Ge2e
 from pyspeech.losses.softmax import Softmax
 from pyspeech.models.arguments import build
 
-LOSSES: dict[str, Callable[..., nn.Module]] = {"softmax": Softmax, "aam_softmax": AamSoftmax, "ge2e": Ge2e}
+LOSSES: dict[str, type[Softmax] | type[AamSoftmax] | type[Ge2e]] = {
+    "softmax": Softmax,
+    "aam_softmax": AamSoftmax,
+    "ge2e": Ge2e,
+}
 
 
 def build_loss(settings: Mapping[str, Any], num_inputs: int, num_outputs: int) -> nn.Module:
@@ -24,3 +29,16 @@ def build_loss(settings: Mapping[str, Any], num_inputs: int, num_outputs: int) -
         UserError: no or an unknown name, an unknown or missing key (with the nearest name), a value out of range.
     """
     return build("loss", settings, LOSSES, {"num_inputs": num_inputs, "num_outputs": num_outputs})
+
+
+@runtime_checkable
+class EmbeddingLoss(Protocol):
+    """What each of these says of itself."""
+
+    utterances_needed: int
+
+
+def utterances_needed(loss: nn.Module) -> int:
+    """How many utterances of one speaker or label a batch must hold for them to have a loss."""
+    assert isinstance(loss, EmbeddingLoss)
+    return loss.utterances_needed

@@ -27,6 +27,8 @@ class AamSoftmax(nn.Module):
     linearly from 0 where ``margin_from`` of the training is done to all where ``margin_full`` is.
     """
 
+    utterances_needed = 1
+
     def __init__(
         self,
         *,

@@ -7,6 +7,8 @@ from torch.nn import functional
 class Softmax(nn.Module):
     """Embeddings ``[B, D]`` and targets ``[B]`` -> losses ``[B]``."""
 
+    utterances_needed = 1
+
     def __init__(self, *, num_inputs: int, num_outputs: int) -> None:
         super().__init__()
         self.output = nn.Linear(num_inputs, num_outputs)

@@ -1,7 +1,7 @@
 """Networks by name. A network knows tensors only: keyword arguments in, no configuration, no files."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any
 
 from torch import nn
 
@@ -9,21 +9,24 @@ from pyspeech.errors import UserError
 from pyspeech.models.arguments import build
 from pyspeech.models.bilstm_ctc import BilstmCtc
 from pyspeech.models.conformer import Conformer
+from pyspeech.models.contract import OutputPer
 from pyspeech.models.ecapa_tdnn import EcapaTdnn
 from pyspeech.models.speaker_lstm import SpeakerLstm
 from pyspeech.models.tdnn_lstm import TdnnLstm
 from pyspeech.models.xvector import XVector
 
-MODELS: dict[str, Callable[..., nn.Module]] = {
+# Of :class:`.contract.FrameNetwork` and :class:`.contract.EmbeddingNetwork`.
+OF_FRAMES: dict[str, Callable[..., nn.Module]] = {
     "tdnn_lstm": TdnnLstm,
     "bilstm_ctc": BilstmCtc,
     "conformer": Conformer,
+}
+OF_UTTERANCES: dict[str, Callable[..., nn.Module]] = {
     "speaker_lstm": SpeakerLstm,
     "xvector": XVector,
     "ecapa_tdnn": EcapaTdnn,
 }
-
-OutputPer = Literal["frame", "utterance"]
+MODELS = {**OF_FRAMES, **OF_UTTERANCES}
 
 
 def build_model(settings: Mapping[str, Any], num_features: int, num_outputs: int) -> nn.Module:
@@ -43,7 +46,7 @@ def require_output_per(settings: Mapping[str, Any], unit: OutputPer) -> None:
     Raises:
         UserError: it has not, naming those that have.
     """
-    fitting = [name for name, network in MODELS.items() if getattr(network, "output_per", None) == unit]
+    fitting = OF_FRAMES if unit == "frame" else OF_UTTERANCES
     if settings["name"] not in fitting:
         raise UserError(
             f"model.name = '{settings['name']}' has no output for each {unit}, which this training needs; "

@@ -5,6 +5,7 @@ from torch.nn import functional
 
 from pyspeech.models.arguments import Count, Fraction
 from pyspeech.models.checkpointing import checkpointed
+from pyspeech.models.contract import OutputPer
 from pyspeech.models.lstm import BidirectionalLstm
 from pyspeech.models.masking import MaskedBatchNorm, frame_mask, strided_lengths
 from pyspeech.models.precision import log_probabilities
@@ -19,7 +20,8 @@ class BilstmCtc(nn.Module):
     LSTM layers with batch norm between them, and a row of output tokens.
     """
 
-    output_per = "frame"
+    output_per: OutputPer = "frame"
+    look_ahead = None
     gradient_checkpointing = False
     subsampling = 3
 

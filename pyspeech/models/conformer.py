@@ -8,6 +8,7 @@ from torch.nn import functional
 from pyspeech.errors import UserError
 from pyspeech.models.arguments import Count, Fraction
 from pyspeech.models.checkpointing import checkpointed
+from pyspeech.models.contract import OutputPer
 from pyspeech.models.masking import MaskedBatchNorm, frame_mask, strided_lengths
 from pyspeech.models.precision import at_least_float32, log_probabilities
 from pyspeech.models.rotary import RotaryAttention, rotations
@@ -27,7 +28,8 @@ class Conformer(nn.Module):
     convolution of ``kernel`` frames, the other half; each with a path around it), and a row of output tokens.
     """
 
-    output_per = "frame"
+    output_per: OutputPer = "frame"
+    look_ahead = None
     gradient_checkpointing = False
 
     def __init__(  # noqa: PLR0913 -- its settings, each by name

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pyspeech.models.arguments import Count, Fraction
+from pyspeech.models.contract import OutputPer
 from pyspeech.models.embedding import EmbeddingLayer
 from pyspeech.models.masking import frame_mask
 from pyspeech.models.pooling import ChannelAttentiveStatistics
@@ -25,7 +26,7 @@ class EcapaTdnn(nn.Module):
     (``pooled_channels``) are pooled. ``attention_width`` is that of the squeeze-excitation and of the pooling.
     """
 
-    output_per = "utterance"
+    output_per: OutputPer = "utterance"
 
     def __init__(
         self,

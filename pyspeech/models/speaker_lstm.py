@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pyspeech.models.arguments import Count, Fraction
+from pyspeech.models.contract import OutputPer
 from pyspeech.models.embedding import EmbeddingLayer
 from pyspeech.models.lstm import BidirectionalLstm, Lstm
 from pyspeech.models.masking import MaskedBatchNorm, frame_mask, strided_lengths
@@ -24,7 +25,7 @@ class SpeakerLstm(nn.Module):
     ``attention_width`` is that of the attentive pooling.
     """
 
-    output_per = "utterance"
+    output_per: OutputPer = "utterance"
     subsampling = 3
 
     def __init__(

@@ -5,6 +5,7 @@ from torch.nn import functional
 
 from pyspeech.models.arguments import Count, Fraction
 from pyspeech.models.checkpointing import checkpointed
+from pyspeech.models.contract import OutputPer
 from pyspeech.models.lstm import Lstm
 from pyspeech.models.masking import MaskedBatchNorm, frame_mask, strided_lengths
 from pyspeech.models.precision import log_probabilities
@@ -19,7 +20,7 @@ class TdnnLstm(nn.Module):
     what follows a sound before it has to name it, the last sound of an utterance too.
     """
 
-    output_per = "frame"
+    output_per: OutputPer = "frame"
     gradient_checkpointing = False
     subsampling = 3
 
@@ -36,6 +37,8 @@ class TdnnLstm(nn.Module):
     ) -> None:
         super().__init__()
         self.label_delay = label_delay
+        # Two frames by the first layer, an output frame each by the next two, and the delay.
+        self.look_ahead = 2 + self.subsampling * (2 + label_delay)
         # Subsampling in the first layer makes everything after it three times cheaper.
         self.tdnn = nn.ModuleList(
             [

@@ -7,6 +7,7 @@ then throws away is left out.
 from torch import Tensor, nn
 
 from pyspeech.models.arguments import Count, Fraction
+from pyspeech.models.contract import OutputPer
 from pyspeech.models.embedding import EmbeddingLayer
 from pyspeech.models.masking import frame_mask
 from pyspeech.models.pooling import Statistics
@@ -21,7 +22,7 @@ class XVector(nn.Module):
     Time-delay layers of ``channels`` channels, the last one of ``pooled_channels``; their mean and deviation over time.
     """
 
-    output_per = "utterance"
+    output_per: OutputPer = "utterance"
 
     def __init__(
         self, *, num_features: int, channels: Count, pooled_channels: Count, embedding_width: Count, dropout: Fraction

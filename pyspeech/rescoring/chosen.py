@@ -6,7 +6,6 @@ from pathlib import Path
 
 from pydantic import Field
 
-from pyspeech.data.transcripts import Transcript
 from pyspeech.errors import UserError
 from pyspeech.files import digest, write_json
 from pyspeech.json_files import read_json
@@ -15,6 +14,7 @@ from pyspeech.rescoring.scorer import Weights
 from pyspeech.rescoring.tuning import Search
 from pyspeech.scoring.wer import ErrorCounts, shortened
 from pyspeech.settings import Section, Weight, check_config
+from pyspeech.transcripts import Transcript
 
 DISTINCTIVE_WORDS = 5  # two utterances of as many equal words and the same duration are one recording
 

@@ -17,8 +17,8 @@ from pyspeech.decoding.frames import BLANK, FrameScores
 from pyspeech.decoding.lattice import Choice, Floats, Ints, Lattice, Scores
 from pyspeech.rescoring.lexicon_tree import ROOT, LexiconTree
 from pyspeech.rescoring.scorer import Weights, WordScorer
-from pyspeech.rescoring.search_batch import Batch, Frame, spread
-from pyspeech.rescoring.search_space import Hypotheses, Indices, Keys, Places, Step, changes
+from pyspeech.rescoring.search_batch import Frame, FrameBatch, spread
+from pyspeech.rescoring.search_space import Hypotheses, Indices, Keys, Places, Transitions, changes
 from pyspeech.rescoring.search_trace import Trace
 
 UNKNOWN_WORD = 1  # its id
@@ -118,7 +118,7 @@ class LexiconSearch:
         """
         assert len(frames) <= self._places.max_utterances
         self._scorer.forget()
-        batch = Batch.of(frames, self._acoustic_scale, self._num_tokens, self._limits.unknown_beam)
+        batch = FrameBatch.of(frames, self._acoustic_scale, self._num_tokens, self._limits.unknown_beam)
         layers, steps = [self._starts(batch, 0)], []
         for time in range(batch.num_steps):
             step, reached = self._read(layers[-1], batch.frame(time))
@@ -128,12 +128,12 @@ class LexiconSearch:
         lattices = Trace(self._places, batch, layers, [*steps, last]).lattices(self._limits.lattice_beam)
         return [Searched(lattice, ended) for lattice, ended in zip(lattices, complete.tolist(), strict=True)]
 
-    def _starts(self, batch: Batch, time: int) -> Hypotheses:
+    def _starts(self, batch: FrameBatch, time: int) -> Hypotheses:
         utterances = (batch.start == time).nonzero()[0]
         state = np.full(len(utterances), self._scorer.start)
         return Hypotheses(self._places.key(utterances, state, BLANK), np.zeros(len(utterances)))
 
-    def _read(self, before: Hypotheses, frame: Frame) -> tuple[Step, Hypotheses]:
+    def _read(self, before: Hypotheses, frame: Frame) -> tuple[Transitions, Hypotheses]:
         """Take every hypothesis over one frame in every way; recombine; prune."""
         front = self._front(before, frame)
         parts = [self._stay(front, frame)]
@@ -242,17 +242,17 @@ class LexiconSearch:
         key = self._places.key(utterance.take(row), state.take(row), self._num_tokens + token)
         return _Moves(source.take(row), key, score.take(good), np.full(len(row), word, np.int32), added.take(row))
 
-    def _recombine(self, moves: "_Moves", best: Scores) -> tuple[Step, Hypotheses]:
+    def _recombine(self, moves: "_Moves", best: Scores) -> tuple[Transitions, Hypotheses]:
         utterance = self._places.utterance(moves.key)
         np.maximum.at(best, utterance, moves.score)
         moves = moves[(moves.score >= self._least(best).take(utterance)).nonzero()[0]]
         target, reached = _recombined(moves)
-        step = Step(moves.source, target, moves.word, moves.graph)
+        step = Transitions(moves.source, target, moves.word, moves.graph)
         chosen = self._within_number(reached, len(best))
         if chosen.all():
             return step, reached
         step = step[chosen.take(target).nonzero()[0]]
-        step = Step(step.source, (chosen.cumsum() - 1).take(step.target), step.word, step.graph)
+        step = Transitions(step.source, (chosen.cumsum() - 1).take(step.target), step.word, step.graph)
         return step, reached[chosen.nonzero()[0]]
 
     def _within_number(self, reached: Hypotheses, num_utterances: int) -> Choice:
@@ -266,7 +266,7 @@ class LexiconSearch:
                 chosen[own[np.argpartition(reached.score[own], -most)[:-most]]] = False
         return chosen
 
-    def _finish(self, last: Hypotheses, num_utterances: int) -> tuple[Step, Choice]:
+    def _finish(self, last: Hypotheses, num_utterances: int) -> tuple[Transitions, Choice]:
         """End the sentence wherever a word has ended, or where none has take the one broken off for an unknown one."""
         utterance, state = self._places.utterance(last.key), self._places.state(last.key)
         between = self._places.between(last.key)
@@ -277,7 +277,7 @@ class LexiconSearch:
         state, word, graph = state[ending], np.zeros(len(ending), np.int32), np.zeros(len(ending))
         word[broken] = UNKNOWN_WORD
         state[broken], graph[broken] = self._scorer.advance(state[broken], word[broken])
-        return Step(ending, utterance[ending], word, graph + self._scorer.finish(state)), complete
+        return Transitions(ending, utterance[ending], word, graph + self._scorer.finish(state)), complete
 
 
 def search_in_batches(search: LexiconSearch, utterances: Iterable[FrameScores]) -> Iterator[Searched]:

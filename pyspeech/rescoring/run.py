@@ -13,7 +13,6 @@ from typing import Any, Literal
 import numpy as np
 from tqdm import tqdm
 
-from pyspeech.data.transcripts import Transcript
 from pyspeech.decoding.archive import LATTICE_CODEC, ShardWriter, finish_archive
 from pyspeech.decoding.hypothesis import Clock, from_lattice
 from pyspeech.decoding.stored import (
@@ -47,6 +46,7 @@ from pyspeech.rescoring.tuning import BoostPoint, Search
 from pyspeech.rescoring.vocabulary import RESERVED, NewWords, Vocabulary, make_vocabulary, read_new_words
 from pyspeech.scoring.rare_words import read_train_words
 from pyspeech.scoring.wer import shortened
+from pyspeech.transcripts import Transcript
 
 MethodName = Literal["lattice", "nbest", "search"]
 WEIGHTS = "weights.json"

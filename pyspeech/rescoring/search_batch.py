@@ -45,7 +45,7 @@ class Frame:
 
 
 @dataclass(frozen=True, eq=False)
-class Batch:
+class FrameBatch:
     """Utterances side by side, so that all end together. A row is an utterance at a time, time by time: [T * U]."""
 
     utterances: Sequence[FrameScores]
@@ -60,7 +60,7 @@ class Batch:
     near: Tokens
 
     @classmethod
-    def of(cls, utterances: Sequence[FrameScores], scale: float, num_tokens: int, near_beam: float) -> "Batch":
+    def of(cls, utterances: Sequence[FrameScores], scale: float, num_tokens: int, near_beam: float) -> "FrameBatch":
         """Line up at least one utterance.
 
         Args:

@@ -95,7 +95,7 @@ class Hypotheses:
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
+class Transitions:
     """Arcs over one frame, [A] each: from hypotheses of one layer to those of the next."""
 
     source: Indices
@@ -103,8 +103,10 @@ class Step:
     word: Ints
     graph: Scores
 
-    def __getitem__(self, which: Indices) -> "Step":
-        return Step(self.source.take(which), self.target.take(which), self.word.take(which), self.graph.take(which))
+    def __getitem__(self, which: Indices) -> "Transitions":
+        return Transitions(
+            self.source.take(which), self.target.take(which), self.word.take(which), self.graph.take(which)
+        )
 
 
 def changes(sorted_keys: Keys) -> Choice:

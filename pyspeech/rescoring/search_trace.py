@@ -7,8 +7,8 @@ import numpy as np
 
 from pyspeech.decoding.frames import FrameScores
 from pyspeech.decoding.lattice import NO_FRAME, Choice, Lattice, Scores
-from pyspeech.rescoring.search_batch import Batch, spread
-from pyspeech.rescoring.search_space import Hypotheses, Indices, Keys, Places, Step, changes
+from pyspeech.rescoring.search_batch import FrameBatch, spread
+from pyspeech.rescoring.search_space import Hypotheses, Indices, Keys, Places, Transitions, changes
 
 WORD_BITS = 32  # of a state's key: above the word stands the hypothesis
 ROUNDING = 1e-6  # of sums over the same arcs in different order
@@ -29,9 +29,9 @@ class Trace:
     """
 
     places: Places
-    batch: Batch
+    batch: FrameBatch
     layers: list[Hypotheses]
-    steps: list[Step]
+    steps: list[Transitions]
 
     def lattices(self, beam: float) -> list[Lattice]:
         """Return for each utterance the arcs on paths that score worse than the best one by ``beam`` or less."""
@@ -100,7 +100,7 @@ class Trace:
             to_end=to_end.take(good),
         )
 
-    def _seen(self, time: int, arcs: Step) -> tuple[Keys, Scores]:
+    def _seen(self, time: int, arcs: Transitions) -> tuple[Keys, Scores]:
         """Return token and weighted acoustic score of arcs."""
         if time == self.batch.num_steps:
             return np.full(len(arcs.source), NO_FRAME), np.zeros(len(arcs.source))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyspeech.errors import UserError
-from pyspeech.scaffold.plan import Found
+from pyspeech.scaffold.plan import FoundCorpus
 
 if TYPE_CHECKING:
     from lhotse import MonoCut
@@ -19,7 +19,7 @@ HEARD = 20  # of those with several, whose audio is read
 MOST_SECONDS = 30.0  # of each
 
 
-def choose_channel(found: Found, split: str, asked: str) -> Found:
+def choose_channel(found: FoundCorpus, split: str, asked: str) -> FoundCorpus:
     """``found`` with what was ``asked`` for, or the first channel where all say the same.
 
     Raises:
@@ -44,7 +44,7 @@ def choose_channel(found: Found, split: str, asked: str) -> Found:
     return replace(found, decided=(*found.decided, line))
 
 
-def _with_audio(found: Found, split: str) -> "Iterator[MonoCut]":
+def _with_audio(found: FoundCorpus, split: str) -> "Iterator[MonoCut]":
     return (cut for cut in found.source.cuts(found.corpus, split) if cut.has_recording)
 
 

@@ -29,7 +29,7 @@ from pyspeech.scaffold.columns import (
     times_of,
 )
 from pyspeech.scaffold.language import of_common_voice
-from pyspeech.scaffold.plan import Found
+from pyspeech.scaffold.plan import FoundCorpus
 
 Kind = Literal["csv", "tsv", "jsonl", "kaldi", "folder", "lhotse", "librispeech", "commonvoice", "sphinx"]
 KALDI_TABLES = [f"{depth}{name}" for depth in ("", "*/", "data/*/") for name in ("segments", "wav.scp", "feats.scp")]
@@ -53,7 +53,7 @@ class Wanted:
     channel: str = ""
 
 
-def find(wanted: Wanted) -> Found:
+def find(wanted: Wanted) -> FoundCorpus:
     """Look at the corpus.
 
     Raises:
@@ -73,7 +73,7 @@ def find(wanted: Wanted) -> Found:
     return FINDERS[wanted.kind](wanted, path)
 
 
-def _table(wanted: Wanted, path: Path) -> Found:
+def _table(wanted: Wanted, path: Path) -> FoundCorpus:
     folder, file = existing_file(path, "table").parent, _file(path)
     asked = wanted.asked
     rows, header = _rows(path, asked)
@@ -113,7 +113,7 @@ def _table(wanted: Wanted, path: Path) -> Found:
         f"speaker: {_braces(speaker) or 'not known'}",
         f"split: {parted}",
     ]
-    return Found(
+    return FoundCorpus(
         folder, source, f"the table {file}", tuple(decided), wanted.language, _training_rows(rows, file, split)
     )
 
@@ -170,7 +170,7 @@ def _reading(wanted: Wanted) -> str | None:
     return wanted.language if wanted.task == "recognition" else None
 
 
-def _common_voice(wanted: Wanted, path: Path) -> Found:
+def _common_voice(wanted: Wanted, path: Path) -> FoundCorpus:
     language = wanted.language or of_common_voice(path.name)
     if wanted.task == "classification":
         raise UserError("Common Voice has no labels; use --task recognition or verification")
@@ -181,15 +181,15 @@ def _common_voice(wanted: Wanted, path: Path) -> Found:
     reading = language if wanted.task == "recognition" else None
     source = Table(file, "clips/{path}", text, "{client_id}", language=reading, task=wanted.task)
     known = f"language: {path.name}, by espeak-ng as {language}" if language else f"language: {path.name}"
-    return Found(path, source, f"Common Voice ({path.name})", (known,), language, _lines(table) - 1)
+    return FoundCorpus(path, source, f"Common Voice ({path.name})", (known,), language, _lines(table) - 1)
 
 
-def _folder(wanted: Wanted, path: Path) -> Found:
+def _folder(wanted: Wanted, path: Path) -> FoundCorpus:
     root = "" if wanted.task == "recognition" else _root(path)
     source = Folder(wanted.task, root, _reading(wanted))
     meaning = {"recognition": "text: in .txt or .lab beside the audio", "verification": "speaker: the first folder"}
     decided = (meaning.get(wanted.task, "label: the first folder"), *([f"audio: below {root}"] if root else []))
-    return Found(
+    return FoundCorpus(
         path, source, f"the folder {path.name}", decided, wanted.language, round(TRAINS * len(audio_paths(path / root)))
     )
 
@@ -205,7 +205,7 @@ def _root(path: Path) -> str:
     return "" if root == path else str(root.relative_to(path))
 
 
-def _librispeech(wanted: Wanted, path: Path) -> Found:
+def _librispeech(wanted: Wanted, path: Path) -> FoundCorpus:
     parts = sorted(part.name for part in path.iterdir() if part.is_dir())
     train, dev, test = (tuple(part for part in parts if part.partition("-")[0] == kind) for kind in KINDS)
     if not train or not test:
@@ -218,7 +218,7 @@ def _librispeech(wanted: Wanted, path: Path) -> Found:
         f"dev: {' '.join(dev) or 'a tenth of the speakers'}",
         f"test: {' '.join(test)}",
     )
-    return Found(path, LibriSpeech(train, dev, test), "LibriSpeech", decided, wanted.language or "en-us", lines)
+    return FoundCorpus(path, LibriSpeech(train, dev, test), "LibriSpeech", decided, wanted.language or "en-us", lines)
 
 
 def _lines(path: Path) -> int:
@@ -226,11 +226,11 @@ def _lines(path: Path) -> int:
         return sum(1 for _ in stream)
 
 
-def _kaldi(wanted: Wanted, path: Path) -> Found:
+def _kaldi(wanted: Wanted, path: Path) -> FoundCorpus:
     source = KaldiData(allow_pipes=wanted.allow_pipes, task=wanted.task)
     tables = [table for pattern in KALDI_TABLES for table in path.glob(pattern)]
     # The largest directory trains.
-    return Found(
+    return FoundCorpus(
         path,
         source,
         f"the Kaldi data in {path.name}",
@@ -241,13 +241,13 @@ def _kaldi(wanted: Wanted, path: Path) -> Found:
     )
 
 
-def _lhotse(wanted: Wanted, path: Path) -> Found:
-    return Found(
+def _lhotse(wanted: Wanted, path: Path) -> FoundCorpus:
+    return FoundCorpus(
         path, LhotseManifests(wanted.task), f"the lhotse manifests in {path.name}", ("text: as it is",), wanted.language
     )
 
 
-def _sphinx(wanted: Wanted, path: Path) -> Found:
+def _sphinx(wanted: Wanted, path: Path) -> FoundCorpus:
     if wanted.task != "recognition":
         raise UserError(f"Sphinx's lists are read for recognition; for {wanted.task} use --from folder with wav/")
     lists = lists_of(path)
@@ -258,10 +258,10 @@ def _sphinx(wanted: Wanted, path: Path) -> Found:
         decided += [f"lexicon: none; the corpus brings one: --lexicon {beside[0]}"]
     train = _lines(lists[TRAIN])
     utterances = train if len(lists) > 1 else round(TRAINS * train)
-    return Found(path, Sphinx(), f"the Sphinx corpus in {path.name}", tuple(decided), wanted.language, utterances)
+    return FoundCorpus(path, Sphinx(), f"the Sphinx corpus in {path.name}", tuple(decided), wanted.language, utterances)
 
 
-FINDERS: dict[Kind, Callable[[Wanted, Path], Found]] = {
+FINDERS: dict[Kind, Callable[[Wanted, Path], FoundCorpus]] = {
     "csv": _table,
     "tsv": _table,
     "jsonl": _table,

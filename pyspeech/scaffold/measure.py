@@ -5,7 +5,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from pyspeech.errors import UserError
-from pyspeech.scaffold.plan import Found
+from pyspeech.scaffold.plan import FoundCorpus
 from pyspeech.scaffold.sizes import Speech
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 MOST_READ = 2000  # utterances whose headers are read; more take minutes and tell the same
 
 
-def measure(found: Found, split: str) -> tuple[Speech, list[str]]:
+def measure(found: FoundCorpus, split: str) -> tuple[Speech, list[str]]:
     """How much the utterances of ``split`` are, and their texts.
 
     At most MOST_READ are read where a count is known that tells how many more there are.
@@ -46,5 +46,5 @@ def _given(cut: "MonoCut") -> tuple[int, float]:
     return matrix.shape[1], round(cut.duration / len(matrix), 6)
 
 
-def _cuts(found: Found, split: str) -> Iterator["MonoCut"]:
+def _cuts(found: FoundCorpus, split: str) -> Iterator["MonoCut"]:
     return found.source.cuts(found.corpus, split)

@@ -24,7 +24,7 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundCorpus:
     """A corpus, how it is read, and what was found out about it: one line each."""
 
     corpus: Path
@@ -43,7 +43,7 @@ class Plan:
     name: str
     task: Task
     model: str
-    found: Found
+    found: FoundCorpus
     speech: Speech
     tests: tuple[str, ...]  # the splits that are scored
     settings: Settings

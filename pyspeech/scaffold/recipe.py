@@ -18,7 +18,7 @@ from pyspeech.scaffold.channels import choose_channel
 from pyspeech.scaffold.find import Wanted, find
 from pyspeech.scaffold.language import check_language
 from pyspeech.scaffold.measure import measure
-from pyspeech.scaffold.plan import Found, Plan
+from pyspeech.scaffold.plan import FoundCorpus, Plan
 from pyspeech.scaffold.sizes import settings
 from pyspeech.scaffold.templates import files
 
@@ -95,7 +95,7 @@ def _check_brought(wanted: Wanted) -> None:
         raise UserError(f"{wanted.lm} is no language model in ARPA format, which a graph is made of; convert it")
 
 
-def _with_words(found: Found, texts: Sequence[str]) -> Found:
+def _with_words(found: FoundCorpus, texts: Sequence[str]) -> FoundCorpus:
     """The corpus, read by characters where its texts have no spaces, and what is to be known of that and of marks."""
     if marks := counted(mark for text in texts for mark in marks_of(text)):
         warning = f"words: warning: marks of noises are learnt as words, {marks}; take them out of the texts"
@@ -117,7 +117,7 @@ def _with_words(found: Found, texts: Sequence[str]) -> Found:
     return replace(found, decided=(*found.decided, told))
 
 
-def _with_lexicon(found: Found, path: Path, texts: Sequence[str]) -> Found:
+def _with_lexicon(found: FoundCorpus, path: Path, texts: Sequence[str]) -> FoundCorpus:
     """The corpus, with what is to be known of a lexicon for it."""
     words = {word for text in texts for word in text.split()}
     lexicon = in_case_of(read_lexicon(path), words)

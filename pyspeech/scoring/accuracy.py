@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyspeech.data.transcripts import Transcript, read_transcripts
 from pyspeech.errors import UserError
 from pyspeech.files import complete, existing, write_json, write_text
 from pyspeech.json_files import read_json_lines
@@ -14,6 +13,7 @@ from pyspeech.scoring.bootstrap import rate_interval
 from pyspeech.scoring.figures import BOOTSTRAP, interval_text, interval_values, percent
 from pyspeech.scoring.folder import FOLDER
 from pyspeech.scoring.wer import shortened
+from pyspeech.transcripts import Transcript, read_transcripts
 
 PREDICTIONS, TABLE = "predictions.jsonl", "labels"  # in a folder of predictions
 FILES = frozenset({PREDICTIONS, TABLE, FOLDER})

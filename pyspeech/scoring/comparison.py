@@ -5,7 +5,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyspeech.data.transcripts import read_transcripts
 from pyspeech.errors import UserError
 from pyspeech.files import existing
 from pyspeech.scoring.bootstrap import error_rate_interval
@@ -23,6 +22,7 @@ from pyspeech.scoring.significance import (
     paired_bootstrap,
 )
 from pyspeech.scoring.wer import GAP, HYPOTHESES, Score, read_hypotheses, score, shortened
+from pyspeech.transcripts import read_transcripts
 
 TOP_WORDS = 10
 

@@ -1,7 +1,6 @@
 """A score as text to read, as JSON, and as the one line that Kaldi's users grep for."""
 
 import math
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from pyspeech.scoring.figures import (
 from pyspeech.scoring.folder import WORD_ERRORS, write_report
 from pyspeech.scoring.rare_words import TrainingClass, read_train_words, score_by_training_count
 from pyspeech.scoring.wer import GAP, ErrorCounts, Score, UtteranceScore, align, count_errors, score_decode
+from pyspeech.tables import display_width
 from pyspeech.text_files import read_text
 
 GAP_TEXT = "***"
@@ -196,13 +196,6 @@ def aligned_text(utterance: UtteranceScore) -> str:
     note = "  no hypothesis" if utterance.missing else ""
     heading = f"{utterance.id}  {utterance.speaker or '-'}  WER {counts_text(utterance.words)}{note}"
     return "\n".join([heading, *rows]) + "\n"
-
-
-def display_width(text: str) -> int:
-    """Columns that ``text`` takes on a terminal: two for wide characters, none for combining marks."""
-    return sum(
-        0 if unicodedata.combining(letter) else 1 + (unicodedata.east_asian_width(letter) in "WF") for letter in text
-    )
 
 
 def _operation(reference: str, hypothesis: str) -> str:

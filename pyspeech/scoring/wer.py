@@ -8,10 +8,10 @@ from pathlib import Path
 
 import kaldialign
 
-from pyspeech.data.transcripts import Transcript, read_transcripts
 from pyspeech.errors import UserError
 from pyspeech.files import existing
 from pyspeech.json_files import read_json_lines
+from pyspeech.transcripts import Transcript, read_transcripts
 
 # No word is empty, so an empty string can stand for "nothing here" in an alignment.
 GAP = ""

@@ -9,13 +9,13 @@ from torch import Tensor, nn
 
 from pyspeech.config import Config
 from pyspeech.data.batch import Batch
-from pyspeech.data.transcripts import Transcript
 from pyspeech.errors import UserError
 from pyspeech.lang.labels import LabelTable, load_labels
 from pyspeech.losses import LOSSES
-from pyspeech.models import OutputPer
+from pyspeech.models.contract import OutputPer
 from pyspeech.tasks.counts import Counts
 from pyspeech.tasks.network import device_of, load_network, loss_of, trained_config
+from pyspeech.transcripts import Transcript
 
 TABLE = "labels"  # in the folder of a training: its label table
 

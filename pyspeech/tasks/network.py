@@ -3,17 +3,17 @@
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.amp.autocast_mode import autocast
 
-from pyspeech.config import Config, load_stored_config
+from pyspeech.config import Config, load_config
 from pyspeech.errors import UserError
 from pyspeech.files import existing
-from pyspeech.losses import LOSSES, build_loss
+from pyspeech.losses import LOSSES, build_loss, utterances_needed
 from pyspeech.models import build_model
+from pyspeech.models.contract import EmbeddingNetwork, frame_network
 from pyspeech.models.precision import at_least_float32
 from pyspeech.tasks.counts import Counts
 from pyspeech.tensor_files import read_tensors
@@ -43,8 +43,8 @@ def new_network(config: Config, num_outputs: int) -> nn.Module:
     Raises:
         UserError: a section of the configuration names no network or loss, or there is a loss too few or too many.
     """
-    network: Any = build_model(config.model, config.features.num_features, num_outputs)
-    embeds = network.output_per == "utterance"
+    network = build_model(config.model, config.features.num_features, num_outputs)
+    embeds = isinstance(network, EmbeddingNetwork) and frame_network(network) is None
     if embeds and config.loss is None:
         raise UserError(
             f"model.name = '{config.model['name']}' gives embeddings and needs a loss; include one of "
@@ -55,9 +55,10 @@ def new_network(config: Config, num_outputs: int) -> nn.Module:
             f"model.name = '{config.model['name']}' learns by CTC; take the section 'loss' out of the configuration"
         )
     if config.loss is None:
-        assert isinstance(network, nn.Module)
         return network
-    return EmbeddingModel(network, build_loss(config.loss, network.embedding_width, num_outputs))
+    assert isinstance(network, EmbeddingNetwork)
+    loss = build_loss(config.loss, network.embedding_width, num_outputs)
+    return EmbeddingModel(network, loss)
 
 
 def loss_of(
@@ -67,7 +68,7 @@ def loss_of(
 
     One whose target fewer have than the loss needs (``utterances_needed``) has no loss: it is left out and named.
     """
-    having, needed = Counter(targets), getattr(model.loss, "utterances_needed", 1)
+    having, needed = Counter(targets), utterances_needed(model.loss)
     kept = [b for b, target in enumerate(targets) if having[target] >= needed]
     left_out = tuple(id_ for id_, target in zip(ids, targets, strict=True) if having[target] < needed)
     if not kept:
@@ -88,7 +89,7 @@ def trained_config(exp: Path) -> Config:
         UserError: the training is not finished, or its configuration is missing or damaged.
     """
     existing(exp / MODEL, "trained model")
-    return load_stored_config(exp / CONFIG)
+    return load_config(exp / CONFIG)
 
 
 def load_network(exp: Path, config: Config, num_outputs: int, table: str, device: torch.device | str) -> nn.Module:

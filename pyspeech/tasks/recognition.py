@@ -11,14 +11,14 @@ from torch import Tensor, nn
 
 from pyspeech.config import Config
 from pyspeech.data.batch import Batch
-from pyspeech.data.speeds import speed_of
-from pyspeech.data.transcripts import Transcript, read_transcripts
 from pyspeech.json_files import read_json_lines
 from pyspeech.lang.tokens import TokenSet, load_tokens
 from pyspeech.losses.ctc import choose_ctc_loss, frames_needed
-from pyspeech.models import OutputPer
+from pyspeech.models.contract import OutputPer
+from pyspeech.speeds import speed_of
 from pyspeech.tasks.counts import Counts
 from pyspeech.tasks.network import device_of, load_network, trained_config
+from pyspeech.transcripts import Transcript, read_transcripts
 
 BLANK = 0
 TABLE, TRAIN_WORDS = "lang", "train_words.tsv"  # in the folder of a training: its token set, the words of its text

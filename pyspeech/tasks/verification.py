@@ -10,18 +10,18 @@ from torch import Tensor, nn
 
 from pyspeech.config import Config
 from pyspeech.data.batch import Batch
-from pyspeech.data.speeds import speaker_at
-from pyspeech.data.transcripts import Transcript
 from pyspeech.errors import UserError
 from pyspeech.lang.labels import LabelTable, load_labels
 from pyspeech.losses import LOSSES
-from pyspeech.models import OutputPer
-from pyspeech.scoring.backends import cosine_vectors
-from pyspeech.scoring.calibration import min_cllr
-from pyspeech.scoring.equal_error_rate import equal_error_rate
-from pyspeech.scoring.trials import Trial, make_trials, read_speakers
+from pyspeech.models.contract import OutputPer
+from pyspeech.speakers.backends import cosine_vectors
+from pyspeech.speakers.calibration import min_cllr
+from pyspeech.speakers.equal_error_rate import equal_error_rate
+from pyspeech.speakers.trials import Trial, make_trials, read_speakers
+from pyspeech.speeds import speaker_at
 from pyspeech.tasks.counts import Counts
 from pyspeech.tasks.network import device_of, loss_of
+from pyspeech.transcripts import Transcript
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def load_verification_task(folder: Path, config: Config, dev: Path) -> Verificat
     """
     assert config.speakers is not None
     loss = (config.loss or {}).get("name")
-    needed = getattr(LOSSES.get(str(loss)), "utterances_needed", 1)
+    needed = LOSSES[loss].utterances_needed if loss in LOSSES else 1  # a name that is none is told by the network
     if config.speakers.utterances_each < needed:
         raise UserError(
             f"speakers.utterances_each = {config.speakers.utterances_each}: the loss {loss} compares the utterances of "

@@ -59,18 +59,6 @@ def stored_steps(exp: Path) -> list[int]:
     return sorted(int(match[1]) for match in names if match)
 
 
-def refuse_older(exp: Path) -> None:
-    """Make sure that the checkpoints in ``exp``, if there are any, are not all of an earlier version.
-
-    Raises:
-        UserError: they are.
-    """
-    if not stored_steps(exp) and any((exp / "checkpoints").glob("epoch-*.safetensors")):
-        raise UserError(
-            f"{exp} was begun by an earlier version, which cannot go on; train into a new folder, or remove it"
-        )
-
-
 def save_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
     """Write the checkpoint completely or not at all."""
     tensors = {MODEL + name: tensor for name, tensor in model.state_dict().items()}

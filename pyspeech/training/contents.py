@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from pyspeech.data.transcripts import Transcript, read_transcripts
 from pyspeech.errors import UserError
 from pyspeech.files import digest, existing, write_json
 from pyspeech.json_files import read_json
+from pyspeech.transcripts import Transcript, read_transcripts
 
 FILE = "contents.json"  # in the folder of a training
 

@@ -19,9 +19,9 @@ import torch
 from torch import Tensor, distributed
 
 from pyspeech.data.loading import is_lost_worker
+from pyspeech.device import choose_device
 from pyspeech.errors import UserError, first_line
 from pyspeech.process_lifetime import die_with_parent
-from pyspeech.training.device import choose_device
 from pyspeech.training.memory import is_out_of_memory
 
 _collectives: Any = distributed  # torch 1.13 gives their functions no types

@@ -10,27 +10,28 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from pyspeech.config import Config, load_stored_config
+from pyspeech.config import Config, load_config
 from pyspeech.data.batch import Batch
 from pyspeech.data.batches import InferenceBatches, TrainingBatches
 from pyspeech.data.device_features import DeviceFeatures
 from pyspeech.data.loading import load
 from pyspeech.data.speaker_batches import SpeakerBatches
-from pyspeech.data.transcripts import Transcript
 from pyspeech.errors import UserError
 from pyspeech.files import complete, digest, existing, write_text
 from pyspeech.locks import only_writer
-from pyspeech.models import OutputPer, require_output_per
+from pyspeech.models import require_output_per
+from pyspeech.models.contract import OutputPer, frame_network
 from pyspeech.settings import save_config
 from pyspeech.tasks import classification, recognition, verification
-from pyspeech.tasks.network import CONFIG, MODEL, new_network
+from pyspeech.tasks.network import CONFIG, MODEL, EmbeddingModel, new_network
 from pyspeech.threads import workers_beside
-from pyspeech.training.checkpoint import refuse_older, stored_steps
+from pyspeech.training.checkpoint import stored_steps
 from pyspeech.training.contents import Contents
 from pyspeech.training.distributed import joined
 from pyspeech.training.inputs import Task, TrainingData
 from pyspeech.training.loop import train
 from pyspeech.training.seeds import seed_everything
+from pyspeech.transcripts import Transcript
 
 # A resumed training may change these: they do not change what it learns, but for rounding. Of batches in a step, the
 # loop sees to it that their number stays; by the minute, validations are at other steps in every run.
@@ -166,21 +167,20 @@ def _new_model(config: Config, task: TableTask) -> nn.Module:
     model = new_network(config, task.num_outputs)
     require_output_per(config.model, task.output_per)
     if config.training.gradient_checkpointing:
-        if not hasattr(model, "gradient_checkpointing"):
+        network = None if isinstance(model, EmbeddingModel) else frame_network(model)
+        if network is None:
             raise UserError(
                 f"training.gradient_checkpointing: the network {config.model['name']} has none; set it to false"
             )
-        setattr(model, "gradient_checkpointing", True)  # noqa: B010  # a plain attribute, which Module does not know
+        network.gradient_checkpointing = True
     return model
 
 
 def _refuse_changes(config: Config, exp: Path, sources: Sources, task: TableTask) -> None:
     """Make sure that a training that is to go on does so with the configuration and the table it began with."""
-    if not (exp / MODEL).exists():
-        refuse_older(exp)
-        if not stored_steps(exp):
-            return
-    began = load_stored_config(existing(exp / CONFIG, "configuration of this training"))
+    if not (exp / MODEL).exists() and not stored_steps(exp):
+        return
+    began = load_config(existing(exp / CONFIG, "configuration of this training"))
     for key, was, now in _differences(began.model_dump(mode="json"), config.model_dump(mode="json")):
         if key not in MAY_DIFFER:
             raise UserError(

@@ -52,7 +52,7 @@ class Note:
 
 
 @dataclass(frozen=True)
-class Found:
+class Summed:
     """What the batches of one process gave, besides the gradients, which are in the network.
 
     Args:
@@ -85,7 +85,7 @@ class Gradient:
         self.precision = precision
         self.buffers = Buffers(model)
 
-    def compute(self, batches: Sequence[Numbered], place: Place, scale: float) -> Found:
+    def compute(self, batches: Sequence[Numbered], place: Place, scale: float) -> Summed:
         """Set the gradients to those of ``batches``; the buffers are what they were."""
         pieces = [Piece((each.number,), each.batch) for each in batches if each.batch.ids]
         notes = [
@@ -97,7 +97,7 @@ class Gradient:
         while True:
             found, too_large = self._attempt(pieces, place, scale, before_N)
             if too_large is None:
-                return Found(found.loss, found.weight, found.buffers_N, found.shares, (*notes, *found.notes))
+                return Summed(found.loss, found.weight, found.buffers_N, found.shares, (*notes, *found.notes))
             # The gradients that it added to may hold a part of its own: all of the step is done again.
             halves = pieces[too_large].split()
             notes.append(_note(OUT_OF_MEMORY, place, pieces[too_large], left_out=not halves))
@@ -107,7 +107,7 @@ class Gradient:
 
     def _attempt(
         self, pieces: Sequence[Piece], place: Place, scale: float, before_N: Tensor
-    ) -> tuple[Found, int | None]:
+    ) -> tuple[Summed, int | None]:
         """Add up the pieces until one does not fit into the memory; return its place, too."""
         self.model.zero_grad(set_to_none=True)
         total, buffers_N, shares = Counts(), torch.zeros_like(before_N), 0.0
@@ -129,7 +129,7 @@ class Gradient:
             total += counts
             if counts.left_out:
                 notes.append(Note(LEFT_OUT, _place_of(piece, place) | {"ids": list(counts.left_out)}))
-        return Found(total.loss, total.weight, buffers_N, shares, tuple(notes)), too_large
+        return Summed(total.loss, total.weight, buffers_N, shares, tuple(notes)), too_large
 
     def _add(self, piece: Piece, place: Place, scale: float) -> Counts | None:
         """Add the gradient of one piece; None if it does not fit into the memory."""

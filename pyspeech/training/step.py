@@ -10,7 +10,7 @@ from torch.nn.utils.clip_grad import clip_grad_norm_
 
 from pyspeech.config import TrainingConfig
 from pyspeech.training.distributed import Processes
-from pyspeech.training.gradient import BAD_BATCHES, Found, Gradient, Note, Numbered, Place
+from pyspeech.training.gradient import BAD_BATCHES, Gradient, Note, Numbered, Place, Summed
 from pyspeech.training.precision import LossScale
 from pyspeech.training.schedule import learning_rate
 from pyspeech.training.sums import Sums
@@ -79,7 +79,7 @@ class Stepper:
         torch._foreach_div_([p.grad for p in parameters], weight * self.scale.value)
         return float(clip_grad_norm_(parameters, self.config.clip_norm))
 
-    def _all_notes(self, found: Found) -> tuple[Note, ...]:
+    def _all_notes(self, found: Summed) -> tuple[Note, ...]:
         """Return the notes of all processes, in the order of their batches."""
         gathered = self.processes.gather([[note.file, note.line] for note in found.notes])
         notes = [Note(file, line) for each in gathered for file, line in each]

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
 
-from pyspeech.data.entries import Entry
+from pyspeech.entries import Entry
 from pyspeech.validation.kinds import (
     AUDIO_TWICE,
     DUPLICATE_ID,

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyspeech.data.audio_reading import Header
-from pyspeech.data.entries import Entry
 from pyspeech.data.splits import DEV, TEST
+from pyspeech.entries import Entry
 from pyspeech.lang.tokens import TokenSet, load_tokens
 from pyspeech.settings import SHARED_CONF
 from pyspeech.validation.audio import check_audio

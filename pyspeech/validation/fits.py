@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from pyspeech.config import Config
-from pyspeech.data.entries import Entry
+from pyspeech.entries import Entry
 from pyspeech.errors import UserError
 from pyspeech.lang.tokens import TokenSet
 from pyspeech.losses.ctc import frames_needed
 from pyspeech.models import build_model
+from pyspeech.models.contract import frame_network
 from pyspeech.validation.kinds import INFEASIBLE, OUT_OF_LIMITS, TIGHT, Finding
 
 
@@ -27,8 +28,8 @@ class FitCheck:
 
     def __post_init__(self) -> None:
         network = build_model(self.config.model, self.config.features.num_features, num_outputs=1)
-        per_frame = getattr(network, "output_per", None) == "frame"
-        object.__setattr__(self, "subsampling", getattr(network, "subsampling", 1) if per_frame else None)
+        of_frames = frame_network(network)
+        object.__setattr__(self, "subsampling", None if of_frames is None else of_frames.subsampling)
 
     def __call__(self, entry: Entry, text: str, is_dev: bool) -> Iterator[Finding]:
         """Find what keeps ``entry``, of this tidy text, out of the loss; dev is neither augmented nor limited."""

@@ -9,7 +9,7 @@ from io import BufferedWriter
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from pyspeech.data.entries import Entry
+from pyspeech.entries import Entry
 from pyspeech.errors import UserError
 from pyspeech.files import complete
 from pyspeech.validation.kinds import DUPLICATE_ID, Finding

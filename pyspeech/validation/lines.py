@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from pyspeech.data.splits import kind_of
-from pyspeech.data.transcripts import manifest_name
 from pyspeech.files import existing_file
 from pyspeech.json_files import parse_line
 from pyspeech.text_files import CutShortError, read_raw_lines
+from pyspeech.transcripts import manifest_name
 from pyspeech.validation.kinds import CUT_SHORT, NOT_JSON, NOT_UTF8, Finding
 
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pyspeech.data.entries import Entry
 from pyspeech.data.given import MatrixFile, read_matrix
+from pyspeech.entries import Entry
 from pyspeech.errors import MissingPackage, UserError
 from pyspeech.validation.headers import in_threads
 from pyspeech.validation.kinds import DAMAGED_FEATURES, Finding

@@ -6,7 +6,7 @@ from typing import Any
 
 from pyspeech.data.audio_files import DURATION_TOLERANCE
 from pyspeech.data.audio_reading import Header
-from pyspeech.data.entries import DIGITS, MIXED
+from pyspeech.entries import DIGITS, MIXED
 from pyspeech.validation.audio import covers
 from pyspeech.validation.kinds import Finding
 from pyspeech.validation.text import tidy

@@ -5,7 +5,7 @@ import statistics
 import unicodedata
 from collections.abc import Iterator, Sequence
 
-from pyspeech.data.entries import Entry
+from pyspeech.entries import Entry
 from pyspeech.validation.kinds import ODD_DURATION, ODD_PACE, TOO_FAST, TOO_SLOW, Finding, Kind
 
 # Fast talkers reach about 8 syllables in a second; a syllable takes about 3 letters, or one character where a

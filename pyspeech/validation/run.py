@@ -8,9 +8,9 @@ from pathlib import Path
 from tqdm import tqdm
 
 from pyspeech.data.audio_reading import Header
-from pyspeech.data.entries import Entry, NotACutError, NotAFileError, read_entry
 from pyspeech.data.splits import DEV, TEST, TRAIN
-from pyspeech.data.transcripts import manifest_name
+from pyspeech.entries import Entry, NotACutError, NotAFileError, read_entry
+from pyspeech.transcripts import manifest_name
 from pyspeech.validation.between import check_between
 from pyspeech.validation.checks import Checks, load_checks
 from pyspeech.validation.headers import read_headers

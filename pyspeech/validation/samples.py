@@ -12,7 +12,7 @@ import soundfile
 from pyspeech.data.audio_files import DURATION_TOLERANCE, CannotRead
 from pyspeech.data.audio_reading import AudioFile, Header, reading
 from pyspeech.data.channels import is_equal, is_silent
-from pyspeech.data.entries import Entry
+from pyspeech.entries import Entry
 from pyspeech.validation.headers import in_threads
 from pyspeech.validation.kinds import CLIPPED_AUDIO, DAMAGED_AUDIO, SILENT_AUDIO, UNREAD_CHANNEL, Finding
 

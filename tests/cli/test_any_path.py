@@ -20,7 +20,7 @@ from trial_lists import write_verification_folder
 from pyspeech.cli import cli
 from pyspeech.command_line import message_of
 from pyspeech.lang.labels import LabelTable
-from pyspeech.scoring.embeddings import save_embeddings
+from pyspeech.speakers.embeddings import save_embeddings
 
 HUGE_BYTES = 1 << 40  # of a file without content, which takes no room on the disk
 MORE_BYTES = 2 << 30  # of addresses, of which memory is a part, that a call may take

@@ -11,11 +11,11 @@ from click.testing import CliRunner
 from pyspeech.cli.decode import decode
 from pyspeech.cli.rescore import rescore
 from pyspeech.config import load_config
-from pyspeech.data.transcripts import read_transcripts
 from pyspeech.decoding.archive import LatticeArchive
 from pyspeech.errors import UserError
 from pyspeech.lang.tokens import CharacterTokens
 from pyspeech.training.experiment import Sources, run
+from pyspeech.transcripts import read_transcripts
 from tests.decodes import save_lm
 from tests.experiments import ARPA, YAML, save_tone_graph
 from tests.tones import PITCHES, WORD_SECONDS, tone_manifest

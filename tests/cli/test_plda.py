@@ -3,9 +3,9 @@ from click.testing import CliRunner
 
 from pyspeech.cli.plda import plda
 from pyspeech.errors import UserError
-from pyspeech.scoring.embeddings import save_embeddings
-from pyspeech.scoring.plda import load_plda
-from tests.scoring.test_plda import speech_like
+from pyspeech.speakers.embeddings import save_embeddings
+from pyspeech.speakers.plda import load_plda
+from tests.speakers.test_plda import speech_like
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from pyspeech.cli.plda import plda
 from pyspeech.cli.score import score
 from pyspeech.cli.trials import trials
 from pyspeech.cli.verify import verify
-from pyspeech.scoring.embeddings import Embeddings, load_embeddings, save_embeddings
+from pyspeech.speakers.embeddings import Embeddings, load_embeddings, save_embeddings
 from tests.classifiers import labelled_manifest, train_on_tones
-from tests.scoring.test_plda import speech_like
+from tests.speakers.test_plda import speech_like
 
 
 @pytest.fixture(scope="module")

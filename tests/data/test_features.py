@@ -23,7 +23,7 @@ from pyspeech.data.preparation import Preparation
 from pyspeech.data.stored_features import store_features
 from pyspeech.errors import UserError
 from pyspeech.files import digest
-from pyspeech.tasks.inspection import inspect
+from pyspeech.inference.inspection import inspect
 from pyspeech.validation.kinds import TOO_SHORT
 from pyspeech.validation.run import Sources, validate
 from tests.experiments import YAML

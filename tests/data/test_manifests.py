@@ -12,8 +12,8 @@ from pyspeech.data.audio_files import CannotRead
 from pyspeech.data.cut_index import read_cut_index
 from pyspeech.data.features import load_audio
 from pyspeech.data.manifests import STORED, read_manifest, write_manifest
-from pyspeech.data.transcripts import read_transcripts
 from pyspeech.errors import UserError
+from pyspeech.transcripts import read_transcripts
 from pyspeech.validation.run import Sources, validate
 
 

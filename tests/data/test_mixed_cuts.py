@@ -12,9 +12,9 @@ from pyspeech.data.features import FeatureExtractor, load_audio
 from pyspeech.data.manifests import read_manifest, recordings_of, write_manifest
 from pyspeech.data.resampled import Resampler
 from pyspeech.data.stored_features import store_features
-from pyspeech.data.transcripts import read_transcripts
 from pyspeech.errors import UserError
-from pyspeech.tasks.inspection import inspect
+from pyspeech.inference.inspection import inspect
+from pyspeech.transcripts import read_transcripts
 from pyspeech.validation.run import Sources, validate
 from tests.experiments import YAML
 from tests.tones import RATE, tone_cuts

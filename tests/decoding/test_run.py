@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pyspeech.data.transcripts import read_transcripts
 from pyspeech.decoding.archive import LatticeArchive
 from pyspeech.decoding.config import load_decode_config
 from pyspeech.decoding.frames import FrameArchive
@@ -21,6 +20,7 @@ from pyspeech.decoding.run import Decode, decode
 from pyspeech.errors import UserError
 from pyspeech.files import digest
 from pyspeech.lang.tokens import load_tokens
+from pyspeech.transcripts import read_transcripts
 from tests.experiments import save_tone_graph, save_untrained
 from tests.lattices import assert_well_formed, same
 from tests.processes import children, is_alive, wait_until

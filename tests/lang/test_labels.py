@@ -2,9 +2,9 @@ import json
 
 import pytest
 
-from pyspeech.data.transcripts import Transcript
 from pyspeech.errors import UserError
 from pyspeech.lang.labels import LabelTable, count_labels, load_labels
+from pyspeech.transcripts import Transcript
 
 UTTERANCES = [("a", "yes", "ann"), ("b", "no", "bob"), ("c", "yes", "ann"), ("d", "نعم", "bob")]
 

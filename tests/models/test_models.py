@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyspeech.errors import UserError
-from pyspeech.models import MODELS, build_model, require_output_per
+from pyspeech.models import MODELS, OF_FRAMES, OF_UTTERANCES, build_model, require_output_per
+from pyspeech.models.contract import frame_network
 from pyspeech.settings import SHARED_CONF, read_yaml
 from tests.networks import padded, used
 
@@ -84,18 +85,28 @@ def test_outputs_are_log_probabilities_at_a_third_of_the_frames(trained, name):
     torch.testing.assert_close(outputs.exp().sum(2), torch.ones(2, 7))
 
 
-def test_tdnn_lstm_looks_ahead_a_few_frames_only(trained):
-    model = trained["tdnn_lstm"].eval()
+@all_models
+def test_an_output_depends_on_no_frame_beyond_the_look_ahead_and_on_the_last_within_it(trained, name):
+    model = trained[name].eval()
     _, features = padded([60], NUM_FEATURES)
-    changed = features.clone()
-    changed[0, 30:] += 1
-    with torch.no_grad():
-        before, after = (model(x, torch.tensor([60]))[0][0] for x in (features, changed))
-    # Output n is read at frame 3 (n + label delay) and sees 2 frames more, and 3 more for each later time-delay layer.
-    unaware = (30 - 3 * SETTINGS["tdnn_lstm"]["label_delay"] - 2 - 6 - 1) // 3 + 1
-    assert unaware == 6
-    assert torch.equal(before[:unaware], after[:unaware])
-    assert not torch.allclose(before[unaware:], after[unaware:])
+    for output in (0, 4, 9):
+        features.grad = None
+        features.requires_grad_()
+        outputs, _ = model(features, torch.tensor([60]))
+        (outputs[0, output] * torch.arange(1.0, NUM_OUTPUTS + 1)).sum().backward()
+        used_T = features.grad[0].abs().sum(1) > 0
+        last = 59 if model.look_ahead is None else output * model.subsampling + model.look_ahead
+        assert int(used_T.nonzero().max()) == last
+    assert SETTINGS.keys() == OF_FRAMES.keys()
+
+
+def test_networks_say_of_what_kind_they_are(trained):
+    assert all(frame_network(model) is model for model in trained.values())
+    for name in OF_UTTERANCES:
+        settings = {"dropout": 0.1, **read_yaml(SHARED_CONF / f"{name}.yaml")["model"]}
+        assert frame_network(build_model(settings, NUM_FEATURES, NUM_OUTPUTS)) is None
+    with pytest.raises(UserError, match="network Linear is of no kind that is known: give it output_per"):
+        frame_network(torch.nn.Linear(2, 2))
 
 
 @all_models

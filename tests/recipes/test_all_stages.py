@@ -4,7 +4,7 @@ import pytest
 from layouts import LAYOUTS
 from recipe_runs import RECIPES, score_of, stages, started
 
-from pyspeech.data.transcripts import read_transcripts
+from pyspeech.transcripts import read_transcripts
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)

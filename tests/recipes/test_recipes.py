@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 from layouts import LAYOUTS
-from recipe_runs import PROJECT, RECIPES, stages
+from recipe_runs import PROJECT, RECIPES, project_recipes, stages
 
 from pyspeech.config import load_config
 from pyspeech.decoding.config import load_decode_config
@@ -47,6 +47,16 @@ def lines_of_its_own(paths: Iterable[Path]) -> set[str]:
 
 def test_there_are_recipes():
     assert {"demo", "digits", "yesno"} <= {recipe.name for recipe in RECIPES}
+
+
+def test_what_a_user_made_is_no_recipe_of_the_project(tmp_path):
+    for name in ("ours", "mine"):
+        (tmp_path / "recipes" / name).mkdir(parents=True)
+        (tmp_path / "recipes" / name / "run.sh").write_text("")
+    assert [recipe.name for recipe in project_recipes(tmp_path)] == ["mine", "ours"]
+    for arguments in (["init", "-q"], ["add", "recipes/ours"]):
+        subprocess.run(["git", "-C", str(tmp_path), *arguments], check=True)
+    assert [recipe.name for recipe in project_recipes(tmp_path)] == ["ours"]
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)

@@ -3,12 +3,12 @@ from dataclasses import replace
 
 import pytest
 
-from pyspeech.data.transcripts import Transcript
 from pyspeech.errors import UserError
 from pyspeech.rescoring.chosen import ChosenWeights, load_weights, marks, refuse_same_set, save_weights
 from pyspeech.rescoring.scorer import Weights
 from pyspeech.rescoring.tuning import Search
 from pyspeech.scoring.wer import ErrorCounts
+from pyspeech.transcripts import Transcript
 
 CHOSEN = ChosenWeights(
     weights=Weights(lm=0.75, graph=0.25, word=1.5, boost=2.0),

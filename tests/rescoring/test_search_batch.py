@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyspeech.decoding.frames import likely_tokens
-from pyspeech.rescoring.search_batch import Batch, spread
+from pyspeech.rescoring.search_batch import FrameBatch, spread
 
 NUM_TOKENS = 4
 SCALE = 0.5
@@ -23,7 +23,7 @@ def rows_of(tokens, num_rows):
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=5), st.floats(0, 6), st.floats(0, 3))
 def test_every_frame_holds_the_scaled_scores_of_utterances_that_end_together(lengths, keep, near_beam):
     utterances = [frame_scores(seed, length, keep) for seed, length in enumerate(lengths)]
-    batch = Batch.of(utterances, SCALE, NUM_TOKENS, near_beam)
+    batch = FrameBatch.of(utterances, SCALE, NUM_TOKENS, near_beam)
     assert (batch.size, batch.num_steps) == (len(lengths), max(lengths))
     assert batch.start.tolist() == [max(lengths) - length for length in lengths]
     dense = np.full((batch.num_steps, batch.size, NUM_TOKENS), -np.inf)
@@ -44,7 +44,7 @@ def test_every_frame_holds_the_scaled_scores_of_utterances_that_end_together(len
 
 
 def test_tokens_are_spread_over_rows_in_the_order_asked_for():
-    batch = Batch.of([frame_scores(seed, 2, np.inf) for seed in range(3)], SCALE, NUM_TOKENS, 0.0)
+    batch = FrameBatch.of([frame_scores(seed, 2, np.inf) for seed in range(3)], SCALE, NUM_TOKENS, 0.0)
     row, token = batch.frame(1).likely.spread(np.array([2, 0, 2]))
     assert row.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
     assert token.tolist() == [1, 2, 3] * 3

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from pyspeech.decoding.frames import BLANK, likely_tokens
 from pyspeech.decoding.lattice import NO_FRAME
 from pyspeech.rescoring.lexicon_tree import LexiconTree
-from pyspeech.rescoring.search_batch import Batch
-from pyspeech.rescoring.search_space import Hypotheses, Places, Step
+from pyspeech.rescoring.search_batch import FrameBatch
+from pyspeech.rescoring.search_space import Hypotheses, Places, Transitions
 from pyspeech.rescoring.search_trace import Trace
 from tests import lattices
 
@@ -35,7 +35,7 @@ class RandomSearch:
         self.rng = np.random.default_rng(seed)
         self.cost = -self.rng.random((NUM_STATES, NUM_WORDS))  # of a word, by the state before it
         utterances = [frame_scores(self.rng, length, f"utt{number}") for number, length in enumerate(lengths)]
-        self.batch = Batch.of(utterances, SCALE, NUM_TOKENS, 0.0)
+        self.batch = FrameBatch.of(utterances, SCALE, NUM_TOKENS, 0.0)
         layer, paths = self.starts(0)
         layers, steps = [layer], []
         for time in range(self.batch.num_steps):
@@ -76,7 +76,7 @@ class RandomSearch:
                 way = (token, word, added, bool(PLACES.between(layer.key)[source]))
                 after[keys.index(key)].append((utterance, total, (*steps, way)))
         source, key, word = np.array(arcs).T
-        step = Step(source, np.array([keys.index(each) for each in key]), word.astype(np.int32), np.array(graph))
+        step = Transitions(source, np.array([keys.index(each) for each in key]), word.astype(np.int32), np.array(graph))
         return step, self.hypotheses(np.array(keys), after), after
 
     def hypotheses(self, keys, paths):
@@ -92,7 +92,7 @@ class RandomSearch:
             for source, every in enumerate(paths)
             for utterance, score, steps in every
         ]
-        return Step(np.arange(len(layer.key)), PLACES.utterance(layer.key), word, graph), found
+        return Transitions(np.arange(len(layer.key)), PLACES.utterance(layer.key), word, graph), found
 
 
 def labelled(path):

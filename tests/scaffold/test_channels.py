@@ -7,7 +7,7 @@ from pyspeech.data.sources.kaldi import KaldiData
 from pyspeech.data.sources.librispeech import LibriSpeech
 from pyspeech.errors import UserError
 from pyspeech.scaffold.channels import choose_channel
-from pyspeech.scaffold.plan import Found
+from pyspeech.scaffold.plan import FoundCorpus
 
 RATE = 8000
 NOISE = 0.1 * np.random.default_rng(0).standard_normal((RATE, 2))
@@ -23,7 +23,7 @@ def corpus(folder, *kinds):
     for number, kind in enumerate(kinds):
         soundfile.write(folder / f"{number}.wav", KINDS[kind], RATE)
         (folder / f"{number}.txt").write_text(f"word {number}")
-    return Found(folder, Folder("recognition"), "a folder")
+    return FoundCorpus(folder, Folder("recognition"), "a folder")
 
 
 def test_of_one_channel_nothing_is_said(tmp_path):
@@ -61,10 +61,10 @@ def test_a_corpus_that_says_the_channel_leaves_no_question(tmp_path):
     soundfile.write(tmp_path / "a.wav", NOISE, RATE)
     (tmp_path / "wav.scp").write_text("".join(f"{name} a.wav\n" for name in "abcdefghijkl"))
     (tmp_path / "text").write_text("".join(f"{name} word {name}\n" for name in "abcdefghijkl"))
-    found = Found(tmp_path, KaldiData(), "Kaldi data", says_channel=True)
+    found = FoundCorpus(tmp_path, KaldiData(), "Kaldi data", says_channel=True)
     assert choose_channel(found, "train", "") == found
     with pytest.raises(UserError, match="--channel mix is for tables, folders and Kaldi data; LibriSpeech says"):
-        choose_channel(Found(tmp_path, LibriSpeech(("train",)), "LibriSpeech"), "train", "mix")
+        choose_channel(FoundCorpus(tmp_path, LibriSpeech(("train",)), "LibriSpeech"), "train", "mix")
     with pytest.raises(UserError, match="channel 'both' is none"):
         choose_channel(found, "train", "both")
 
@@ -74,4 +74,4 @@ def test_what_a_command_writes_is_heard_too(tmp_path):
     (tmp_path / "wav.scp").write_text("".join(f"{name} cat {tmp_path}/a.wav |\n" for name in "abcdefghijkl"))
     (tmp_path / "text").write_text("".join(f"{name} word {name}\n" for name in "abcdefghijkl"))
     with pytest.raises(UserError, match="10 of 10 utterances have several channels, which differ in "):
-        choose_channel(Found(tmp_path, KaldiData(allow_pipes=True), "Kaldi data"), "train", "")
+        choose_channel(FoundCorpus(tmp_path, KaldiData(allow_pipes=True), "Kaldi data"), "train", "")

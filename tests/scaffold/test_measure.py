@@ -6,7 +6,7 @@ from pyspeech.data.sources.table import Table
 from pyspeech.errors import UserError
 from pyspeech.scaffold import measure as module
 from pyspeech.scaffold.measure import measure
-from pyspeech.scaffold.plan import Found
+from pyspeech.scaffold.plan import FoundCorpus
 
 SOURCE = Table("a.csv", "{file}", "{text}", split="{split}", id="{id}")
 
@@ -15,7 +15,7 @@ def corpus(folder, rows, count=0):
     """Rows (file, text, split)."""
     lines = [f"{number},{','.join(row)}" for number, row in enumerate(rows)]
     (folder / "a.csv").write_text("\n".join(["id,file,text,split", *lines]) + "\n")
-    return Found(folder, SOURCE, "a table", utterances=count)
+    return FoundCorpus(folder, SOURCE, "a table", utterances=count)
 
 
 def speech(folder, name, words=2, rate=16000):

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyspeech.data.transcripts import Transcript
 from pyspeech.errors import UserError
 from pyspeech.lang.labels import LabelTable
 from pyspeech.scoring.accuracy import accuracy_line, accuracy_text, compare_labels, report_accuracy
 from pyspeech.scoring.bootstrap import rate_interval
+from pyspeech.transcripts import Transcript
 
 CUTS = [("u1", "yes"), ("u2", "yes"), ("u3", "no"), ("u4", "stop"), ("u5", "yes")]
 PREDICTED = {"u1": "yes", "u2": "no", "u3": "no", "u4": "stop"}

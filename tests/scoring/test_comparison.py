@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyspeech.data.transcripts import Transcript
 from pyspeech.errors import UserError
 from pyspeech.scoring.comparison import compare_decodes, compare_scores, comparison_line, comparison_text
 from pyspeech.scoring.wer import score
+from pyspeech.transcripts import Transcript
 
 TEXTS = {"u1": "the cat sat on a mat", "u2": "the cat ran", "u3": "", "u4": "so it goes"}
 A = {"u1": "the hat sat on a mat", "u2": "the hat ran", "u3": "", "u4": "so it goes"}

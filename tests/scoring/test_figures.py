@@ -1,7 +1,7 @@
-from pyspeech.data.transcripts import Transcript
 from pyspeech.scoring.figures import class_rows, counts_text, interval_text, interval_values, marked_interval, percent
 from pyspeech.scoring.rare_words import score_by_training_count
 from pyspeech.scoring.wer import ErrorCounts, score
+from pyspeech.transcripts import Transcript
 
 SCORE = score(
     [Transcript(id_, text, "", 1.0) for id_, text in (("u1", "the cat sat on"), ("u2", "the cat"), ("u4", "a b"))],

@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyspeech.data.transcripts import Transcript
 from pyspeech.errors import UserError
 from pyspeech.scoring.rare_words import (
     RareWordCounts,
@@ -16,6 +15,7 @@ from pyspeech.scoring.rare_words import (
     score_by_training_count,
 )
 from pyspeech.scoring.wer import GAP, ErrorCounts, Score, score_utterance
+from pyspeech.transcripts import Transcript
 
 WORDS = st.lists(st.sampled_from(["a", "b", "rare", "É", "東京"]), max_size=8)
 ROWS = st.lists(st.tuples(WORDS, WORDS), min_size=1, max_size=6)

@@ -5,12 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyspeech.data.transcripts import Transcript
 from pyspeech.errors import UserError
 from pyspeech.scoring.report import (
     WordErrorReport,
     aligned_text,
-    display_width,
     frequent_errors,
     report_decode,
     report_text,
@@ -18,6 +16,8 @@ from pyspeech.scoring.report import (
     wer_line,
 )
 from pyspeech.scoring.wer import score, score_utterance
+from pyspeech.tables import display_width
+from pyspeech.transcripts import Transcript
 
 REFERENCES = (("u1", "ann", "the cat sat on"), ("u2", "bob", "the cat"), ("u3", "", ""), ("u4", "ann", "a b"))
 HYPOTHESES = {"u1": ["a", "the", "hat", "sat"], "u2": ["the", "hat"], "u3": ["a"]}

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pyspeech.data.transcripts import Transcript
 from pyspeech.errors import UserError
 from pyspeech.scoring.wer import (
     GAP,
@@ -24,6 +23,7 @@ from pyspeech.scoring.wer import (
     score_utterance,
     shortened,
 )
+from pyspeech.transcripts import Transcript
 
 WORDS = st.lists(st.sampled_from(["a", "b", "ab", "É", "東京"]), max_size=8)
 COUNTS = st.builds(ErrorCounts, *[st.integers(0, 50)] * 4)

@@ -2,10 +2,10 @@ import pytest
 import torch
 
 from pyspeech.data.batch import Batch
-from pyspeech.data.transcripts import Transcript
 from pyspeech.errors import UserError
 from pyspeech.lang.labels import LabelTable
 from pyspeech.tasks.classification import ClassificationTask, load_classifier
+from pyspeech.transcripts import Transcript
 
 WORDS = ClassificationTask(LabelTable("text", ("no", "yes", "stop")))
 SPEAKERS = ClassificationTask(LabelTable("speaker", ("ann", "bob", "cleo")))
@@ -23,6 +23,8 @@ class Given(torch.nn.Module):
         return self.given
 
     class Loss(torch.nn.Module):
+        utterances_needed = 1
+
         def forward(self, embeddings_BD, targets_B, progress):
             return torch.nn.functional.cross_entropy(self.logits(embeddings_BD), targets_B, reduction="none")
 

@@ -6,14 +6,14 @@ import torch
 
 from pyspeech.config import load_config
 from pyspeech.data.batch import Batch
-from pyspeech.data.transcripts import Transcript
 from pyspeech.errors import UserError
 from pyspeech.lang.labels import LabelTable
-from pyspeech.scoring.calibration import min_cllr
-from pyspeech.scoring.equal_error_rate import equal_error_rate
-from pyspeech.scoring.trials import Trial
+from pyspeech.speakers.calibration import min_cllr
+from pyspeech.speakers.equal_error_rate import equal_error_rate
+from pyspeech.speakers.trials import Trial
 from pyspeech.tasks.verification import VerificationTask, load_verification_task
 from pyspeech.training.experiment import Sources, run
+from pyspeech.transcripts import Transcript
 from tests.classifiers import labelled_manifest, train_on_tones
 
 TABLE = LabelTable("speaker", ("ann", "bob"))
@@ -31,6 +31,8 @@ class Same(torch.nn.Module):
 
     def loss(self, embeddings_BD, targets_B, progress):
         return embeddings_BD.sum(1) * 0 + targets_B + progress
+
+    loss.utterances_needed = 1
 
 
 def batch(ids, rows_BF, speakers):

@@ -2,7 +2,7 @@ from click.testing import CliRunner
 
 from pyspeech.config import load_config
 from pyspeech.data.batches import inference_batches
-from pyspeech.tasks.embedding import Embedder
+from pyspeech.inference.embedding import Embedder
 from tests.classifiers import YAML
 from tests.tones import tone_manifest
 from tools.benchmark.embedding import main

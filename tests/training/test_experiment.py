@@ -8,13 +8,13 @@ import torch
 
 from pyspeech.config import load_config
 from pyspeech.data.stored_features import store_features
-from pyspeech.data.transcripts import read_transcripts
 from pyspeech.errors import UserError
 from pyspeech.lang.labels import LabelTable
 from pyspeech.lang.tokens import CharacterTokens
 from pyspeech.tasks.recognition import RecognitionTask, load_recogniser
 from pyspeech.tensor_files import read_tensors
 from pyspeech.training.experiment import Sources, run, training_data
+from pyspeech.transcripts import read_transcripts
 from tests.classifiers import YAML as LABELS_YAML
 from tests.classifiers import labelled_manifest
 from tests.experiments import YAML
@@ -161,14 +161,6 @@ def test_what_was_read_when_resumed_is_remembered_too(folder, sources, tmp_path)
         (tmp_path / "exp" / "model.safetensors").unlink()
     known = json.loads((tmp_path / "exp" / "contents.json").read_text())
     assert {key.split(" ")[1] for key in known} == {str(path) for path in (sources.train, again, sources.dev)}
-
-
-def test_a_training_of_an_earlier_version_is_named(folder, sources, tmp_path):
-    config = load_config(folder / "conf.yaml")
-    (tmp_path / "exp" / "checkpoints").mkdir(parents=True)
-    (tmp_path / "exp" / "checkpoints" / "epoch-3.safetensors").write_bytes(b"")
-    with pytest.raises(UserError, match=r"exp was begun by an earlier version, .*; train into a new folder, or remove"):
-        run(config, tmp_path / "exp", sources, "cpu")
 
 
 def test_another_token_set_is_refused(trained, folder, sources):

@@ -5,7 +5,7 @@ import pytest
 import soundfile
 
 from pyspeech.data.corpus import utterance
-from pyspeech.data.entries import read_entry
+from pyspeech.entries import read_entry
 from pyspeech.validation.audio import check_audio, covers
 from pyspeech.validation.headers import read_headers
 from pyspeech.validation.kinds import DURATION_DIFFERS, MISSING_AUDIO, MISSING_FEATURES, NO_CHANNEL, RATE_DIFFERS

@@ -1,4 +1,4 @@
-from pyspeech.data.entries import Audio, Entry
+from pyspeech.entries import Audio, Entry
 from pyspeech.validation import kinds
 from pyspeech.validation.between import check_between
 

@@ -3,8 +3,8 @@ import pytest
 import torch
 
 from pyspeech.config import load_config
-from pyspeech.data.entries import Entry
 from pyspeech.data.features import FeatureExtractor, at_speed
+from pyspeech.entries import Entry
 from pyspeech.errors import UserError
 from pyspeech.lang.tokens import CharacterTokens
 from pyspeech.models import MODELS, build_model

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from pyspeech.data.entries import Entry
+from pyspeech.entries import Entry
 from pyspeech.validation import kinds
 from pyspeech.validation.outliers import check_outliers, letters
 

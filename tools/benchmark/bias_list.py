@@ -12,8 +12,8 @@ from pathlib import Path
 
 import click
 
-from pyspeech.data.transcripts import read_transcripts
 from pyspeech.lm.text import read_lines
+from pyspeech.transcripts import read_transcripts
 
 PATH = click.Path(path_type=Path)
 

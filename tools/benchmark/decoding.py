@@ -22,7 +22,6 @@ from pathlib import Path
 import click
 import numpy as np
 
-from pyspeech.data.transcripts import Transcript
 from pyspeech.decoding.archive import ShardWriter, finish_archive
 from pyspeech.decoding.frames import FRAME_CODEC, likely_tokens
 from pyspeech.decoding.stored import FRAMES, StoredDecode
@@ -33,6 +32,7 @@ from pyspeech.lang.tokens import WORD_START, CharacterTokens, PhoneTokens, Token
 from pyspeech.rescoring.language_model import open_lm
 from pyspeech.rescoring.vocabulary import make_vocabulary
 from pyspeech.scoring.wer import ErrorCounts, align, count_errors, score
+from pyspeech.transcripts import Transcript
 from tools.benchmark.decoders import SYSTEMS, Input, Job, run
 from tools.benchmark.simulated import FRAME_SECONDS, simulate
 

@@ -19,7 +19,7 @@ from pyspeech.config import Config, load_config
 from pyspeech.data.batches import duration, grouped
 from pyspeech.data.features import FeatureExtractor, Samples, load_audio
 from pyspeech.data.manifests import read_manifest
-from pyspeech.tasks.embedding import Embedder
+from pyspeech.inference.embedding import Embedder
 from pyspeech.tasks.network import EmbeddingModel, new_network
 
 PATH = click.Path(path_type=Path)

@@ -24,8 +24,8 @@ from torch.nn.utils.clip_grad import clip_grad_norm_
 from torch.utils.data import DataLoader
 
 from pyspeech.config import Config
+from pyspeech.device import choose_device
 from pyspeech.lang.tokens import load_tokens
-from pyspeech.training.device import choose_device
 from tools.benchmark.icefall_networks import build_network
 from tools.benchmark.meter import Enough, Meter, Turn
 from tools.benchmark.training_inputs import LANG, STORED

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from pyspeech.config import Config
 from pyspeech.data.batch import Batch
+from pyspeech.device import choose_device
 from pyspeech.tasks.network import new_network
 from pyspeech.tasks.recognition import load_recognition_task
 from pyspeech.training import loop
-from pyspeech.training.device import choose_device
 from pyspeech.training.distributed import Processes
 from pyspeech.training.experiment import Sources, training_data
 from pyspeech.training.seeds import seed_everything

@@ -115,7 +115,7 @@ def _train(setup: Setup, side: str, model: str) -> "Turn":
 def _machine(setup: Setup, config: Config) -> dict[str, Any]:
     import torch
 
-    from pyspeech.training.device import choose_device
+    from pyspeech.device import choose_device
     from pyspeech.training.precision import Precision
     from tools.benchmark.icefall_style import K2
 

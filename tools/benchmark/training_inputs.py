@@ -12,9 +12,9 @@ from pyspeech.config import Config
 from pyspeech.data.corpus import utterance
 from pyspeech.data.manifests import read_manifest, write_manifest
 from pyspeech.data.stored_features import store_features
-from pyspeech.data.transcripts import read_transcripts
 from pyspeech.files import digest
 from pyspeech.lang.tokens import CharacterTokens
+from pyspeech.transcripts import read_transcripts
 
 GIVEN, STORED, LANG = "given.jsonl.gz", "stored.jsonl.gz", "lang"
 MADE_HOURS, MADE_SECONDS = 1.0, (2.0, 15.0)

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from pyspeech.files import write_json
-from pyspeech.scoring.embeddings import load_embeddings, save_embeddings
-from pyspeech.scoring.enrolments import Enrolment, change_enrolments
-from pyspeech.scoring.plda import save_plda, train_plda
+from pyspeech.speakers.embeddings import load_embeddings, save_embeddings
+from pyspeech.speakers.enrolments import Enrolment, change_enrolments
+from pyspeech.speakers.plda import save_plda, train_plda
 from tests.decodes import RARE, TOKENS, said, save_decode, save_lm, sentences
 from tests.tones import PITCHES, RATE, write_tones
 
@@ -389,7 +389,7 @@ def classifier() -> None:
 
 def embedder() -> None:
     """A network of embeddings, an audio file, and people in a folder and in a store."""
-    from pyspeech.tasks.embedding import load_embedder, origin_of
+    from pyspeech.inference.embedding import load_embedder, origin_of
 
     _speakers("speaker")
     for name in ("ann", "bob"):

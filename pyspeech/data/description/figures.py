@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pyspeech.data.description.tally import Description, Floats
-from pyspeech.data.transcripts import manifest_name
+from pyspeech.transcripts import manifest_name
 
 UTTERANCES_PER_LABEL, WORDS_PER_LABEL = 5, 3  # texts that come so often on average, and are so short, are labels
 NO_LABEL = "(none)"  # stands for an empty text

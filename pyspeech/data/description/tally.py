@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pyspeech.data.entries import NotACutError, as_one
-from pyspeech.data.speeds import speed_of
-from pyspeech.data.transcripts import manifest_name
+from pyspeech.entries import NotACutError, as_one
 from pyspeech.errors import UserError
 from pyspeech.files import existing_file
 from pyspeech.json_files import read_json_lines
+from pyspeech.speeds import speed_of
+from pyspeech.transcripts import manifest_name
 
 Floats = npt.NDArray[np.float64]
 LONGEST_SECONDS = 1e9  # thirty years: no duration, and sums of such overflow

@@ -6,7 +6,7 @@ from typing import Any
 
 from pyspeech.data.description.figures import NO_LABEL, are_labels, description_values, in_order, printable
 from pyspeech.data.description.tally import Description
-from pyspeech.scoring.report import display_width
+from pyspeech.tables import display_width
 
 Values = Mapping[str, Any]  # of one manifest
 RARE = 5  # occurrences, up to which a character may be a slip of whoever typed the text

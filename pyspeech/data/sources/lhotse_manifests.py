@@ -17,8 +17,8 @@ from pyspeech.data.left_out import tell_left_out
 from pyspeech.data.sources.dividing import Task
 from pyspeech.data.sources.layout import all_splits, cut_of, locate, members, named_splits
 from pyspeech.data.sources.reading import read
-from pyspeech.data.speeds import speed_of
 from pyspeech.errors import UserError
+from pyspeech.speeds import speed_of
 
 # librispeech_recordings_train-clean-5.jsonl.gz, supervisions.json, cuts_train.jsonl.gz
 NAME = re.compile(r"(?:(?P<corpus>.+?)_)?(?P<kind>recordings|supervisions|cuts)(?:_(?P<part>.+?))?\.jsonl?(?:\.gz)?")

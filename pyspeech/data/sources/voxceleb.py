@@ -14,7 +14,7 @@ from pyspeech.data.corpus import utterance
 from pyspeech.data.sources.reading import lines_of, read
 from pyspeech.data.splits import DEV, KINDS, TEST, TRAIN, divide
 from pyspeech.errors import UserError
-from pyspeech.scoring.trials import read_trials
+from pyspeech.speakers.trials import read_trials
 
 META, TRIALS = "vox1_meta.csv", "veri_test.txt"
 SPEAKER, SET = "VoxCeleb1 ID", "Set"  # columns of META, between tabs

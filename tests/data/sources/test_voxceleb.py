@@ -4,7 +4,7 @@ from tones import write_tones
 
 from pyspeech.data.sources.voxceleb import VoxCeleb
 from pyspeech.errors import UserError
-from pyspeech.scoring.trials import Trial, write_trials
+from pyspeech.speakers.trials import Trial, write_trials
 
 TRAIN = [f"id1{number:04d}" for number in range(40)]
 TEST = ["id20000", "id20001"]

@@ -1,0 +1,51 @@
+"""Labels of all utterances of a manifest by a trained classifier, written as lines of JSON."""
+
+import json
+from pathlib import Path
+
+from torch import Tensor
+from tqdm import tqdm
+
+from pyspeech.data.batch import Batch
+from pyspeech.data.batches import inference_batches
+from pyspeech.data.manifests import check_manifest
+from pyspeech.device import choose_device
+from pyspeech.files import complete, refuse_others
+from pyspeech.lang.labels import LabelTable
+from pyspeech.scoring.accuracy import FILES, PREDICTIONS, TABLE
+from pyspeech.tasks.classification import ClassificationTask, batch_labels, load_classifier
+
+SHOWN_LABELS = 5  # the most likely ones, with their probabilities
+
+
+def predict(exp: Path, cuts: Path, out: Path, device: str | None = None) -> int:
+    """Write the labels of the utterances of ``cuts``, in their order, to the folder ``out``; return how many.
+
+    Raises:
+        UserError: the training is not finished or was no classification, or something given is missing or damaged,
+            or an id comes twice.
+    """
+    refuse_others(out, FILES, "predictions")
+    classifier = load_classifier(exp, choose_device(device))
+    check_manifest(cuts)
+    task = ClassificationTask(classifier.labels)
+    count = 0
+    with complete(out) as folder:
+        classifier.labels.save(folder / TABLE)
+        with (folder / PREDICTIONS).open("w", encoding="utf-8") as stream:
+            batches = inference_batches(cuts, classifier.config.features, classifier.config.batches.max_seconds)
+            for batch in tqdm(batches, desc="predict", unit=" batches", dynamic_ncols=True, disable=None):
+                lines = _lines(batch, task.predict(classifier.model, batch), classifier.labels)
+                stream.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+                count += len(lines)
+    return count
+
+
+def _lines(batch: Batch, probabilities_BV: Tensor, table: LabelTable) -> list[dict[str, object]]:
+    probable = probabilities_BV.topk(min(SHOWN_LABELS, len(table.labels)))
+    lines: list[dict[str, object]] = []
+    for b, (id_, label) in enumerate(zip(batch.ids, batch_labels(batch, table), strict=True)):
+        ids, values = probable.indices[b].tolist(), probable.values[b].tolist()
+        scores = {table.labels[i]: round(value, 6) for i, value in zip(ids, values, strict=True)}
+        lines.append({"id": id_, "label": label, "predicted": table.labels[ids[0]], "scores": scores})
+    return lines
