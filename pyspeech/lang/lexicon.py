@@ -1,7 +1,7 @@
 """The lexicon file: how words are pronounced, one pronunciation per line."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
@@ -11,6 +11,7 @@ import click
 
 from pyspeech.errors import UserError
 from pyspeech.files import write_text
+from pyspeech.lang.writing import case_of, in_case
 from pyspeech.text_files import read_text
 
 Pronunciation: TypeAlias = tuple[str, ...]  # phones
@@ -26,7 +27,6 @@ OUTPUT = re.compile(r"\[[^\[\]]*\]")
 NO_WORD = re.compile(f"{NUMBER.pattern}|{OUTPUT.pattern}")
 MOST_COLUMNS = 4  # of probabilities
 FEWEST_LINES = 10  # fewer may all begin with one phone
-NAME = re.compile(r"<.*>|\[.*\]")  # <unk>, [noise]: no word, in whatever case
 
 
 @dataclass(frozen=True)
@@ -148,18 +148,15 @@ def write_lexicon(lexicon: Lexicon, path: Path) -> None:
     write_text(path, "".join(lines))
 
 
-def in_case_of(lexicon: Lexicon, words: Iterable[str]) -> Lexicon:
-    """Return ``lexicon`` with its words in capitals if all of ``words`` are, or in small letters if all of those are.
+def in_case_of(lexicon: Lexicon, words: Collection[str]) -> Lexicon:
+    """Return ``lexicon`` with its words in the case of ``words``, or as it is if they have none.
 
-    Words that become one have the pronunciations of both. Names in brackets (``<unk>``, ``[noise]``) stay as they are
-    and do not count, nor does what has no case. Where ``words`` are of both cases, or none, all stays as it is.
+    Words that become one have the pronunciations of both.
     """
-    written = {word for word in words if word.upper() != word.lower() and not NAME.fullmatch(word)}
-    cases = (case for case in (str.upper, str.lower) if written and all(word == case(word) for word in written))
-    case = next(cases, None)
+    case = case_of(words)
     if case is None:
         return lexicon
     found: dict[str, list[Pronunciation]] = {}
     for word, every in lexicon.items():
-        found.setdefault(word if NAME.fullmatch(word) else case(word), []).extend(every)
+        found.setdefault(in_case(word, case), []).extend(every)
     return {word: list(dict.fromkeys(every)) for word, every in found.items()}

@@ -4,16 +4,17 @@ Transcripts are words as spoken, in one case. What another toolkit, or prose, br
 writing, of which a language model then knows none.
 """
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import Literal
 
 from pyspeech.errors import UserError
-from pyspeech.lang.lexicon import NAME
 
 Case = Literal["capitals", "small letters"]
 
+NAME = re.compile(r"<.*>|\[.*\]")  # <unk>, [noise]: no word, in whatever case
 MOSTLY = 0.98  # of the words of a vocabulary, that it is called one of this case
 TOLERATED = 0.05  # of the words that two vocabularies share, if written alike: those that one writes otherwise
 UNSHARED = 0.05  # of the smaller vocabulary: less, and the two are not of one language
