@@ -1,4 +1,4 @@
-"""Stored decodes from Python, without torch or k2: read lattices, rescore, score.
+"""What the commands do, from Python. Stored decodes need neither torch nor k2: read lattices, rescore, score.
 
 from pyspeech.api import load_lattices, rescore, score
 
@@ -8,19 +8,45 @@ result = score("data/manifests/test.jsonl.gz", "exp/decode/test_my")
 print(f"{100 * result.words.rate:.2f}% WER with {summary['weights']}, {len(lattices)} utterances")
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pyspeech.decoding.archive import LatticeArchive
+from pyspeech.decoding.config import load_decode_config
 from pyspeech.decoding.stored import StoredDecode
 from pyspeech.rescoring.config import load_rescore_config
 from pyspeech.rescoring.run import MethodName, Rescoring
 from pyspeech.rescoring.run import rescore as _rescore
 from pyspeech.scoring.wer import Score, score_decode
+from pyspeech.scoring.wer import score as _score
+from pyspeech.transcripts import Transcript
+
+if TYPE_CHECKING:
+    from pyspeech.inference.speech_model import SpeechModel
 
 AnyPath = str | PathLike[str]
+
+
+def load_model(
+    exp: AnyPath, *, graph: AnyPath | None = None, device: str | None = None, overrides: Sequence[str] = ()
+) -> "SpeechModel":
+    """Load a trained recogniser, for the features, log-probabilities and words of samples. Needs torch.
+
+    Args:
+        exp: Folder of a training.
+        graph: Folder of ``pyspeech graph``, which needs k2; without it words are the greedy ones.
+        device: A name that torch knows; else a GPU that works, else the CPU.
+        overrides: Settings, such as ``decode.search_beam=15``.
+
+    Raises:
+        UserError: the training is not finished, or a file is missing, damaged or does not fit the others.
+        MissingPackage: torch or k2 is needed and not installed.
+    """
+    from pyspeech.inference.speech_model import load_model as load
+
+    return load(Path(exp), _path(graph), device, load_decode_config(overrides=overrides))
 
 
 def load_lattices(decode: AnyPath) -> LatticeArchive:
@@ -85,6 +111,16 @@ def score(manifest: AnyPath, decode: AnyPath) -> Score:
         UserError: as ``pyspeech.scoring.wer.score_decode``.
     """
     return score_decode(Path(manifest), Path(decode))
+
+
+def score_texts(references: Mapping[str, str], hypotheses: Mapping[str, str]) -> Score:
+    """Score texts by the id of their utterance; a reference without a hypothesis counts as deletions.
+
+    Raises:
+        UserError: as ``pyspeech.scoring.wer.score``.
+    """
+    said = (Transcript(id_, text, "", 0.0) for id_, text in references.items())
+    return _score(said, {id_: text.split() for id_, text in hypotheses.items()}, "the references")
 
 
 def _path(given: AnyPath | None) -> Path | None:

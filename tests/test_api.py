@@ -7,14 +7,21 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from pyspeech import api
+from pyspeech.cli.decode import decode
 from pyspeech.cli.rescore import rescore
 from pyspeech.cli.score import score
+from pyspeech.data.corpus import utterance
+from pyspeech.data.manifests import write_manifest as write_cuts
+from pyspeech.decoding.stored import StoredDecode
 from pyspeech.errors import UserError
 from tests.decodes import hypotheses, said, save_decode, save_lm, sentences, write_manifest
+from tests.experiments import save_untrained
+from tests.tones import write_tones
 
 PROJECT = Path(__file__).resolve().parents[1]
 DEV, TEST = said("dev", sentences(8, seed=3)), said("test", sentences(8, seed=4))
@@ -115,3 +122,43 @@ def test_what_is_missing_is_named(experiment):
         api.load_lattices("nowhere")
     with pytest.raises(UserError, match=r"no hypotheses at .*nowhere"):
         api.score("data/manifests/test.jsonl.gz", "nowhere")
+
+
+def example_with_a_network():
+    text = (PROJECT / "README.md").read_text(encoding="utf-8")
+    return re.search(r"^A trained network, .*?:\n\n```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)[1]
+
+
+def test_the_example_with_a_network_does_what_decode_does(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    save_untrained(tmp_path / "exp/tdnn_lstm")
+    write_tones(tmp_path / "call.wav", ["LOW", "HIGH", "MID"])
+    write_cuts([utterance(tmp_path / "call.wav", "LOW HIGH MID", "s")], tmp_path / "cuts.jsonl.gz")
+    found = {}
+    exec(example_with_a_network(), found)  # noqa: S102 -- our own documentation
+
+    run_command(decode, "exp/tdnn_lstm", "cuts.jsonl.gz", "--method", "greedy", "--device", "cpu", "--out", "decode")
+    [words] = hypotheses(tmp_path / "decode").values()
+    assert list(found["words"]) == words
+    [frames] = StoredDecode(tmp_path / "decode").frames
+    stored_TV = frames.dense(len(found["model"].symbols))
+    kept = stored_TV > stored_TV.min(axis=1, keepdims=True)  # what lies far below the best is not stored
+    np.testing.assert_allclose(found["log_probs"][kept], stored_TV[kept], atol=1e-2)
+    assert found["errors"].reference_length == 3
+
+
+def test_samples_that_do_not_suit_the_network_are_refused(tmp_path):
+    save_untrained(tmp_path / "exp")
+    model = api.load_model(tmp_path / "exp", device="cpu")
+    with pytest.raises(UserError, match="the samples have 16000 Hz, the network was trained on 8000; resample them"):
+        model.features(np.zeros(16000, np.float32), 16000)
+    for samples in (np.zeros((8000, 2), np.float32), np.zeros(8000, np.int16), np.full(8000, np.nan)):
+        with pytest.raises(UserError, match="expected one channel of finite floats"):
+            model.log_probs(samples, 8000)
+
+
+def test_texts_are_scored_without_files():
+    scored = api.score_texts({"a": "x y z", "b": "x"}, {"a": "x z"})
+    assert (scored.words.deletions, scored.words.errors, scored.missing) == (2, 2, ["b"])
+    with pytest.raises(UserError, match="1 hypotheses belong to no utterance of the references"):
+        api.score_texts({"a": "x"}, {"b": "x"})

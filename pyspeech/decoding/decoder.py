@@ -85,7 +85,7 @@ class Decoder:
 
     def __call__(self, batch: Batch, seconds: Mapping[str, float]) -> Iterator[Decoded]:
         """Decode every utterance, in order; ``seconds`` gives the duration of each cut."""
-        log_probs_BTV, lengths = self._log_probs(batch)
+        log_probs_BTV, lengths = self.log_probs(batch)
         best = best_tokens(log_probs_BTV, lengths)
         finite = [bool(np.isfinite(each.log_probs).all()) for each in best]
         found = self._found(
@@ -106,7 +106,8 @@ class Decoder:
             else:
                 yield self._greedy(scores, best[n], ())
 
-    def _log_probs(self, batch: Batch) -> tuple[Tensor, list[int]]:
+    def log_probs(self, batch: Batch) -> tuple[Tensor, list[int]]:
+        """Return the network's outputs [B, T, V], and how many of them each utterance has."""
         if not int(batch.lengths_B.max()):
             return torch.zeros(len(batch.ids), 0, len(self.recogniser.tokens.symbols)), [0] * len(batch.ids)
         with torch.no_grad():
