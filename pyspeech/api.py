@@ -24,6 +24,8 @@ from pyspeech.scoring.wer import score as _score
 from pyspeech.transcripts import Transcript
 
 if TYPE_CHECKING:
+    from pyspeech.inference.embedding import Embedder
+    from pyspeech.inference.prediction import LabelModel
     from pyspeech.inference.speech_model import SpeechModel
 
 AnyPath = str | PathLike[str]
@@ -47,6 +49,30 @@ def load_model(
     from pyspeech.inference.speech_model import load_model as load
 
     return load(Path(exp), _path(graph), device, load_decode_config(overrides=overrides))
+
+
+def load_embedder(exp: AnyPath, device: str | None = None) -> "Embedder":
+    """Load a trained network of speakers; ``of_samples(samples, rate)`` gives an embedding. Needs torch.
+
+    Raises:
+        UserError: the training is not finished or gives no embeddings, or a file is damaged or does not fit.
+    """
+    from pyspeech.inference.embedding import load_embedder as load
+
+    return load(Path(exp), device)
+
+
+def load_classifier(exp: AnyPath, device: str | None = None) -> "LabelModel":
+    """Load a trained classifier; ``probabilities(samples, rate)`` gives those of its labels. Needs torch.
+
+    Raises:
+        UserError: the training is not finished or was no classification, or a file is damaged or does not fit.
+    """
+    from pyspeech.device import choose_device
+    from pyspeech.inference.prediction import LabelModel
+    from pyspeech.tasks.classification import load_classifier as load
+
+    return LabelModel(load(Path(exp), choose_device(device)))
 
 
 def load_lattices(decode: AnyPath) -> LatticeArchive:

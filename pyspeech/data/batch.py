@@ -120,3 +120,8 @@ def padded(matrices: Sequence[npt.NDArray[np.float32]]) -> tuple[Tensor, Tensor]
 
 def _stacked(spans: Sequence[Spans]) -> Tensor:
     return torch.from_numpy(np.stack(spans))
+
+
+def one_utterance(features_TF: Matrix, name: str) -> Batch:
+    """A batch of one utterance of these normalised features, without text and speaker."""
+    return Batch((name,), torch.from_numpy(features_TF)[None], torch.tensor([len(features_TF)]), ("",), 0.0, ("",))

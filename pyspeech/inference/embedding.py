@@ -17,6 +17,7 @@ from pyspeech.data.manifests import check_manifest
 from pyspeech.device import choose_device
 from pyspeech.errors import UserError
 from pyspeech.files import digest, refuse_others
+from pyspeech.inference.samples import checked_samples
 from pyspeech.lang.labels import load_labels
 from pyspeech.speakers.embeddings import FILES, save_embeddings, unit_rows
 from pyspeech.tasks.classification import TABLE
@@ -53,6 +54,20 @@ class Embedder:
         rows_ND = unit_rows(np.concatenate([self._rows(chunk) for chunk in chunks]))
         ends = np.cumsum([len(each) for each in windows])
         return np.array([rows.mean(0) for rows in np.split(rows_ND, ends[:-1])], dtype=np.float32)
+
+    def of_samples(self, samples_S: Samples, sampling_rate: int, where: str = "the samples") -> NDArray[np.float32]:
+        """Return the embedding [D] of one utterance, in -1..1; ``where`` it is from is for messages.
+
+        Raises:
+            UserError: another sampling rate than the network's, too short, or no samples of one channel.
+        """
+        config = self.config.features
+        samples_S = checked_samples(samples_S, sampling_rate, config.sampling_rate)
+        seconds = len(samples_S) / sampling_rate
+        if seconds < self.least_seconds:
+            raise UserError(_too_short(where, seconds, self.least_seconds))
+        row_D: NDArray[np.float32] = self.embed([FeatureExtractor(config).from_samples(samples_S)])[0]
+        return row_D
 
     def _windows(self, matrix: Matrix) -> list[Matrix]:
         longest = round(self.window_seconds / self.config.features.frame_shift_seconds)
@@ -108,19 +123,6 @@ def origin_of(exp: Path) -> str:
     """
     config = trained_config(exp)
     return digest(exp / MODEL, config.model, config.features.model_dump(mode="json"))
-
-
-def embed_samples(embedder: Embedder, samples_S: Samples, where: str) -> NDArray[np.float32]:
-    """Return the embedding [D] of samples at the network's sampling rate; ``where`` they are from is for messages.
-
-    Raises:
-        UserError: they are too short.
-    """
-    seconds = len(samples_S) / embedder.config.features.sampling_rate
-    if seconds < embedder.least_seconds:
-        raise UserError(_too_short(where, seconds, embedder.least_seconds))
-    row_D: NDArray[np.float32] = embedder.embed([FeatureExtractor(embedder.config.features).from_samples(samples_S)])[0]
-    return row_D
 
 
 def _embedded(embedder: Embedder, cuts: Path) -> Iterator[tuple[str, str, NDArray[np.float32]]]:

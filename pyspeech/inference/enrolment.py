@@ -13,7 +13,7 @@ from pyspeech.data.features import load_audio
 from pyspeech.data.sources.folder import AUDIO, audio_paths, tell_not_read
 from pyspeech.errors import UserError
 from pyspeech.files import existing
-from pyspeech.inference.embedding import Embedder, embed_samples, load_embedder, origin_of
+from pyspeech.inference.embedding import Embedder, load_embedder, origin_of
 from pyspeech.speakers.embeddings import load_embeddings, refuse_other_space, refuse_shared
 from pyspeech.speakers.enrolments import (
     Enrolment,
@@ -127,10 +127,11 @@ def embed_file(path: Path, embedder: Embedder) -> NDArray[np.float32]:
     Raises:
         UserError: it cannot be read, is too short, or holds samples that are not finite.
     """
-    samples_S = load_audio(utterance(path, text="", speaker=""), embedder.config.features.sampling_rate)[0]
+    rate = embedder.config.features.sampling_rate
+    samples_S = load_audio(utterance(path, text="", speaker=""), rate)[0]
     if not np.isfinite(samples_S).all():
         raise UserError(f"{path} holds samples that are not finite numbers; fetch it again or leave it out")
-    return embed_samples(embedder, samples_S, str(path))
+    return embedder.of_samples(samples_S, rate, str(path))
 
 
 def _audio_files(folder: Path) -> list[Path]:

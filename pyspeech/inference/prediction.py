@@ -1,21 +1,44 @@
 """Labels of all utterances of a manifest by a trained classifier, written as lines of JSON."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 from torch import Tensor
 from tqdm import tqdm
 
-from pyspeech.data.batch import Batch
+from pyspeech.data.batch import Batch, Samples, one_utterance
 from pyspeech.data.batches import inference_batches
+from pyspeech.data.features import FeatureExtractor
 from pyspeech.data.manifests import check_manifest
 from pyspeech.device import choose_device
 from pyspeech.files import complete, refuse_others
+from pyspeech.inference.samples import checked_samples
 from pyspeech.lang.labels import LabelTable
 from pyspeech.scoring.accuracy import FILES, PREDICTIONS, TABLE
-from pyspeech.tasks.classification import ClassificationTask, batch_labels, load_classifier
+from pyspeech.tasks.classification import ClassificationTask, Classifier, batch_labels, load_classifier
 
 SHOWN_LABELS = 5  # the most likely ones, with their probabilities
+
+
+@dataclass(frozen=True)
+class LabelModel:
+    """A trained classifier, for samples in memory."""
+
+    classifier: Classifier
+
+    def probabilities(self, samples_S: Samples, sampling_rate: int) -> dict[str, float]:
+        """How probable each label is of one utterance, in -1..1, the most probable first.
+
+        Raises:
+            UserError: another sampling rate than the network's, or no samples of one channel.
+        """
+        config = self.classifier.config.features
+        samples_S = checked_samples(samples_S, sampling_rate, config.sampling_rate)
+        batch = one_utterance(FeatureExtractor(config).normalised(samples_S), "")
+        row_V = ClassificationTask(self.classifier.labels).predict(self.classifier.model, batch)[0].tolist()
+        found = zip(self.classifier.labels.labels, row_V, strict=True)
+        return dict(sorted(found, key=lambda item: (-item[1], item[0])))
 
 
 def predict(exp: Path, cuts: Path, out: Path, device: str | None = None) -> int:

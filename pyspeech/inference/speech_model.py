@@ -6,14 +6,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
-from pyspeech.data.batch import Batch, Matrix, Samples
+from pyspeech.data.batch import Matrix, Samples, one_utterance
 from pyspeech.data.features import FeatureExtractor
 from pyspeech.decoding.config import DecodeConfig
 from pyspeech.decoding.decoder import Decoder, Setup
 from pyspeech.device import choose_device
-from pyspeech.errors import UserError
+from pyspeech.inference.samples import checked_samples
 
 
 class SpeechModel:
@@ -38,17 +37,7 @@ class SpeechModel:
         Raises:
             UserError: another sampling rate than the network's, or no samples of one channel in -1..1.
         """
-        if sampling_rate != self.sampling_rate:
-            raise UserError(
-                f"the samples have {sampling_rate} Hz, the network was trained on {self.sampling_rate}; resample them"
-            )
-        samples = np.asarray(samples_S)
-        if samples.ndim != 1 or samples.dtype.kind != "f" or not np.isfinite(samples).all():
-            raise UserError(
-                f"samples of shape {samples.shape} and type {samples.dtype}: expected one channel of finite floats in "
-                "-1..1; take one channel, and divide integers of 16 bits by 32768"
-            )
-        return self._extractor.normalised(samples.astype(np.float32))
+        return self._extractor.normalised(checked_samples(samples_S, sampling_rate, self.sampling_rate))
 
     def log_probs(self, samples_S: Samples, sampling_rate: int) -> npt.NDArray[np.float32]:
         """Natural log-probabilities [T, V] of the tokens in every output frame.
@@ -56,7 +45,7 @@ class SpeechModel:
         Raises:
             UserError: as :meth:`features`.
         """
-        log_probs_BTV, lengths = self._decoder.log_probs(self._batch(self.features(samples_S, sampling_rate), ""))
+        log_probs_BTV, lengths = self._decoder.log_probs(one_utterance(self.features(samples_S, sampling_rate), ""))
         found: npt.NDArray[np.float32] = log_probs_BTV[0, : lengths[0]].cpu().numpy()
         return found
 
@@ -66,13 +55,9 @@ class SpeechModel:
         Raises:
             UserError: as :meth:`features`.
         """
-        batch = self._batch(self.features(samples_S, sampling_rate), name)
+        batch = one_utterance(self.features(samples_S, sampling_rate), name)
         [decoded] = self._decoder(batch, {name: len(samples_S) / sampling_rate})
         return decoded.line
-
-    def _batch(self, features_TF: Matrix, name: str) -> Batch:
-        lengths_B = torch.tensor([len(features_TF)])
-        return Batch((name,), torch.from_numpy(features_TF)[None], lengths_B, ("",), 0.0, ("",))
 
 
 def load_model(exp: Path, graph: Path | None, device: str | None, config: DecodeConfig) -> SpeechModel:

@@ -1,17 +1,21 @@
 import json
 import re
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from pyspeech.api import load_classifier
 from pyspeech.cli.predict import predict
 from pyspeech.cli.score import score
 from pyspeech.config import load_config
+from pyspeech.data.features import load_audio
+from pyspeech.data.manifests import read_manifest
 from pyspeech.errors import UserError
 from pyspeech.lang.labels import LabelTable, load_labels
 from pyspeech.training.experiment import Sources, run
 from tests.classifiers import labelled_manifest, train_on_tones
-from tests.tones import PITCHES
+from tests.tones import PITCHES, RATE
 
 
 @pytest.fixture(scope="module")
@@ -86,3 +90,14 @@ def test_a_folder_of_other_things_is_kept(folder, tmp_path):
     (tmp_path / "thesis.txt").write_text("all of it")
     with pytest.raises(UserError, match="holds other things than predictions"):
         invoke(predict, folder / "exp", folder / "test.jsonl.gz", "--out", tmp_path)
+
+
+def test_samples_in_memory_are_classified_as_their_files_are(folder):
+    model = load_classifier(folder / "exp", "cpu")
+    cuts = read_manifest(folder / "test.jsonl.gz")
+    for cut, line in zip(cuts, predictions(folder / "exp/predict/test"), strict=True):
+        found = model.probabilities(load_audio(cut, RATE)[0], RATE)
+        assert next(iter(found)) == line["predicted"]
+        assert found == pytest.approx(line["scores"], abs=1e-4)
+    with pytest.raises(UserError, match="the samples have 16000 Hz"):
+        model.probabilities(np.zeros(16000, np.float32), 16000)

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from pyspeech import api
 from pyspeech.data.features import FeatureExtractor, load_audio, normalise
 from pyspeech.data.manifests import read_manifest, write_manifest
 from pyspeech.errors import UserError
-from pyspeech.inference.embedding import embed, embed_samples, load_embedder, origin_of
+from pyspeech.inference.embedding import embed, load_embedder, origin_of
 from pyspeech.speakers.embeddings import load_embeddings, unit_rows
 from tests.classifiers import train_on_tones
 from tests.experiments import save_untrained
@@ -36,7 +37,7 @@ def test_each_utterance_has_its_speaker_and_the_direction_that_the_network_gives
         features = torch.from_numpy(extractor(cut))
         alone = embedder.model(features[None], torch.tensor([len(features)]))[0].detach().numpy()
         np.testing.assert_allclose(row, alone / np.linalg.norm(alone), atol=1e-5)
-        again = embed_samples(embedder, load_audio(cut, RATE)[0], cut.id)
+        again = api.load_embedder(folder / "exp", "cpu").of_samples(load_audio(cut, RATE)[0], RATE)
         np.testing.assert_allclose(row, again, atol=1e-5)
 
 
@@ -75,7 +76,7 @@ def test_what_is_too_short_is_named_before_anything_is_embedded(folder, tmp_path
         embed(folder / "exp", tmp_path / "s.jsonl.gz", tmp_path / "out", "cpu")
     assert not (tmp_path / "out").exists()
     with pytest.raises(UserError, match=r"who.wav lasts 0.05 seconds"):
-        embed_samples(load_embedder(folder / "exp", "cpu"), np.zeros(400, dtype=np.float32), "who.wav")
+        load_embedder(folder / "exp", "cpu").of_samples(np.zeros(400, dtype=np.float32), RATE, "who.wav")
 
 
 def test_a_training_of_words_gives_no_embeddings(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 import soundfile
 
 from pyspeech.errors import UserError
-from pyspeech.inference.embedding import embed_samples, load_embedder, origin_of
+from pyspeech.inference.embedding import load_embedder, origin_of
 from pyspeech.inference.enrolment import embed_file, enrol, enrolled, identify
 from pyspeech.speakers.embeddings import load_embeddings, save_embeddings
 from pyspeech.speakers.enrolments import load_enrolments
@@ -102,7 +102,7 @@ def test_who_is_not_enrolled_is_nobody_known(folder, people, tmp_path):
 def test_a_file_is_embedded_as_its_samples_are_whatever_its_rate_and_channels(folder, tmp_path):
     embedder = load_embedder(folder / "exp", "cpu")
     samples, _ = soundfile.read(folder / "LOW.wav", dtype="float32")
-    alone = embed_samples(embedder, samples, "here")
+    alone = embedder.of_samples(samples, RATE)
     np.testing.assert_array_equal(embed_file(folder / "LOW.wav", embedder), alone)
     soundfile.write(tmp_path / "two.flac", np.stack([samples, 0.1 * np.ones_like(samples)], 1), RATE)
     np.testing.assert_allclose(embed_file(tmp_path / "two.flac", embedder), alone, atol=1e-4)
