@@ -45,7 +45,7 @@ from pyspeech.rescoring.scorer import Weights
 from pyspeech.rescoring.tuning import BoostPoint, Search
 from pyspeech.rescoring.vocabulary import RESERVED, NewWords, Vocabulary, make_vocabulary, read_new_words
 from pyspeech.scoring.rare_words import read_train_words
-from pyspeech.scoring.wer import shortened
+from pyspeech.scoring.wer import read_hypotheses, shortened
 from pyspeech.transcripts import Transcript
 
 MethodName = Literal["lattice", "nbest", "search"]
@@ -109,8 +109,8 @@ def rescore(job: Rescoring, out: Path, log: Callable[[str], None]) -> dict[str, 
     if lacking := sorted(listed.difference(method.words)):
         hint = "" if job.method == "search" else "; the method search adds them"
         log(f"{job.boost} lists words that this method does not know and cannot find: {shortened(lacking)}{hint}")
+    _tell_unknown(decode, dev, _known(job, lm, method), log)
     if dev is not None:
-        log(f"words of {dev.name} that are unknown: {unknown_words(word_counts(dev.texts), _known(job, lm, method))}")
         chosen = _choose(job, dev, purpose, make(dev.decode), phrases, practice, log)
     weights = chosen.weights if chosen else _given(job)
     if phrases and not weights.boost:
@@ -252,6 +252,17 @@ class _Maker:
 def _known(job: Rescoring, lm: LanguageModel, method: Method) -> Container[str]:
     """The words that may be found: in lattices only those of the language model are known to it."""
     return frozenset(method.words) if job.method == "search" else lm
+
+
+def _tell_unknown(decode: StoredDecode, dev: _Dev | None, known: Container[str], log: Callable[[str], None]) -> None:
+    """Say what of dev cannot be found; without dev, what of the words that were found before, if there is any."""
+    if dev is not None:
+        log(f"words of {dev.name} that are unknown: {unknown_words(word_counts(dev.texts), known)}")
+    elif (decode.folder / LATTICES).exists():  # else they may be no words, but the tokens that no lexicon has joined
+        hypotheses = read_hypotheses(decode.folder / HYPOTHESES).values()
+        unknown = unknown_words(word_counts(map(" ".join, hypotheses)), known)
+        if unknown.count:
+            log(f"words of the hypotheses in {decode.folder} that are unknown: {unknown}")
 
 
 def _given(job: Rescoring) -> Weights:

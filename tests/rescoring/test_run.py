@@ -393,7 +393,11 @@ def test_a_boost_that_is_not_to_be_had_is_said(boosted, folder, tmp_path):
     log = []
     frozen = tmp_path / "plain" / "weights.json"
     run(boosted, tmp_path / "again", weights=frozen, boost=tmp_path / "list", log=log)
-    assert log == [f"the boost weight is 0, so {tmp_path / 'list'} changes nothing; choose one with --tune and --boost"]
+    *_, said_last = log
+    assert (
+        said_last
+        == f"the boost weight is 0, so {tmp_path / 'list'} changes nothing; choose one with --tune and --boost"
+    )
     refused(folder, tmp_path, "nobody says a word that training", tune=folder / "dev", boost=tmp_path / "list")
     (copy(boosted, tmp_path, "dev", "dev") / "train_words.tsv").unlink()
     refused(folder, tmp_path, "dev has no train_words.tsv", tune=tmp_path / "dev", boost=tmp_path / "list")
@@ -506,6 +510,12 @@ def test_words_of_dev_that_the_model_lacks_are_told(folder, tmp_path):
     total = sum(map(len, DEV.values()))
     told = f"{folder / 'dev'} that are unknown: {len(lacking) / total:.2%} [ {len(lacking)} / {total} ]: "
     assert any(told in line for line in log)
+    log = []
+    run(folder, tmp_path / "out", lm=tmp_path / "short", log=log)
+    found = hypotheses(folder / "test").values()
+    lacking = [word for words in found for word in words if word not in ("CAT", "SAT", "COT")]
+    told = f"words of the hypotheses in {folder / 'test'} that are unknown: {len(lacking) / sum(map(len, found)):.2%} "
+    assert any(line.startswith(told) for line in log)
 
 
 def test_what_could_be_found_is_written_for_the_score(folder, tmp_path):
