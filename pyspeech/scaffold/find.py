@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from pyspeech.data.sources.dividing import Task
-from pyspeech.data.sources.folder import Folder, audio_paths
+from pyspeech.data.sources.folder import TEXTS, Folder, audio_paths
 from pyspeech.data.sources.kaldi import KaldiData, says_channel
 from pyspeech.data.sources.lhotse_manifests import LhotseManifests
 from pyspeech.data.sources.librispeech import LibriSpeech
@@ -34,6 +34,7 @@ from pyspeech.scaffold.plan import FoundCorpus
 Kind = Literal["csv", "tsv", "jsonl", "kaldi", "folder", "lhotse", "librispeech", "commonvoice", "sphinx"]
 KALDI_TABLES = [f"{depth}{name}" for depth in ("", "*/", "data/*/") for name in ("segments", "wav.scp", "feats.scp")]
 TABLES = ("csv", "tsv", "jsonl")
+TABLE_KINDS = {".csv": "csv", ".psv": "csv", ".tsv": "tsv", ".jsonl": "jsonl"}  # by the ending of a table's name
 HELD_OUT = "a tenth each is held out for dev and test"
 TRAINS = 0.8  # of a corpus that is divided: a tenth is dev, a tenth test
 
@@ -185,6 +186,8 @@ def _common_voice(wanted: Wanted, path: Path) -> FoundCorpus:
 
 
 def _folder(wanted: Wanted, path: Path) -> FoundCorpus:
+    if wanted.task == "recognition":
+        _refuse_table_beside(path)
     root = "" if wanted.task == "recognition" else _root(path)
     source = Folder(wanted.task, root, _reading(wanted))
     meaning = {"recognition": "text: in .txt or .lab beside the audio", "verification": "speaker: the first folder"}
@@ -192,6 +195,19 @@ def _folder(wanted: Wanted, path: Path) -> FoundCorpus:
     return FoundCorpus(
         path, source, f"the folder {path.name}", decided, wanted.language, round(TRAINS * len(audio_paths(path / root)))
     )
+
+
+def _refuse_table_beside(path: Path) -> None:
+    """Where no audio has its text beside it and a table stands in the folder, that is the corpus."""
+    tables = sorted(file for file in path.iterdir() if file.suffix.lower() in TABLE_KINDS)
+    endings = [*TEXTS, *map(str.upper, TEXTS)]
+    texts = ((path / audio).with_suffix(ending) for audio in audio_paths(path) for ending in endings)
+    if tables and not any(text.exists() for text in texts):
+        kind = TABLE_KINDS[tables[0].suffix.lower()]
+        raise UserError(
+            f"no audio in {path} has its text beside it ({' or '.join(TEXTS)}), but {tables[0].name} may hold them; "
+            f"use --from {kind} {tables[0]}"
+        )
 
 
 def _root(path: Path) -> str:

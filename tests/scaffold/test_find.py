@@ -287,3 +287,13 @@ def test_the_source_that_was_found_reads_features(tmp_path):
     result = found(table(tmp_path, "id,file,text,split", *rows, audio=()))
     (cut,) = result.source.cuts(result.corpus, "train")
     assert cut.duration == pytest.approx(0.1)
+
+
+def test_a_folder_whose_texts_stand_in_a_table_is_told_of_it(tmp_path):
+    tone_cuts(tmp_path / "wavs", 3)
+    (tmp_path / "README.txt").write_text("read me")
+    (tmp_path / "metadata.csv").write_text("file,text\nutt000,LOW\n")
+    with pytest.raises(UserError, match=r"\(.txt or .lab\), but metadata.csv may hold them; use --from csv .*metadata"):
+        find(Wanted(tmp_path, "folder", "recognition"))
+    (tmp_path / "wavs" / "utt000.TXT").write_text("LOW")
+    assert find(Wanted(tmp_path, "folder", "recognition")).source == Folder("recognition", "", "")
