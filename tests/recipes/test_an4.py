@@ -5,16 +5,20 @@ import tarfile
 from pathlib import Path
 from types import ModuleType
 
+import layouts
 import numpy as np
 import pytest
 import soundfile
 from lhotse import MonoCut
 from lhotse.audio.backend import audio_backend
-from recipe_runs import PROJECT
+from recipe_runs import PROJECT, copy_recipe, run_recipe
 from web import file, serving
 
 from pyspeech.errors import UserError
 from pyspeech.lang.espeak import phones_of_words
+from pyspeech.scaffold.find import Wanted
+from pyspeech.scaffold.recipe import new_recipe
+from pyspeech.transcripts import read_transcripts
 
 RECIPE = PROJECT / "recipes" / "an4"
 RATE = 16000
@@ -98,3 +102,22 @@ def test_an_archive_that_was_fetched_becomes_the_corpus(corpus, tmp_path, monkey
 
 def test_espeak_names_single_letters_as_the_speakers_do():
     assert [*phones_of_words(["A", "E", "W"], "en-us")] == [["eɪ"], ["iː"], [*"dʌb", "ə", "l", "j", "uː"]]
+
+
+def test_a_generated_recipe_has_the_vocabulary_of_this_one_all_words_of_train(tmp_path):
+    pytest.importorskip("k2", reason="needs k2, which this lane does not have")
+    # Most of what train says holds a sentence of test, as it does there: YES, STOP, NINETEEN.
+    corpus = tmp_path / "corpus"
+    layouts.an4(corpus, train=60, test=8)
+    ours = copy_recipe(RECIPE, tmp_path)
+    theirs = new_recipe("an4_like", Wanted(corpus, "sphinx", "recognition", "en-us"), "tdnn_lstm", tmp_path).folder
+    said = {}
+    for recipe in (ours, theirs):
+        for stage in ("1", "3"):  # no features are needed
+            run_recipe(recipe, "--corpus-dir", str(corpus), "--stage", stage, "--stop-stage", stage)
+        train = {
+            word for each in read_transcripts(recipe / "data/manifests/train.jsonl.gz") for word in each.text.split()
+        }
+        said[recipe.name] = set((recipe / "data/graph/words.txt").read_text().split()) - {"<eps>"}
+        assert said[recipe.name] == train
+    assert said["an4"] == said["an4_like"]
