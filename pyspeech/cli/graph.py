@@ -46,5 +46,5 @@ def _tell_unknown(graph: Path, manifest: Path) -> None:
 
     counts = word_counts(transcript.text for transcript in read_transcripts(manifest))
     found = unknown_words(counts, frozenset(read_words(graph)))
-    help_ = "; to find them: further text for the language model, or rescoring with --method search" * bool(found.count)
+    help_ = "; to find them: more text for the language model (--lm-text of a recipe), or rescore --method search" * bool(found.count)
     click.echo(f"words of {manifest} that are not in the graph: {found}{help_}")
