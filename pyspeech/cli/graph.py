@@ -46,5 +46,5 @@ def _tell_unknown(graph: Path, manifest: Path) -> None:
 
     counts = word_counts(transcript.text for transcript in read_transcripts(manifest))
     found = unknown_words(counts, frozenset(read_words(graph)))
-    help_ = "; to find them: more text for the language model (--lm-text of a recipe), or rescore --method search" * bool(found.count)
-    click.echo(f"words of {manifest} that are not in the graph: {found}{help_}")
+    remedy = "; to find them: more text for the language model (a recipe's --lm-text), or rescore --method search"
+    click.echo(f"words of {manifest} that are not in the graph: {found}{remedy if found.count else ''}")
