@@ -15,11 +15,11 @@ from pyspeech.errors import UserError
 from pyspeech.files import existing, existing_file, write_text
 from pyspeech.json_files import read_json, read_json_lines
 from pyspeech.lang.tokens import TokenSet, load_tokens
+from pyspeech.scoring.report import WORDS
 from pyspeech.transcripts import Transcript, read_transcripts
 
 HYPOTHESES, WARNINGS, SUMMARY = "hyps.jsonl", "decode_warnings.jsonl", "decode.json"
 LATTICES, FRAMES, LANG, TRAIN_WORDS, SCORE = "lattices", "frames", "lang", "train_words.tsv", "score"
-WORDS = "words.txt"  # all that could be found, one a line
 LEAST, MOST = 1e-9, 1e9  # of numbers that are durations, or factors
 FILES = frozenset({HYPOTHESES, WARNINGS, SUMMARY, LATTICES, FRAMES, LANG, TRAIN_WORDS, SCORE, WORDS})
 

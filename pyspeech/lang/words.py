@@ -26,9 +26,10 @@ from pyspeech.lang.reading import (
 )
 from pyspeech.lang.spoken import not_said, sentences, spoken_words
 from pyspeech.lang.unspaced import BY_CHARACTER, spaced
+from pyspeech.lang.writing import CharacterTable
 
 APOSTROPHES = str.maketrans("’‘ʼ´`′＇", "'" * 7)
-WORD = re.compile(rf"[^\W_{SYMBOLS}][^\s']*(?:'[^\W_][^\s']*)*|[{SYMBOLS}][^\s']*")  # of what _Plain leaves
+WORD = re.compile(rf"[^\W_{SYMBOLS}][^\s']*(?:'[^\W_][^\s']*)*|[{SYMBOLS}][^\s']*")  # of what PLAIN leaves
 NUM2WORDS_NAMES = {"nb": "no", "kk": "kz"}  # the languages that it calls otherwise than ISO 639
 POINT = {"am", "bn", "he", "ja", "kn", "ko", "te", "th", "zh"}  # languages that write decimals after a point
 # Numbers have one form there, whatever is counted. In others num2words' is that of a dictionary.
@@ -154,16 +155,13 @@ def _cardinals(name: str, converter: str) -> Rules:
     return Rules((UNREAD_SHORT,), (UNREAD_ROMAN,), numbers)
 
 
-class _Plain(dict[int, str | None]):
-    """What stays of each character: filled as they come, of Unicode's 150,000."""
-
-    def __missing__(self, code: int) -> str | None:
-        kind = unicodedata.category(chr(code))
-        self[code] = chr(code) if kind[0] in "LMN" or chr(code) in SYMBOLS else None if kind == "Cf" else " "
-        return self[code]
+def _plain(character: str) -> str | None:
+    kind = unicodedata.category(character)
+    return character if kind[0] in "LMN" or character in SYMBOLS else None if kind == "Cf" else " "
 
 
-PLAIN = _Plain(
+PLAIN = CharacterTable(
+    _plain,
     {ord("'"): "'", 0x200B: " "}  # the space without width parts words
-    | dict.fromkeys((0x0640, *range(0xFE00, 0xFE10)))  # Arabic's stretching stroke, variants of symbols
+    | dict.fromkeys((0x0640, *range(0xFE00, 0xFE10))),  # Arabic's stretching stroke, variants of symbols
 )

@@ -7,7 +7,7 @@ writing, of which a language model then knows none.
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Literal
 
 from pyspeech.errors import UserError
@@ -107,12 +107,23 @@ def _edges(word: str) -> str:
     return "".join({letter for letter in (word[:1], word[-1:]) if letter and _MARKS[ord(letter)] == " "})
 
 
-class _Marks(dict[int, str]):
-    """What stands for each character: filled as they come, of Unicode's 150,000."""
+class CharacterTable(dict[int, str | None]):
+    """What stands for each character, for ``str.translate``: filled as they come, of Unicode's 150,000.
 
-    def __missing__(self, code: int) -> str:
-        self[code] = " " if unicodedata.category(chr(code))[0] in "PS" else chr(code)
+    Args:
+        rule: What stands for a character; None where nothing does.
+        given: Characters that the rule is not asked for.
+    """
+
+    def __init__(self, rule: Callable[[str], str | None], given: Mapping[int, str | None]) -> None:
+        super().__init__(given)
+        self._rule = rule
+
+    def __missing__(self, code: int) -> str | None:
+        self[code] = self._rule(chr(code))
         return self[code]
 
 
-_MARKS = _Marks({ord(mark): "" for mark in "'’ʼ`"})
+_MARKS = CharacterTable(
+    lambda letter: " " if unicodedata.category(letter)[0] in "PS" else letter, dict.fromkeys(map(ord, "'’ʼ`"), "")
+)

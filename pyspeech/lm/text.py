@@ -20,6 +20,11 @@ class Line(NamedTuple):
     words: list[str]
 
 
+def is_manifest(path: Path) -> bool:
+    """Whether a text is a manifest by its name, and so one of transcripts."""
+    return path.name.endswith(MANIFEST_SUFFIXES)
+
+
 def read_lines(paths: Iterable[Path]) -> Iterator[Line]:
     """Yield every line that has words, file after file.
 
@@ -27,7 +32,7 @@ def read_lines(paths: Iterable[Path]) -> Iterator[Line]:
         UserError: a file that is missing, damaged or not text in UTF-8, or a word that language models reserve.
     """
     for path in paths:
-        lines = _transcript_lines(path) if path.name.endswith(MANIFEST_SUFFIXES) else read_text(path)
+        lines = _transcript_lines(path) if is_manifest(path) else read_text(path)
         for number, text in enumerate(lines, 1):
             words = text.split()
             # One search for "<" spares nearly every line the check word by word.

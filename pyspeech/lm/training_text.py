@@ -15,16 +15,11 @@ from pyspeech.errors import UserError
 from pyspeech.lang.unknown_words import word_counts
 from pyspeech.lang.writing import Case, case_to_bring, in_case, plain
 from pyspeech.lm.held_out import HeldOut, index_sentences
-from pyspeech.lm.text import Line, read_lines
-from pyspeech.transcripts import SUFFIXES, read_transcripts
+from pyspeech.lm.text import Line, is_manifest, read_lines
+from pyspeech.transcripts import read_transcripts
 
 NUM_EXAMPLES = 3
 SAMPLE = 100_000  # lines of a text whose writing is looked at
-
-
-def is_manifest(path: Path) -> bool:
-    """Whether a text is a manifest by its name, and so one of transcripts."""
-    return path.name.endswith(SUFFIXES)
 
 
 @dataclass(frozen=True)

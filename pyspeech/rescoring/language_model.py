@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -78,15 +79,21 @@ class LanguageModel:
         Raises:
             UserError: a binary that was built without its words, or whose end is missing.
         """
-        found = binary_words(self.path) if is_binary(self.path) else arpa_words(self.path)
+        found = self._own_words
         if self.case is not None:
             # What stands there in our case already is not asked for any more.
             found = [ours for word in found if self.written(ours := in_case(word, self.case)) == word]
         return sorted(set(found) - SENTENCE_MARKS)
 
+    @cached_property
+    def _own_words(self) -> list[str]:
+        """As the model writes them: what uses them asks more than once, and the file is large."""
+        return binary_words(self.path) if is_binary(self.path) else arpa_words(self.path)
+
     def score(self, words: Sequence[str]) -> float:
         """Return the natural log-probability of ``<s> words </s>``; an unknown word counts as ``<unk>``."""
-        return LN10 * float(sum(log10 for log10, _, _ in self.model.full_scores(" ".join(map(self.written, words)))))
+        written = words if self.case is None else map(self.written, words)
+        return LN10 * float(sum(log10 for log10, _, _ in self.model.full_scores(" ".join(written))))
 
     def unigrams(self, words: Sequence[str]) -> npt.NDArray[np.float64]:
         """Return the natural log-probability of each word where nothing came before, float64 [N]."""

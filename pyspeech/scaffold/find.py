@@ -200,9 +200,11 @@ def _folder(wanted: Wanted, path: Path) -> FoundCorpus:
 def _refuse_table_beside(path: Path) -> None:
     """Where no audio has its text beside it and a table stands in the folder, that is the corpus."""
     tables = sorted(file for file in path.iterdir() if file.suffix.lower() in TABLE_KINDS)
+    if not tables:
+        return  # before the folder is walked through
     endings = [*TEXTS, *map(str.upper, TEXTS)]
     texts = ((path / audio).with_suffix(ending) for audio in audio_paths(path) for ending in endings)
-    if tables and not any(text.exists() for text in texts):
+    if not any(text.exists() for text in texts):
         kind = TABLE_KINDS[tables[0].suffix.lower()]
         raise UserError(
             f"no audio in {path} has its text beside it ({' or '.join(TEXTS)}), but {tables[0].name} may hold them; "

@@ -27,7 +27,7 @@ from pyspeech.tables import display_width
 from pyspeech.text_files import read_text
 
 GAP_TEXT = "***"
-WORDS = "words.txt"
+WORDS = "words.txt"  # in a decode: all that could be found, one a line
 
 
 @dataclass(frozen=True)

@@ -48,9 +48,8 @@ class Table:
 
     Args:
         file: Path below the corpus, ending in .csv (comma or semicolon), .tsv (tab), .psv or .txt (pipe), or .jsonl
-            or .json (an object a line). One with
-            ``{split}`` names one table for each split, and ``{split}`` may then stand in the templates too; where
-            names of train, dev or test are among them, no others are taken.
+            or .json (an object a line). One with ``{split}`` names one table for each split, and ``{split}`` may then
+            stand in the templates too; where names of train, dev or test are among them, no others are taken.
         audio: The audio file, from the folder of the table.
         text: What was said, or the label; empty for speaker verification.
         id: The file's name without its ending if empty, or its path where such names repeat; with its times where
