@@ -5,12 +5,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from pyspeech.data.sources.reading import Entry
+from pyspeech.data.sources.reading import Entry, with_ids, without_silent
 from pyspeech.data.splits import DEV, TEST, TRAIN, divide, in_order, kind_of, names_for
 from pyspeech.errors import UserError
 
 Task = Literal["recognition", "classification", "verification"]
 MANY = 10
+
+
+def placed(entries: Sequence[Entry], task: Task, wanted: Sequence[str] = (DEV, TEST)) -> list[Entry]:
+    """The entries that say something, each with an id and, as :func:`divided` gives it, a split.
+
+    Raises:
+        UserError: two have one id, or as :func:`divided`.
+    """
+    return divided(with_ids(without_silent(entries)), task, wanted)
 
 
 def divided(entries: Sequence[Entry], task: Task, wanted: Sequence[str] = (DEV, TEST)) -> list[Entry]:

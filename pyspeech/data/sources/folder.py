@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from lhotse import MonoCut
 from pyspeech.data.audio_files import NOT_READ
 from pyspeech.data.corpus import recording_of
 from pyspeech.data.left_out import tell, tell_left_out
-from pyspeech.data.sources.dividing import Task, divided
+from pyspeech.data.sources.dividing import Task, placed
 from pyspeech.data.sources.reading import (
     Entry,
     cut_of_file,
@@ -20,8 +20,7 @@ from pyspeech.data.sources.reading import (
     on_disk,
     read,
     tell_marks,
-    with_ids,
-    without_silent,
+    with_speakers,
 )
 from pyspeech.data.splits import DEV, KINDS, TEST, TRAIN, in_order, kind_of, split_name, usual_name
 from pyspeech.errors import UserError
@@ -81,7 +80,7 @@ class Folder:
         tell_marks(root, entries)
         for line in unsure.lines():
             tell(f"{root}: {line}")
-        return in_order(entry.split for entry in self._placed(entries))
+        return in_order(entry.split for entry in placed(entries, self.task))
 
     def cuts(self, corpus: Path, split: str) -> Iterator[MonoCut]:
         """Yield the utterances of one split in the order of their paths."""
@@ -90,10 +89,7 @@ class Folder:
         )
 
     def _entries(self, corpus: Path) -> list[Entry]:
-        return self._placed(self._all(corpus.absolute() / self.root))
-
-    def _placed(self, entries: Sequence[Entry]) -> list[Entry]:
-        return divided(with_ids(without_silent(entries)), self.task)
+        return placed(self._all(corpus.absolute() / self.root), self.task)
 
     def _all(self, root: Path, unsure: Unsure | None = None) -> list[Entry]:
         words = str.split if self.language is None else words_of(self.language, unsure)
@@ -108,9 +104,7 @@ class Folder:
             if folders and len(below) > 1:
                 split, below = split_name(below[0]), below[1:]
             entries.append(self._entry(root / path, split, below[0] if len(below) > 1 else "", words))
-        if self.task == "recognition" and len({entry.speaker for entry in entries}) == 1:
-            entries = [replace(entry, speaker="") for entry in entries]  # "wavs" is no speaker
-        return entries
+        return with_speakers(entries) if self.task == "recognition" else entries
 
     def _entry(self, path: Path, split: str, top: str, words: Callable[[str], list[str]]) -> Entry:
         if self.task == "recognition":

@@ -9,8 +9,8 @@ from pathlib import Path
 from lhotse import MonoCut
 
 from pyspeech.data.left_out import tell, tell_left_out
-from pyspeech.data.sources.dividing import divided
-from pyspeech.data.sources.reading import Entry, cut_of_file, lines_of, on_disk, read, with_ids
+from pyspeech.data.sources.dividing import placed
+from pyspeech.data.sources.reading import Entry, cut_of_file, lines_of, on_disk, read
 from pyspeech.data.splits import DEV, TRAIN, in_order, split_name
 from pyspeech.errors import UserError
 
@@ -50,7 +50,7 @@ class LibriSpeech:
         parts = [(part, TRAIN) for part in self.train] + [(part, DEV) for part in self.dev]
         parts += [(part, split_name(part)) for part in self.test]
         entries = [entry for part, split in parts for entry in _part(corpus.absolute() / part, split)]
-        return divided(with_ids(entries), "recognition", wanted=(DEV,))
+        return placed(entries, "recognition", wanted=(DEV,))
 
 
 def _part(folder: Path, split: str) -> Iterator[Entry]:

@@ -90,6 +90,13 @@ def with_ids(entries: Sequence[Entry]) -> list[Entry]:
     return named
 
 
+def with_speakers(entries: Sequence[Entry]) -> list[Entry]:
+    """The entries without a speaker where all have the same: a folder for all, such as "wavs", names none."""
+    if len({entry.speaker for entry in entries}) > 1:
+        return list(entries)
+    return [replace(entry, speaker="") for entry in entries]
+
+
 def without_silent(entries: Sequence[Entry]) -> list[Entry]:
     """The entries but for those whose text was nothing but marks of noises."""
     return [entry for entry in entries if entry.text or not entry.marks]

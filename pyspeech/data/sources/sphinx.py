@@ -5,13 +5,13 @@ https://cmusphinx.github.io/wiki/tutorialam
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from lhotse import MonoCut
 
 from pyspeech.data.given import FEATURE_FILES
-from pyspeech.data.sources.dividing import divided
+from pyspeech.data.sources.dividing import placed
 from pyspeech.data.sources.folder import AUDIO
 from pyspeech.data.sources.layout import named_splits
 from pyspeech.data.sources.reading import (
@@ -21,8 +21,7 @@ from pyspeech.data.sources.reading import (
     on_disk,
     read,
     tell_marks,
-    with_ids,
-    without_silent,
+    with_speakers,
 )
 from pyspeech.data.splits import in_order, split_name
 from pyspeech.errors import UserError
@@ -49,11 +48,11 @@ class Sphinx:
         """Names of the splits, train first; marks that are no words are told on stderr."""
         entries = _entries(corpus.absolute())
         tell_marks(corpus, entries)
-        return in_order(entry.split for entry in _placed(entries))
+        return in_order(entry.split for entry in placed(entries, "recognition"))
 
     def cuts(self, corpus: Path, split: str) -> Iterator[MonoCut]:
         """Yield the utterances of one split in the order of its list."""
-        entries = _placed(_entries(corpus.absolute()))
+        entries = placed(_entries(corpus.absolute()), "recognition")
         return read([entry for entry in entries if entry.split == split], split, cut_of_file)
 
 
@@ -70,15 +69,9 @@ def lists_of(corpus: Path) -> dict[str, Path]:
     return {split: found[name] for split, name in named_splits(found).items()}
 
 
-def _placed(entries: list[Entry]) -> list[Entry]:
-    return divided(with_ids(without_silent(entries)), "recognition")
-
-
 def _entries(corpus: Path) -> list[Entry]:
-    entries = [entry for split, path in lists_of(corpus).items() for entry in _of_list(corpus, split_name(split), path)]
-    if len({entry.speaker for entry in entries}) == 1:
-        return [replace(entry, speaker="") for entry in entries]
-    return entries
+    lists = lists_of(corpus).items()
+    return with_speakers([entry for split, path in lists for entry in _of_list(corpus, split_name(split), path)])
 
 
 def _of_list(corpus: Path, split: str, path: Path) -> Iterator[Entry]:

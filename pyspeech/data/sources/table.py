@@ -15,7 +15,7 @@ from pyspeech.data.audio_files import NOT_READ
 from pyspeech.data.corpus import recording_of
 from pyspeech.data.given import FEATURE_FILES
 from pyspeech.data.left_out import tell, tell_left_out
-from pyspeech.data.sources.dividing import Task, divided
+from pyspeech.data.sources.dividing import Task, placed
 from pyspeech.data.sources.folder import AUDIO
 from pyspeech.data.sources.layout import cut_of
 from pyspeech.data.sources.reading import (
@@ -26,8 +26,6 @@ from pyspeech.data.sources.reading import (
     on_disk,
     read,
     tell_marks,
-    with_ids,
-    without_silent,
 )
 from pyspeech.data.sources.rows import read_rows
 from pyspeech.data.splits import KINDS, in_order, names_for, split_name
@@ -114,7 +112,7 @@ class Table:
         if not entries:
             raise UserError(f"{files[0][1]} has no row{' below its first line, which names the columns' * self.header}")
         tell_marks(files[0][1] if len(files) == 1 else files[0][1].parent, entries)
-        return divided(with_ids(without_silent(entries)), self.task if self.text else "verification")
+        return placed(entries, self.task if self.text else "verification")
 
     def _files(self, corpus: Path) -> Sequence[tuple[str, Path]]:
         """Pairs (split as in the file's name, table)."""
