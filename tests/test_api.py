@@ -15,7 +15,7 @@ from pyspeech import api
 from pyspeech.cli.decode import decode
 from pyspeech.cli.rescore import rescore
 from pyspeech.cli.score import score
-from pyspeech.data.corpus import utterance
+from pyspeech.corpora.corpus import utterance
 from pyspeech.data.manifests import write_manifest as write_cuts
 from pyspeech.decoding.stored import StoredDecode
 from pyspeech.errors import UserError

@@ -21,7 +21,7 @@ DISK_BYTES = 8 << 20
 ROOMS = (0, 4096)  # bytes left free: for nothing at all, and for the beginning of a file
 PREPARE = """
 from pathlib import Path
-from pyspeech.data.corpus import corpus_cli, utterance
+from pyspeech.corpora.corpus import corpus_cli, utterance
 
 def cuts(corpus, split):
     for path in sorted((corpus / split).glob("*.wav")):
@@ -254,7 +254,7 @@ def training_cases():
 
 def note_cases():
     from pyspeech.errors import UserError
-    from pyspeech.training.lines import Lines
+    from pyspeech.training.json_lines import Lines
     from pyspeech.training.progress import Curves
 
     folder = Path("disk/noted")

@@ -29,6 +29,7 @@ RANKS = (
     "graph",
     "losses",
     "models",
+    "corpora",
     "data",
     "speakers",
     "scoring",

@@ -7,7 +7,7 @@ import numpy as np
 import soundfile
 from lhotse import MonoCut
 
-from pyspeech.data.corpus import utterance
+from pyspeech.corpora.corpus import utterance
 from pyspeech.data.manifests import write_manifest
 
 RATE = 8000

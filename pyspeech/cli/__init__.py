@@ -6,7 +6,7 @@ from typing import NoReturn
 import click
 
 from pyspeech import __version__
-from pyspeech.cli.groups import NamingGroup
+from pyspeech.cli.options import NamingGroup
 from pyspeech.command_line import interruptible, run
 
 # name -> (module, attribute, one line for --help). Listing the commands imports none of them.

@@ -25,7 +25,7 @@ def audio(manifests: tuple[Path, ...], out: Path, config_path: Path | None, rate
     is there is not made again. A few recordings of train that cannot be read are left out and named.
     """
     from pyspeech.config import load_feature_config
-    from pyspeech.data.resampled import Resampler
+    from pyspeech.corpora.resampled import Resampler
     from pyspeech.threads import physical_cores
 
     if config_path is not None and rate is None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from pyspeech.cli.finite import FiniteFloat
+from pyspeech.cli.options import FiniteFloat
 from pyspeech.cli.output import OUTPUT
 
 PATH = click.Path(path_type=Path)

@@ -18,10 +18,10 @@ def describe(manifests: tuple[Path, ...], out: Path | None) -> None:
     Give the one that trains first: the words and speakers of the others are held against it. Texts that are few are
     taken for labels. Of utterances that are stored at several speeds, one speed counts. The picture needs matplotlib.
     """
-    from pyspeech.data.description.figures import description_values
-    from pyspeech.data.description.picture import draw
-    from pyspeech.data.description.tally import describe_manifest
-    from pyspeech.data.description.text import description_text
+    from pyspeech.corpora.description.figures import description_values
+    from pyspeech.corpora.description.picture import draw
+    from pyspeech.corpora.description.tally import describe_manifest
+    from pyspeech.corpora.description.text import description_text
     from pyspeech.errors import UserError
     from pyspeech.files import write_json
 

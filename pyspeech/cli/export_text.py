@@ -27,11 +27,11 @@ def export_text(decode_dir: Path, out: Path | None, kind: str) -> None:
     """
     if out is None and kind in SUBTITLES:
         raise click.UsageError(f"--format {kind} writes a folder; name it: OUT")
-    from pyspeech.decoding.timed_transcripts import read_timed_transcripts
+    from pyspeech.decoding.read_hypotheses import read_timed_transcripts
     from pyspeech.files import write_text
+    from pyspeech.formats.ctm_json import ctm_text, json_text
     from pyspeech.formats.per_utterance import file_name, write_files
     from pyspeech.formats.subtitles import make_cues, srt_text, vtt_text
-    from pyspeech.formats.timed_transcripts import ctm_text, json_text
 
     transcripts = read_timed_transcripts(decode_dir)
     if out is None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pyspeech.cli.finite import FiniteFloat
-from pyspeech.data.description.figures import printable
+from pyspeech.cli.options import FiniteFloat
+from pyspeech.corpora.description.figures import printable
 from pyspeech.errors import UserError
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from pyspeech.cli.groups import NamingGroup
+from pyspeech.cli.options import NamingGroup
 from pyspeech.cli.output import OUTPUT
 
 PATH = click.Path(path_type=Path)

@@ -12,7 +12,7 @@ from typing import IO
 
 import click
 
-from pyspeech.cli.groups import NamingGroup
+from pyspeech.cli.options import NamingGroup
 from pyspeech.cli.output import OUTPUT
 from pyspeech.errors import UserError
 from pyspeech.files import complete

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from pyspeech.cli.groups import NamingGroup
+from pyspeech.cli.options import NamingGroup
 from pyspeech.cli.output import OUTPUT
 from pyspeech.scoring.accuracy import accuracy_line, accuracy_text, report_accuracy
 from pyspeech.scoring.rare_report import rare_line, rare_text, report_rare_words

@@ -15,6 +15,10 @@ os.environ.setdefault("LHOTSE_AUDIO_DURATION_MISMATCH_TOLERANCE", str(DURATION_T
 os.environ["LHOTSE_AUDIO_BACKEND"] = "LibsndfileBackend"
 # No coding makes fewer of more: a FLAC frame of silence is 65,535 samples in 12 bytes.
 MOST_SAMPLES_PER_BYTE = 1 << 13
+AUDIO = (  # what libsndfile reads
+    *(".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".sph"),
+    *(".aif", ".aiff", ".au", ".w64", ".caf"),
+)
 # Usual kinds of audio that libsndfile does not know.
 NOT_READ = (
     *(".m4a", ".m4b", ".aac", ".mp4", ".wma", ".amr", ".webm", ".3gp", ".mka", ".ape", ".dss", ".ra"),

@@ -13,11 +13,10 @@ from torch.utils.data import Dataset
 from pyspeech.config import Config, FeatureConfig
 from pyspeech.data.batch import Batch, Utterance, batch_of
 from pyspeech.data.cut_index import CutIndex, read_cut_index
-from pyspeech.data.epoch_plan import plan_epoch
+from pyspeech.data.epoch_plan import generator_of, plan_epoch
 from pyspeech.data.features import FeatureExtractor, at_speed
 from pyspeech.data.manifests import read_manifest
 from pyspeech.data.preparation import Preparation, supervision
-from pyspeech.data.randomness import generator_of
 from pyspeech.errors import UserError
 
 Item = TypeVar("Item")

@@ -30,8 +30,8 @@ import numpy.typing as npt
 from lhotse.cut import Cut
 
 from pyspeech.arrays import check_names, check_places, check_range
+from pyspeech.data.concurrent_write import own_partial, remove_leftovers
 from pyspeech.data.manifests import check_line, cut_of, read_manifest
-from pyspeech.data.own_partial import own_partial, remove_leftovers
 from pyspeech.entries import LONGEST_SECONDS, as_one
 from pyspeech.errors import UserError
 from pyspeech.files import digest, existing

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pyspeech.config import BatchConfig
-from pyspeech.data.randomness import generator_of
+from pyspeech.files import digest
 
 Reals = npt.NDArray[np.floating[Any]]
 Integers = npt.NDArray[np.integer[Any]]
@@ -82,3 +82,8 @@ def _shuffled(plan: EpochPlan, rng: np.random.Generator) -> EpochPlan:
     batches = rng.permutation(len(plan))
     first = np.concatenate([[0], np.cumsum(np.diff(plan.first)[batches])])
     return EpochPlan(np.concatenate([plan[number] for number in batches]), first)
+
+
+def generator_of(*parts: object) -> np.random.Generator:
+    """Return a generator of equal numbers for equal parts; see :func:`pyspeech.files.digest`."""
+    return np.random.default_rng(int(digest(*parts), 16))

@@ -19,9 +19,9 @@ from torch import nn
 from pyspeech.config import FeatureConfig
 from pyspeech.data.audio_files import CannotRead, check_promise, file_size, refuse_want_of_memory
 from pyspeech.data.audio_reading import AudioFile
-from pyspeech.data.given import MATRIX_KEY, given_features, has_matrix
 from pyspeech.data.lhotse_audio import TrueLengthBackend
 from pyspeech.data.manifests import recordings_of
+from pyspeech.data.precomputed_features import MATRIX_KEY, given_features, has_matrix
 from pyspeech.entries import FILE, READ_FROM, as_one, end_of_stored
 from pyspeech.errors import UserError, first_line
 from pyspeech.files import digest

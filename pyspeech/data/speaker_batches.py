@@ -17,9 +17,9 @@ from torch.utils.data import Dataset
 from pyspeech.config import Config, SpeakersConfig
 from pyspeech.data.batch import Batch
 from pyspeech.data.cut_index import Reals
+from pyspeech.data.epoch_plan import generator_of
 from pyspeech.data.features import at_speed
 from pyspeech.data.preparation import Preparation
-from pyspeech.data.randomness import generator_of
 from pyspeech.data.speaker_index import SpeakerIndex, read_speaker_index
 from pyspeech.speeds import speaker_at
 

@@ -20,9 +20,9 @@ from tqdm import tqdm
 
 from pyspeech.config import FeatureConfig
 from pyspeech.data.features import SETTINGS_KEY, FeatureExtractor, at_speed, with_features
-from pyspeech.data.given import given_features
 from pyspeech.data.manifest_parts import ManifestPart, split_manifest
 from pyspeech.data.manifests import ManifestCounts, check_manifest, read_manifest, recordings_of, write_manifest
+from pyspeech.data.precomputed_features import given_features
 from pyspeech.errors import UserError
 from pyspeech.files import complete, digest, sync, write_text, writing
 from pyspeech.locks import PARTIAL, only_writer

@@ -14,8 +14,8 @@ import torch
 from lhotse.augmentation import get_or_create_resampler
 
 from pyspeech.config import Config, NoiseConfig, SnrConfig
+from pyspeech.data.audio_files import AUDIO
 from pyspeech.data.audio_reading import AudioFile
-from pyspeech.data.sources.folder import AUDIO
 from pyspeech.errors import UserError
 
 Samples = npt.NDArray[np.float32]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from pyspeech.decoding.hypothesis import Timed
-from pyspeech.decoding.timed_transcripts import TimedTranscript
+from pyspeech.decoding.read_hypotheses import TimedTranscript
 
 LINE_CHARACTERS = 42
 LONGEST_MS, SHORTEST_MS = 7000, 833  # shortest where there is time until the next cue

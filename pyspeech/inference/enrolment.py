@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from pyspeech.data.corpus import utterance
+from pyspeech.corpora.corpus import utterance
+from pyspeech.corpora.sources.folder import audio_paths, tell_not_read
+from pyspeech.data.audio_files import AUDIO
 from pyspeech.data.features import load_audio
-from pyspeech.data.sources.folder import AUDIO, audio_paths, tell_not_read
 from pyspeech.errors import UserError
 from pyspeech.files import existing
 from pyspeech.inference.embedding import Embedder, load_embedder, origin_of

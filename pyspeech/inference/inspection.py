@@ -9,15 +9,15 @@ from lhotse.cut import Cut
 
 from pyspeech.config import FeatureConfig, load_feature_config
 from pyspeech.data.features import FeatureExtractor, load_audio
-from pyspeech.data.given import has_matrix
 from pyspeech.data.manifests import cut_of
+from pyspeech.data.precomputed_features import has_matrix
 from pyspeech.decoding.alignment import align_words
 from pyspeech.decoding.decoder import frame_seconds
 from pyspeech.decoding.greedy import best_tokens
 from pyspeech.decoding.hypothesis import Clock
 from pyspeech.decoding.inspection import Features, Inspection, Posteriors, TimedWords, Waveform
+from pyspeech.decoding.read_hypotheses import read_timed_transcripts
 from pyspeech.decoding.stored import FRAMES, StoredDecode
-from pyspeech.decoding.timed_transcripts import read_timed_transcripts
 from pyspeech.decoding.times import token_runs
 from pyspeech.errors import UserError
 from pyspeech.files import existing

@@ -33,8 +33,7 @@ from pyspeech.files import complete, digest, refuse_others, write_json
 from pyspeech.lang.tokens import TokenSet
 from pyspeech.lang.unknown_words import unknown_words, word_counts
 from pyspeech.rescoring.boosting import Boosting, Phrases, read_phrases
-from pyspeech.rescoring.choose import choose_boost, choose_weights, practice_list
-from pyspeech.rescoring.chosen import ChosenWeights, load_weights, marks, refuse_same_set, save_weights
+from pyspeech.rescoring.choose_weights import choose_boost, choose_weights, practice_list
 from pyspeech.rescoring.compose import Limits
 from pyspeech.rescoring.config import RescoreConfig, TuningSettings
 from pyspeech.rescoring.fit import fit
@@ -44,6 +43,7 @@ from pyspeech.rescoring.methods import InLattices, InNbest, Method, Outcome, Ove
 from pyspeech.rescoring.scorer import Weights
 from pyspeech.rescoring.tuning import BoostPoint, Search
 from pyspeech.rescoring.vocabulary import RESERVED, NewWords, Vocabulary, make_vocabulary, read_new_words
+from pyspeech.rescoring.weights_file import ChosenWeights, load_weights, marks, refuse_same_set, save_weights
 from pyspeech.scoring.rare_words import read_train_words
 from pyspeech.scoring.wer import read_hypotheses, shortened
 from pyspeech.transcripts import Transcript

@@ -25,7 +25,7 @@ def choose_channel(found: FoundCorpus, split: str, asked: str) -> FoundCorpus:
     Raises:
         UserError: channels differ, and none was asked for; or the corpus itself says the channel.
     """
-    from pyspeech.data.channels import check_channel
+    from pyspeech.corpora.channels import check_channel
 
     check_channel(asked)
     takes = any(field.name == "channel" for field in fields(found.source))  # type: ignore[arg-type]
@@ -54,8 +54,8 @@ def _heard(cuts: "list[MonoCut]", which: str) -> str:
     Raises:
         UserError: they do not.
     """
+    from pyspeech.corpora.channels import is_equal, is_silent
     from pyspeech.data.audio_reading import AudioFile, reading
-    from pyspeech.data.channels import is_equal, is_silent
 
     silent: Counter[int] = Counter()
     differing = ""

@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from pyspeech.data.audio_files import NOT_READ, not_read
-from pyspeech.data.corpus import recording_of
-from pyspeech.data.given import FEATURE_FILES
-from pyspeech.data.sources.folder import AUDIO
-from pyspeech.data.sources.layout import OVERSHOOT_SECONDS
-from pyspeech.data.sources.reading import TimesUnit, from_home, on_disk
-from pyspeech.data.sources.table import time_of
-from pyspeech.data.splits import KINDS, TRAIN, usual_name
+from pyspeech.corpora.corpus import recording_of
+from pyspeech.corpora.sources.layout import OVERSHOOT_SECONDS
+from pyspeech.corpora.sources.reading import TimesUnit, from_home, on_disk
+from pyspeech.corpora.sources.table import time_of
+from pyspeech.corpora.splits import KINDS, TRAIN, usual_name
+from pyspeech.data.audio_files import AUDIO, NOT_READ, not_read
+from pyspeech.data.precomputed_features import FEATURE_FILES
 from pyspeech.errors import UserError, nearest
 
 Row = Mapping[str, str]

@@ -5,15 +5,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from pyspeech.data.sources.dividing import Task
-from pyspeech.data.sources.folder import TEXTS, Folder, audio_paths
-from pyspeech.data.sources.kaldi import KaldiData, says_channel
-from pyspeech.data.sources.lhotse_manifests import LhotseManifests
-from pyspeech.data.sources.librispeech import LibriSpeech
-from pyspeech.data.sources.rows import read_rows
-from pyspeech.data.sources.sphinx import Sphinx, lists_of
-from pyspeech.data.sources.table import Table
-from pyspeech.data.splits import KINDS, TRAIN, kind_of, usual_name
+from pyspeech.corpora.sources.dividing import Task
+from pyspeech.corpora.sources.folder import TEXTS, Folder, audio_paths
+from pyspeech.corpora.sources.kaldi import KaldiData, says_channel
+from pyspeech.corpora.sources.lhotse_manifests import LhotseManifests
+from pyspeech.corpora.sources.librispeech import LibriSpeech
+from pyspeech.corpora.sources.rows import read_rows
+from pyspeech.corpora.sources.sphinx import Sphinx, lists_of
+from pyspeech.corpora.sources.table import Table
+from pyspeech.corpora.splits import KINDS, TRAIN, kind_of, usual_name
 from pyspeech.errors import UserError
 from pyspeech.files import existing, existing_file
 from pyspeech.scaffold.columns import (

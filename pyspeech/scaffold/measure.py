@@ -40,7 +40,7 @@ def measure(found: FoundCorpus, split: str) -> tuple[Speech, list[str]]:
 
 def _given(cut: "MonoCut") -> tuple[int, float]:
     """Values per frame, and seconds from one frame to the next, of features that others computed."""
-    from pyspeech.data.given import MATRIX_KEY, MatrixFile, read_matrix
+    from pyspeech.data.precomputed_features import MATRIX_KEY, MatrixFile, read_matrix
 
     matrix = read_matrix(MatrixFile(**cut.custom[MATRIX_KEY]))
     return matrix.shape[1], round(cut.duration / len(matrix), 6)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from pyspeech.data.sources.dividing import Task
+from pyspeech.corpora.sources.dividing import Task
 from pyspeech.scaffold.sizes import FEW_UTTERANCES, PIECES_HOURS, Settings, Speech
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Source(Protocol):
-    """A description of a corpus, of pyspeech.data.sources: a frozen dataclass."""
+    """A description of a corpus, of pyspeech.corpora.sources: a frozen dataclass."""
 
     def splits(self, corpus: Path) -> Sequence[str]:
         """Names of the splits, train first."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyspeech
-from pyspeech.data.left_out import told_once
-from pyspeech.data.splits import TEST, kind_of, refuse_unless_plain
+from pyspeech.corpora.left_out import told_once
+from pyspeech.corpora.splits import TEST, kind_of, refuse_unless_plain
 from pyspeech.errors import UserError
 from pyspeech.files import complete, existing_file
 from pyspeech.lang.lexicon import in_case_of, read_lexicon

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pyspeech.data.sources.dividing import Task
+from pyspeech.corpora.sources.dividing import Task
 
 NARROWBAND = {"sampling_rate": 8000, "num_mel_bins": 40}
 WIDEBAND_HZ = 16000  # what has less is taken as telephone speech, what has more is resampled

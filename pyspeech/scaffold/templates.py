@@ -30,7 +30,7 @@ def prepare(plan: Plan) -> str:
         [
             f'"""{plan.name}: {plan.what}."""',
             "",
-            "from pyspeech.data.corpus import corpus_cli",
+            "from pyspeech.corpora.corpus import corpus_cli",
             f"from {source.__module__} import {source.__name__}",
             "",
             assignment(name, plan.found.source),  # type: ignore[arg-type]

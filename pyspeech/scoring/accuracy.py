@@ -11,8 +11,8 @@ from pyspeech.json_files import read_json_lines
 from pyspeech.lang.labels import Field, label_of, load_labels
 from pyspeech.scoring.bootstrap import rate_interval
 from pyspeech.scoring.figures import BOOTSTRAP, interval_text, interval_values, percent
-from pyspeech.scoring.folder import FOLDER
 from pyspeech.scoring.wer import shortened
+from pyspeech.scoring.write_report import FOLDER
 from pyspeech.transcripts import Transcript, read_transcripts
 
 PREDICTIONS, TABLE = "predictions.jsonl", "labels"  # in a folder of predictions

@@ -18,7 +18,6 @@ from pyspeech.scoring.figures import (
     percent,
     with_rule_of_three,
 )
-from pyspeech.scoring.folder import RARE_WORDS, write_report
 from pyspeech.scoring.rare_words import (
     TRAIN_WORDS,
     RareWordCounts,
@@ -30,6 +29,7 @@ from pyspeech.scoring.rare_words import (
     score_by_training_count,
 )
 from pyspeech.scoring.wer import ErrorCounts, Score, score_decode
+from pyspeech.scoring.write_report import RARE_WORDS, write_report
 
 Interval = tuple[float, float] | None
 

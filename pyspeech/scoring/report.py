@@ -20,9 +20,9 @@ from pyspeech.scoring.figures import (
     interval_values,
     percent,
 )
-from pyspeech.scoring.folder import WORD_ERRORS, write_report
 from pyspeech.scoring.rare_words import TrainingClass, read_train_words, score_by_training_count
 from pyspeech.scoring.wer import GAP, ErrorCounts, Score, UtteranceScore, align, count_errors, score_decode
+from pyspeech.scoring.write_report import WORD_ERRORS, write_report
 from pyspeech.tables import display_width
 from pyspeech.text_files import read_text
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pyspeech.errors import MissingPackage, UserError
-from pyspeech.speakers.shares import Floats, Ranking, Shares, check_measurable
+from pyspeech.speakers.error_rates import Floats, Ranking, Shares, check_measurable
 
 LONGEST_STEP, SHORTEST_STEP = 1.0, 1e-9  # of a weight, for scores of mean 0 and deviation 1
 MOST_STEPS = 1_000

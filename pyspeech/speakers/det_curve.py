@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pyspeech.pictures import picture
-from pyspeech.speakers.shares import Floats
+from pyspeech.speakers.error_rates import Floats
 from pyspeech.speakers.verification_figures import EER, P_TARGETS, VerificationFigures
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import numpy as np
 from pyspeech.errors import UserError
 from pyspeech.files import existing, existing_file
 from pyspeech.json_files import read_json
-from pyspeech.speakers.shares import Floats, check_measurable
+from pyspeech.speakers.error_rates import Floats, check_measurable
 from pyspeech.speakers.trials import Trial
 from pyspeech.speakers.verify import MEANS, SCORES
 from pyspeech.text_files import read_text

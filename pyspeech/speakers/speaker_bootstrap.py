@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pyspeech.speakers.shares import Floats
+from pyspeech.speakers.error_rates import Floats
 
 REPLICATIONS = 1_000
 SEED = 0

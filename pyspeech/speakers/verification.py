@@ -6,7 +6,7 @@ from pathlib import Path
 from pyspeech.errors import MissingPackage
 from pyspeech.files import complete, write_json, write_text
 from pyspeech.scoring.figures import interval_text, interval_values, percent
-from pyspeech.scoring.folder import FOLDER
+from pyspeech.scoring.write_report import FOLDER
 from pyspeech.speakers.det_curve import draw_det_curve
 from pyspeech.speakers.scored_trials import load_scored_trials
 from pyspeech.speakers.speaker_bootstrap import REPLICATIONS, SEED

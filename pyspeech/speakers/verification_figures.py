@@ -7,10 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyspeech.speakers.calibration import cllr_costs, least_cllr
-from pyspeech.speakers.detection_costs import LowestCost, act_dcf_costs, min_dcf
-from pyspeech.speakers.equal_error_rate import crossing
+from pyspeech.speakers.error_rates import Floats, LowestCost, Ranking, Shares, act_dcf_costs, crossing, min_dcf
 from pyspeech.speakers.scored_trials import ScoredTrials
-from pyspeech.speakers.shares import Floats, Ranking, Shares
 from pyspeech.speakers.speaker_bootstrap import REPLICATIONS, intervals_over_speakers, speakers_of
 
 P_TARGETS = (0.01, 0.05)

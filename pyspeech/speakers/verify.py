@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pyspeech.errors import UserError
 from pyspeech.files import complete, digest, refuse_others, write_json
-from pyspeech.scoring.folder import FOLDER
+from pyspeech.scoring.write_report import FOLDER
 from pyspeech.speakers.backends import Places, Vectors, cosine_vectors
 from pyspeech.speakers.embeddings import (
     IDS,

@@ -16,7 +16,7 @@ from pyspeech.losses import LOSSES
 from pyspeech.models.contract import OutputPer
 from pyspeech.speakers.backends import cosine_vectors
 from pyspeech.speakers.calibration import min_cllr
-from pyspeech.speakers.equal_error_rate import equal_error_rate
+from pyspeech.speakers.error_rates import equal_error_rate
 from pyspeech.speakers.trials import Trial, make_trials, read_speakers
 from pyspeech.speeds import speaker_at
 from pyspeech.tasks.counts import Counts

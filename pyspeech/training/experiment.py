@@ -26,10 +26,10 @@ from pyspeech.tasks import classification, recognition, verification
 from pyspeech.tasks.network import CONFIG, MODEL, EmbeddingModel, new_network
 from pyspeech.threads import workers_beside
 from pyspeech.training.checkpoint import stored_steps
-from pyspeech.training.contents import Contents
 from pyspeech.training.distributed import joined
 from pyspeech.training.inputs import Task, TrainingData
 from pyspeech.training.loop import train
+from pyspeech.training.manifest_digests import Contents
 from pyspeech.training.seeds import seed_everything
 from pyspeech.transcripts import Transcript
 

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from pyspeech.data.batch import Batch
 from pyspeech.tasks.counts import Counts
-from pyspeech.training.buffers import Buffers
 from pyspeech.training.memory import Piece, is_out_of_memory
 from pyspeech.training.precision import Precision
 from pyspeech.training.seeds import seed_everything
@@ -156,3 +155,25 @@ def _note(file: str, place: Place, piece: Piece, **more: Any) -> Note:  # noqa: 
 
 def _place_of(piece: Piece, place: Place) -> dict[str, Any]:
     return {"epoch": place.epoch, "batch": piece.number}
+
+
+class Buffers:
+    """The buffers of a network that belong to its state, as one vector of doubles, which hold any float32 exactly."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.device = next(model.parameters()).device
+        stored = model.state_dict().keys()
+        self.tensors = [buffer for name, buffer in model.named_buffers() if name in stored]
+
+    def copy(self) -> Tensor:
+        """Return their values: ``[N]``."""
+        if not self.tensors:
+            return torch.zeros(0, dtype=torch.float64, device=self.device)
+        return torch.cat([tensor.detach().flatten().double() for tensor in self.tensors])
+
+    def put(self, values_N: Tensor) -> None:
+        """Set them to these values."""
+        sizes = [tensor.numel() for tensor in self.tensors]
+        with torch.no_grad():
+            for tensor, part in zip(self.tensors, torch.split(values_N, sizes), strict=True):
+                tensor.copy_(part.view(tensor.shape))

@@ -7,8 +7,8 @@ from typing import Protocol
 from torch.utils.data import Dataset
 
 from pyspeech.data.batch import Batch
+from pyspeech.training.dev_evaluation import Measure
 from pyspeech.training.gradient import Loss
-from pyspeech.training.validation import Measure
 
 
 class Task(Loss, Measure, Protocol):

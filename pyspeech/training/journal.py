@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pyspeech.errors import UserError
 from pyspeech.training.gradient import BAD_BATCHES, LEFT_OUT, NOTES, OUT_OF_MEMORY, UNREADABLE, Note
-from pyspeech.training.lines import Line, Lines, Position, position_of
+from pyspeech.training.json_lines import Line, Lines, Position, position_of
 
 SHOWN_IDS = 20  # in a message; the .jsonl files have all
 

@@ -21,14 +21,16 @@ from pyspeech.data.loading import load, lost_workers
 from pyspeech.errors import UserError
 from pyspeech.tasks.network import MODEL
 from pyspeech.tensor_files import write_tensors
-from pyspeech.training.averaging import average_weights, chosen_steps
 from pyspeech.training.checkpoint import (
     Progress,
+    average_weights,
     checkpoint_path,
+    chosen_steps,
     load_checkpoint,
     save_checkpoint,
     stored_steps,
 )
+from pyspeech.training.dev_evaluation import peak_memory, validate, validations_without_progress
 from pyspeech.training.distributed import Processes
 from pyspeech.training.gradient import Gradient, Numbered, Place
 from pyspeech.training.inputs import Task, TrainingData
@@ -36,8 +38,7 @@ from pyspeech.training.journal import Journal
 from pyspeech.training.precision import Precision
 from pyspeech.training.report import Report
 from pyspeech.training.step import Stepper
-from pyspeech.training.sums import Sums
-from pyspeech.training.validation import peak_memory, validate, validations_without_progress
+from pyspeech.training.step_totals import Sums
 
 NOTHING_DUE, CHECKPOINT_DUE, VALIDATION_DUE = range(3)
 

@@ -9,7 +9,7 @@ from pyspeech.training.checkpoint import Progress
 from pyspeech.training.gradient import LEFT_OUT, Place
 from pyspeech.training.history import METRICS, STEPS
 from pyspeech.training.journal import Journal, counts, shown
-from pyspeech.training.lines import Lines, Position
+from pyspeech.training.json_lines import Lines, Position
 from pyspeech.training.progress import Display
 from pyspeech.training.step import Step
 

@@ -12,8 +12,7 @@ from pyspeech.config import TrainingConfig
 from pyspeech.training.distributed import Processes
 from pyspeech.training.gradient import BAD_BATCHES, Gradient, Note, Numbered, Place, Summed
 from pyspeech.training.precision import LossScale
-from pyspeech.training.schedule import learning_rate
-from pyspeech.training.sums import Sums
+from pyspeech.training.step_totals import Sums
 
 
 @dataclass(frozen=True)
@@ -114,3 +113,15 @@ def sum_gradients(parameters: Sequence[nn.Parameter], processes: Processes) -> N
     counts, *sums = torch.split(flat, [len(parameters), *(p.numel() for p in parameters)])
     for parameter, count, total in zip(parameters, counts.tolist(), sums, strict=True):
         parameter.grad = total.view_as(parameter) if count else None
+
+
+def learning_rate(progress: float, peak: float, final: float, warmup_fraction: float) -> float:
+    """Return the learning rate at ``progress``, the part of the whole training that is done, 0 to 1.
+
+    Rises from 0 to ``peak`` at ``warmup_fraction``, then falls to ``final`` at 1: a linear warm-up, and half a cosine
+    (https://arxiv.org/abs/1608.03983, without restarts).
+    """
+    if progress < warmup_fraction:
+        return peak * progress / warmup_fraction
+    decay = min((progress - warmup_fraction) / (1 - warmup_fraction), 1.0)
+    return final + (peak - final) * (1 + math.cos(math.pi * decay)) / 2

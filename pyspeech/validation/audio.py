@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pyspeech.data.audio_files import DURATION_TOLERANCE
 from pyspeech.data.audio_reading import Header
 from pyspeech.entries import HIGHEST_RATE, LOWEST_RATE, Audio, Entry, Stored
-from pyspeech.validation.kinds import (
+from pyspeech.validation.faults import (
     DURATION_DIFFERS,
     EMPTY_AUDIO,
     LEFT_OVER,

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pyspeech.corpora.splits import DEV, TEST
 from pyspeech.data.audio_reading import Header
-from pyspeech.data.splits import DEV, TEST
 from pyspeech.entries import Entry
 from pyspeech.lang.tokens import TokenSet, load_tokens
 from pyspeech.settings import SHARED_CONF
 from pyspeech.validation.audio import check_audio
-from pyspeech.validation.kinds import EMPTY_TEXT, NO_SUPERVISION, SEVERAL_SUPERVISIONS, TOO_SHORT, Finding
+from pyspeech.validation.faults import EMPTY_TEXT, NO_SUPERVISION, SEVERAL_SUPERVISIONS, TOO_SHORT, Finding
 from pyspeech.validation.text import TextCheck
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from pyspeech.lang.tokens import TokenSet
 from pyspeech.losses.ctc import frames_needed
 from pyspeech.models import build_model
 from pyspeech.models.contract import frame_network
-from pyspeech.validation.kinds import INFEASIBLE, OUT_OF_LIMITS, TIGHT, Finding
+from pyspeech.validation.faults import INFEASIBLE, OUT_OF_LIMITS, TIGHT, Finding
 
 
 @dataclass(frozen=True)

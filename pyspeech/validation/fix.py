@@ -12,8 +12,8 @@ from typing import Any, TypeAlias
 from pyspeech.entries import Entry
 from pyspeech.errors import UserError
 from pyspeech.files import complete
-from pyspeech.validation.kinds import DUPLICATE_ID, Finding
-from pyspeech.validation.lines import Line, read_lines
+from pyspeech.validation.damaged_lines import Line, read_lines
+from pyspeech.validation.faults import DUPLICATE_ID, Finding
 from pyspeech.validation.mend import mended
 from pyspeech.validation.report import printable
 from pyspeech.validation.run import Validation, entry_or_finding

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from pyspeech.data.audio_files import CannotRead
 from pyspeech.data.audio_reading import CutShort, Header
 from pyspeech.data.audio_reading import read_header as read_one
-from pyspeech.validation.kinds import EMPTY_AUDIO, MISSING_AUDIO, SHORT_FILE, UNREADABLE_AUDIO, Finding
+from pyspeech.validation.faults import EMPTY_AUDIO, MISSING_AUDIO, SHORT_FILE, UNREADABLE_AUDIO, Finding
 
 THREADS = 8  # files wait for the disk or the network more than for a processor
 CHUNK = 64  # files; single ones cost more to hand out than to read

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pyspeech.data.given import MatrixFile, read_matrix
+from pyspeech.data.precomputed_features import MatrixFile, read_matrix
 from pyspeech.entries import Entry
 from pyspeech.errors import MissingPackage, UserError
+from pyspeech.validation.faults import DAMAGED_FEATURES, Finding
 from pyspeech.validation.headers import in_threads
-from pyspeech.validation.kinds import DAMAGED_FEATURES, Finding
 
 
 def check_matrices(entries: Sequence[Entry]) -> Iterator[tuple[Entry, list[Finding]]]:

@@ -8,7 +8,7 @@ from pyspeech.data.audio_files import DURATION_TOLERANCE
 from pyspeech.data.audio_reading import Header
 from pyspeech.entries import DIGITS, MIXED
 from pyspeech.validation.audio import covers
-from pyspeech.validation.kinds import Finding
+from pyspeech.validation.faults import Finding
 from pyspeech.validation.text import tidy
 
 Cut = dict[str, Any]

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 
 from pyspeech.entries import Entry
-from pyspeech.validation.kinds import ODD_DURATION, ODD_PACE, TOO_FAST, TOO_SLOW, Finding, Kind
+from pyspeech.validation.faults import ODD_DURATION, ODD_PACE, TOO_FAST, TOO_SLOW, Finding, Kind
 
 # Fast talkers reach about 8 syllables in a second; a syllable takes about 3 letters, or one character where a
 # character is a syllable.

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 
-from pyspeech.validation.kinds import KINDS, Finding, Kind
+from pyspeech.validation.faults import KINDS, Finding, Kind
 from pyspeech.validation.run import Place, Validation
 
 COLUMNS = (7, 25, 7, 31, 29, 16)  # with a space between them 120

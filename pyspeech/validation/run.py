@@ -7,15 +7,15 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from pyspeech.corpora.splits import DEV, TEST, TRAIN
 from pyspeech.data.audio_reading import Header
-from pyspeech.data.splits import DEV, TEST, TRAIN
 from pyspeech.entries import Entry, NotACutError, NotAFileError, read_entry
 from pyspeech.transcripts import manifest_name
-from pyspeech.validation.between import check_between
 from pyspeech.validation.checks import Checks, load_checks
+from pyspeech.validation.cross_checks import check_between
+from pyspeech.validation.damaged_lines import Line, read_lines, side_of
+from pyspeech.validation.faults import NO_UTTERANCE, NOT_A_CUT, NOT_A_FILE, Finding
 from pyspeech.validation.headers import read_headers
-from pyspeech.validation.kinds import NO_UTTERANCE, NOT_A_CUT, NOT_A_FILE, Finding
-from pyspeech.validation.lines import Line, read_lines, side_of
 from pyspeech.validation.outliers import check_outliers
 
 OTHER = ""

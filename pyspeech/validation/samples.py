@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
+from pyspeech.corpora.channels import is_equal, is_silent
 from pyspeech.data.audio_files import DURATION_TOLERANCE, CannotRead
 from pyspeech.data.audio_reading import AudioFile, Header, reading
-from pyspeech.data.channels import is_equal, is_silent
 from pyspeech.entries import Entry
+from pyspeech.validation.faults import CLIPPED_AUDIO, DAMAGED_AUDIO, SILENT_AUDIO, UNREAD_CHANNEL, Finding
 from pyspeech.validation.headers import in_threads
-from pyspeech.validation.kinds import CLIPPED_AUDIO, DAMAGED_AUDIO, SILENT_AUDIO, UNREAD_CHANNEL, Finding
 
 FULL_SCALE = 0.999
 COARSE_FULL_SCALE = {"ULAW": 0.98, "ALAW": 0.984, "PCM_U8": 0.992, "PCM_S8": 0.992}  # where the largest value is less

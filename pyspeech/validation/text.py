@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pyspeech.lang.marks import marks_of, without_marks
 from pyspeech.lang.tokens import TokenSet
 from pyspeech.lang.unspaced import unspaced_language
-from pyspeech.validation.kinds import (
+from pyspeech.validation.faults import (
     EMPTY_TEXT,
     JOINED_TEXT,
     MARKED_TEXT,

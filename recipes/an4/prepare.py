@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lhotse import MonoCut
 
-from pyspeech.data.corpus import corpus_cli, download_archive, utterance
+from pyspeech.corpora.corpus import corpus_cli, download_archive, utterance
 from pyspeech.files import existing_file
 
 # Of NVIDIA: CMU's own page is gone. Neither publishes a digest.

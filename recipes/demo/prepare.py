@@ -5,9 +5,9 @@ Nothing is downloaded. The splits share neither voices nor sentences, and some n
 
 from pathlib import Path
 
-from pyspeech.data.corpus import corpus_cli
-from pyspeech.data.sources.table import Table
-from pyspeech.data.synthesis import load_plan, synthesise
+from pyspeech.corpora.corpus import corpus_cli
+from pyspeech.corpora.sources.table import Table
+from pyspeech.corpora.synthesis import load_plan, synthesise
 
 PLAN = Path(__file__).parent / "conf/corpus.yaml"
 TABLE = Table("utterances.csv", audio="{file}", text="{text}", speaker="{speaker}", split="{split}", language="en-us")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lhotse import MonoCut
 
-from pyspeech.data.corpus import corpus_cli, git_clone, utterance
+from pyspeech.corpora.corpus import corpus_cli, git_clone, utterance
 
 URL = "https://github.com/Jakobovski/free-spoken-digit-dataset"
 COMMIT = "26eb9aaf76e81b692f806f9140c2d2777410d7a1"  # of May 2024; later ones may hold other recordings

@@ -4,8 +4,8 @@ import os
 import shutil
 from pathlib import Path
 
-from pyspeech.data.corpus import corpus_cli, download_archive
-from pyspeech.data.sources.librispeech import LibriSpeech
+from pyspeech.corpora.corpus import corpus_cli, download_archive
+from pyspeech.corpora.sources.librispeech import LibriSpeech
 
 URL = "https://www.openslr.org/resources/{}/{}.tar.gz"
 SUMS = (Path(__file__).parent / "SHA256SUMS").read_text(encoding="utf-8").split()  # digest, name, digest, ...

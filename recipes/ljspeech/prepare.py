@@ -9,8 +9,8 @@ from pathlib import Path
 
 from lhotse import MonoCut
 
-from pyspeech.data.corpus import corpus_cli, download_archive, utterance
-from pyspeech.data.split_lists import listed, lists_within, read_split_lists
+from pyspeech.corpora.corpus import corpus_cli, download_archive, utterance
+from pyspeech.corpora.split_lists import listed, lists_within, read_split_lists
 from pyspeech.files import existing
 from pyspeech.lang.spoken import spoken_words
 

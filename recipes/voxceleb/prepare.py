@@ -6,8 +6,8 @@ https://www.robots.ox.ac.uk/~vgg/data/voxceleb. Nothing of it is fetched: its ma
 import os
 from pathlib import Path
 
-from pyspeech.data.corpus import corpus_cli
-from pyspeech.data.sources.voxceleb import VoxCeleb
+from pyspeech.corpora.corpus import corpus_cli
+from pyspeech.corpora.sources.voxceleb import VoxCeleb
 
 VOXCELEB = VoxCeleb(voxceleb2=os.environ.get("VOXCELEB2_DIR", ""))
 

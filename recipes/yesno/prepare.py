@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lhotse import MonoCut
 
-from pyspeech.data.corpus import corpus_cli, download_archive, utterance
+from pyspeech.corpora.corpus import corpus_cli, download_archive, utterance
 
 URL = "https://www.openslr.org/resources/1/waves_yesno.tar.gz"
 WORDS = {"0": "NO", "1": "YES"}

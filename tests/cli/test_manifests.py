@@ -12,7 +12,7 @@ import torch
 from click.testing import CliRunner
 
 from pyspeech.cli import COMMANDS, cli
-from pyspeech.data.corpus import utterance
+from pyspeech.corpora.corpus import utterance
 from pyspeech.errors import UserError
 from tests.classifiers import train_on_tones
 from tests.experiments import YAML, save_untrained

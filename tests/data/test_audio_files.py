@@ -3,11 +3,11 @@ import pytest
 import soundfile
 from tones import RATE, tone_cuts
 
+from pyspeech.corpora.corpus import recording_of
 from pyspeech.data.audio_files import NOT_READ, CannotRead
-from pyspeech.data.corpus import recording_of
 from pyspeech.data.features import load_audio
+from pyspeech.validation.faults import UNREADABLE_AUDIO
 from pyspeech.validation.headers import read_header
-from pyspeech.validation.kinds import UNREADABLE_AUDIO
 
 
 def promising(path, num_samples):

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from tones import RATE, tone_cuts, tone_manifest
 
 from pyspeech.config import Config, load_config
+from pyspeech.corpora.corpus import utterance
 from pyspeech.data.batch import Batch
 from pyspeech.data.batches import TrainingBatches, inference_batches
-from pyspeech.data.corpus import utterance
 from pyspeech.data.loading import load
 from pyspeech.data.manifests import read_manifest, write_manifest
 from pyspeech.data.stored_features import store_features

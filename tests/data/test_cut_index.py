@@ -13,10 +13,10 @@ import pytest
 from tones import tone_cuts, tone_manifest
 
 from pyspeech.data import cut_index
+from pyspeech.data.concurrent_write import own_partial
 from pyspeech.data.cut_index import NO_SPEAKER, PLACES_BYTES, read_cut_index
 from pyspeech.data.features import at_speed
 from pyspeech.data.manifests import read_manifest, write_manifest
-from pyspeech.data.own_partial import own_partial
 from pyspeech.errors import UserError
 from pyspeech.files import PARTIAL
 from tests.damage import flipped_bytes

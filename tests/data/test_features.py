@@ -15,8 +15,8 @@ from lhotse import Fbank, FbankConfig, Mfcc, MfccConfig, MonoCut, Recording
 from tones import RATE, tone_cuts, write_tones
 
 from pyspeech.config import FeatureConfig, load_config, load_feature_config
+from pyspeech.corpora.corpus import utterance
 from pyspeech.data.audio_files import CannotRead
-from pyspeech.data.corpus import utterance
 from pyspeech.data.features import PIECE_SECONDS, FeatureExtractor, at_speed, load_audio, normalise
 from pyspeech.data.manifests import write_manifest
 from pyspeech.data.preparation import Preparation
@@ -24,7 +24,7 @@ from pyspeech.data.stored_features import store_features
 from pyspeech.errors import UserError
 from pyspeech.files import digest
 from pyspeech.inference.inspection import inspect
-from pyspeech.validation.kinds import TOO_SHORT
+from pyspeech.validation.faults import TOO_SHORT
 from pyspeech.validation.run import Sources, validate
 from tests.experiments import YAML
 
@@ -167,7 +167,7 @@ import resource, sys
 from pathlib import Path
 import numpy as np
 from pyspeech.config import FeatureConfig
-from pyspeech.data.corpus import utterance
+from pyspeech.corpora.corpus import utterance
 from pyspeech.data.features import FeatureExtractor
 
 extractor = FeatureExtractor(FeatureConfig.model_validate_json(sys.argv[1]))

@@ -2,7 +2,7 @@ import numpy as np
 import soundfile
 from lhotse import Recording
 
-from pyspeech.data.corpus import recording_of, utterance
+from pyspeech.corpora.corpus import recording_of, utterance
 from pyspeech.data.features import load_audio
 from tests.data.test_audio_reading import mp3, without_contents
 

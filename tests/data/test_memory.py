@@ -10,7 +10,7 @@ import pytest
 import yaml
 from tones import RATE, write_tones
 
-from pyspeech.data.corpus import utterance
+from pyspeech.corpora.corpus import utterance
 
 # Peak of a process that plans two epochs and loads batches, plus that of its worker.
 PROGRAM = """

@@ -5,12 +5,12 @@ import pytest
 from lhotse import MultiCut, Recording
 
 from pyspeech.config import load_config
+from pyspeech.corpora.description.tally import describe_manifest
+from pyspeech.corpora.resampled import Resampler
 from pyspeech.data.batches import InferenceBatches, TrainingBatches
 from pyspeech.data.cut_index import read_cut_index
-from pyspeech.data.description.tally import describe_manifest
 from pyspeech.data.features import FeatureExtractor, load_audio
 from pyspeech.data.manifests import read_manifest, recordings_of, write_manifest
-from pyspeech.data.resampled import Resampler
 from pyspeech.data.stored_features import store_features
 from pyspeech.errors import UserError
 from pyspeech.inference.inspection import inspect

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from tones import RATE
 
 from pyspeech.config import Config, load_config
+from pyspeech.corpora.corpus import utterance
 from pyspeech.data.batch import Batch
-from pyspeech.data.corpus import utterance
 from pyspeech.data.loading import load
 from pyspeech.data.manifests import write_manifest
 from pyspeech.data.speaker_batches import SpeakerBatches, expected_crop_seconds

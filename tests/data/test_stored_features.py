@@ -12,7 +12,7 @@ import yaml
 from tones import RATE, tone_cuts, tone_manifest
 
 from pyspeech.config import FeatureConfig, load_feature_config
-from pyspeech.data.corpus import utterance
+from pyspeech.corpora.corpus import utterance
 from pyspeech.data.features import FeatureExtractor
 from pyspeech.data.manifests import read_manifest, write_manifest
 from pyspeech.data.stored_features import Store, store_all, store_features

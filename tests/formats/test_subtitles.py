@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyspeech.decoding.hypothesis import Timed
-from pyspeech.decoding.timed_transcripts import TimedTranscript
+from pyspeech.decoding.read_hypotheses import TimedTranscript
 from pyspeech.formats.subtitles import LINE_CHARACTERS, LONGEST_MS, PAUSE_MS, Cue, make_cues, srt_text, vtt_text
 
 SPELLINGS = st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "S")), min_size=1, max_size=50)

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from pyspeech.data.given import given_utterance
 from pyspeech.data.manifests import read_manifest, write_manifest
+from pyspeech.data.precomputed_features import given_utterance
 from pyspeech.decoding.times import token_runs
 from pyspeech.errors import UserError
 from pyspeech.inference.inspection import inspect

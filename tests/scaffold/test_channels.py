@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from pyspeech.data.sources.folder import Folder
-from pyspeech.data.sources.kaldi import KaldiData
-from pyspeech.data.sources.librispeech import LibriSpeech
+from pyspeech.corpora.sources.folder import Folder
+from pyspeech.corpora.sources.kaldi import KaldiData
+from pyspeech.corpora.sources.librispeech import LibriSpeech
 from pyspeech.errors import UserError
 from pyspeech.scaffold.channels import choose_channel
 from pyspeech.scaffold.plan import FoundCorpus

@@ -9,12 +9,12 @@ import soundfile
 from lhotse import CutSet
 from tones import tone_cuts
 
-from pyspeech.data.sources.folder import Folder
-from pyspeech.data.sources.kaldi import KaldiData
-from pyspeech.data.sources.lhotse_manifests import LhotseManifests
-from pyspeech.data.sources.librispeech import LibriSpeech
-from pyspeech.data.sources.sphinx import Sphinx
-from pyspeech.data.sources.table import Table
+from pyspeech.corpora.sources.folder import Folder
+from pyspeech.corpora.sources.kaldi import KaldiData
+from pyspeech.corpora.sources.lhotse_manifests import LhotseManifests
+from pyspeech.corpora.sources.librispeech import LibriSpeech
+from pyspeech.corpora.sources.sphinx import Sphinx
+from pyspeech.corpora.sources.table import Table
 from pyspeech.errors import UserError
 from pyspeech.scaffold.columns import Asked
 from pyspeech.scaffold.find import Wanted, find

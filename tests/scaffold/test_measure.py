@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from layouts import WORDS, write_speech
 
-from pyspeech.data.sources.table import Table
+from pyspeech.corpora.sources.table import Table
 from pyspeech.errors import UserError
 from pyspeech.scaffold import measure as module
 from pyspeech.scaffold.measure import measure

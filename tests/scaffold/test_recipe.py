@@ -17,7 +17,7 @@ from lhotse import CutSet
 from recipe_runs import SMALL, SMALL_MODELS, run_recipe, score_of
 
 from pyspeech.config import load_config
-from pyspeech.data.sources.kaldi import KaldiData
+from pyspeech.corpora.sources.kaldi import KaldiData
 from pyspeech.errors import UserError
 from pyspeech.scaffold.columns import Asked
 from pyspeech.scaffold.find import Wanted

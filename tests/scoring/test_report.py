@@ -155,7 +155,7 @@ def test_a_failure_leaves_the_earlier_score_and_no_partial_one(decode, monkeypat
     def full(*_args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pyspeech.scoring.folder.write_text", full)
+    monkeypatch.setattr("pyspeech.scoring.write_report.write_text", full)
     with pytest.raises(UserError, match=r"cannot write .*score: No space left on device; free space"):
         report_decode(decode.parent / "test.jsonl", decode)
     assert (decode / "score/report.txt").read_text() == before

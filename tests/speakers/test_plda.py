@@ -8,7 +8,7 @@ from scipy.linalg import eigh, subspace_angles
 
 from pyspeech.errors import UserError
 from pyspeech.speakers.embeddings import Embeddings, unit_rows
-from pyspeech.speakers.equal_error_rate import equal_error_rate
+from pyspeech.speakers.error_rates import equal_error_rate
 from pyspeech.speakers.plda import load_plda, save_plda, shrunk_covariance, train_plda
 
 

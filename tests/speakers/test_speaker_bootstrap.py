@@ -3,8 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from pyspeech.speakers.equal_error_rate import crossing, equal_error_rate
-from pyspeech.speakers.shares import Ranking
+from pyspeech.speakers.error_rates import Ranking, crossing, equal_error_rate
 from pyspeech.speakers.speaker_bootstrap import intervals_over_speakers, speakers_of
 from tests.trial_lists import simulated
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pyspeech.speakers.calibration import min_cllr
-from pyspeech.speakers.equal_error_rate import equal_error_rate
+from pyspeech.speakers.error_rates import equal_error_rate
 from pyspeech.speakers.scored_trials import ScoredTrials
 from pyspeech.speakers.trials import Trial
 from pyspeech.speakers.verification_figures import verification_figures

@@ -9,7 +9,7 @@ from pyspeech.data.batch import Batch
 from pyspeech.errors import UserError
 from pyspeech.lang.labels import LabelTable
 from pyspeech.speakers.calibration import min_cllr
-from pyspeech.speakers.equal_error_rate import equal_error_rate
+from pyspeech.speakers.error_rates import equal_error_rate
 from pyspeech.speakers.trials import Trial
 from pyspeech.tasks.verification import VerificationTask, load_verification_task
 from pyspeech.training.experiment import Sources, run

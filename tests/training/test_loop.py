@@ -13,7 +13,7 @@ from pyspeech.models.masking import MaskedBatchNorm
 from pyspeech.settings import SHARED_CONF, read_yaml
 from pyspeech.tasks.counts import Counts
 from pyspeech.tensor_files import read_header, read_tensors
-from pyspeech.training import lines, loop
+from pyspeech.training import json_lines, loop
 from pyspeech.training.checkpoint import checkpoint_path, load_weights, stored_steps
 from pyspeech.training.inputs import TrainingData
 from pyspeech.training.loop import train
@@ -169,7 +169,7 @@ def test_stopped_and_resumed_equals_never_stopped(tmp_path, monkeypatch, place):
         if place == "while training":
             patch.setattr(Regression, "loss", stopping(Regression.loss, 5 + 2 + 5 + 2 + 3))  # in epoch 3
         elif place == "between checkpoint and metrics":
-            patch.setattr(lines.Lines, "replace", stopping(lines.Lines.replace, 2))
+            patch.setattr(json_lines.Lines, "replace", stopping(json_lines.Lines.replace, 2))
         else:
             patch.setattr(loop, "average_weights", stopping(None, 0))
         with pytest.raises(Stop):

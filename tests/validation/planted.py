@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from pyspeech.data.corpus import utterance
+from pyspeech.corpora.corpus import utterance
 from pyspeech.lang.tokens import CharacterTokens
-from pyspeech.validation import kinds as k
+from pyspeech.validation import faults as k
 from tests.experiments import YAML
 from tests.tones import PITCHES, RATE, write_tones
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from pyspeech.data.corpus import utterance
+from pyspeech.corpora.corpus import utterance
 from pyspeech.entries import read_entry
 from pyspeech.validation.audio import check_audio, covers
+from pyspeech.validation.faults import DURATION_DIFFERS, MISSING_AUDIO, MISSING_FEATURES, NO_CHANNEL, RATE_DIFFERS
 from pyspeech.validation.headers import read_headers
-from pyspeech.validation.kinds import DURATION_DIFFERS, MISSING_AUDIO, MISSING_FEATURES, NO_CHANNEL, RATE_DIFFERS
 from tests.tones import tone_cuts
 from tests.validation.planted import FEATURES, streamed_flac
 

@@ -9,8 +9,8 @@ from pyspeech.errors import UserError
 from pyspeech.lang.tokens import CharacterTokens
 from pyspeech.models import MODELS, build_model
 from pyspeech.settings import SHARED_CONF, read_yaml
+from pyspeech.validation.faults import INFEASIBLE, OUT_OF_LIMITS
 from pyspeech.validation.fits import FitCheck
-from pyspeech.validation.kinds import INFEASIBLE, OUT_OF_LIMITS
 from tests.experiments import YAML
 from tests.tones import tone_cuts
 

@@ -10,7 +10,7 @@ from pyspeech.errors import UserError
 from pyspeech.lang.tokens import CharacterTokens
 from pyspeech.training.experiment import Sources as TrainingSources
 from pyspeech.training.experiment import run
-from pyspeech.validation import kinds
+from pyspeech.validation import faults
 from pyspeech.validation.fix import fix
 from pyspeech.validation.run import Sources, validate
 from tests.tones import tone_manifest
@@ -160,6 +160,6 @@ def test_a_plain_manifest_stays_plain_and_its_last_line_ends(tmp_path):
     plain = tmp_path / "train.jsonl"
     plain.write_bytes(gzip.decompress(packed.read_bytes()).rstrip())
     validation = validate(Sources((plain,)))
-    assert not any(finding.kind is kinds.CUT_SHORT for every in validation.found.values() for finding in every)
+    assert not any(finding.kind is faults.CUT_SHORT for every in validation.found.values() for finding in every)
     fix(validation, tmp_path / "out")
     assert (tmp_path / "out" / "train.jsonl").read_bytes() == gzip.decompress(packed.read_bytes())

@@ -3,8 +3,8 @@ import pytest
 import soundfile
 
 from pyspeech.data.audio_reading import Header
+from pyspeech.validation.faults import EMPTY_AUDIO, MISSING_AUDIO, SHORT_FILE, UNREADABLE_AUDIO, Finding
 from pyspeech.validation.headers import CHUNK, in_threads, read_header, read_headers
-from pyspeech.validation.kinds import EMPTY_AUDIO, MISSING_AUDIO, SHORT_FILE, UNREADABLE_AUDIO, Finding
 from tests.tones import write_tones
 from tests.validation.planted import streamed_flac
 

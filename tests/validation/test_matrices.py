@@ -3,9 +3,9 @@ import json
 import numpy as np
 import pytest
 
-from pyspeech.data.given import given_utterance
+from pyspeech.data.precomputed_features import given_utterance
 from pyspeech.entries import read_entry
-from pyspeech.validation.kinds import DAMAGED_FEATURES
+from pyspeech.validation.faults import DAMAGED_FEATURES
 from pyspeech.validation.matrices import check_matrices
 
 

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from pyspeech.entries import Entry
-from pyspeech.validation import kinds
+from pyspeech.validation import faults
 from pyspeech.validation.outliers import check_outliers, letters
 
 
@@ -21,11 +21,11 @@ def usual(count=60):
 
 def test_lengths_far_from_all_others_are_named_and_no_other():
     odd = [entry(100, 0.3, "AB"), entry(101, 12.0, "ABCDEFGHIJ " * 10)]
-    assert found(usual() + odd) == {("100", kinds.ODD_DURATION), ("101", kinds.ODD_DURATION)}
+    assert found(usual() + odd) == {("100", faults.ODD_DURATION), ("101", faults.ODD_DURATION)}
 
 
 def test_paces_far_from_all_others_are_named():
-    assert found([*usual(), entry(100, 2.0, "AB")]) == {("100", kinds.ODD_PACE)}
+    assert found([*usual(), entry(100, 2.0, "AB")]) == {("100", faults.ODD_PACE)}
 
 
 def test_a_few_utterances_have_nothing_usual():
@@ -33,8 +33,8 @@ def test_a_few_utterances_have_nothing_usual():
 
 
 def test_nobody_says_a_table_in_three_seconds():
-    assert found([entry(0, 3.264, "Hello world " * 30)]) == {("0", kinds.TOO_FAST)}
-    assert found([entry(0, 30.0, "YES")]) == {("0", kinds.TOO_SLOW)}
+    assert found([entry(0, 3.264, "Hello world " * 30)]) == {("0", faults.TOO_FAST)}
+    assert found([entry(0, 30.0, "YES")]) == {("0", faults.TOO_SLOW)}
     assert found([entry(0, 0.2, "THREE"), entry(1, 1.0, "NO"), entry(2, 0.0, "NO")]) == set()
 
 

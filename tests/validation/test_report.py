@@ -1,7 +1,7 @@
 import json
 import textwrap
 
-from pyspeech.validation.kinds import KINDS
+from pyspeech.validation.faults import KINDS
 from pyspeech.validation.report import COLUMNS, summary_line, table_text
 from pyspeech.validation.run import Sources, validate
 from tests.tones import tone_manifest

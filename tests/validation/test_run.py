@@ -8,7 +8,7 @@ from pyspeech.config import load_config
 from pyspeech.data.stored_features import store_features
 from pyspeech.errors import UserError
 from pyspeech.lang.tokens import CharacterTokens, PhoneTokens
-from pyspeech.validation import kinds
+from pyspeech.validation import faults
 from pyspeech.validation.run import Sources, validate
 from tests.experiments import YAML
 from tests.tones import tone_manifest
@@ -48,11 +48,17 @@ def test_every_planted_fault_is_found_and_nothing_else(planted):
 
 
 def test_without_tokens_model_and_decoding_the_rest_is_found_still(planted):
-    needs_more = {kinds.UNCOVERED_TEXT, kinds.UNSPELLED_IN_TEST, kinds.INFEASIBLE, kinds.OUT_OF_LIMITS, kinds.LOW_RATE}
-    needs_more |= {kinds.DAMAGED_FEATURES, kinds.DAMAGED_AUDIO, kinds.SILENT_AUDIO, kinds.CLIPPED_AUDIO}
+    needs_more = {faults.UNCOVERED_TEXT, faults.UNSPELLED_IN_TEST, faults.INFEASIBLE, faults.OUT_OF_LIMITS}
+    needs_more |= {
+        faults.LOW_RATE,
+        faults.DAMAGED_FEATURES,
+        faults.DAMAGED_AUDIO,
+        faults.SILENT_AUDIO,
+        faults.CLIPPED_AUDIO,
+    }
     expected = {kind: ids for kind, ids in planted.expected.items() if kind not in needs_more}
     found = found_by_kind(validate(Sources(planted.manifests)))
-    assert found.pop(kinds.NOT_AS_SPOKEN) == {"train: seven", "train: rows"}
+    assert found.pop(faults.NOT_AS_SPOKEN) == {"train: seven", "train: rows"}
     assert named(found) == named(expected)
 
 
@@ -66,7 +72,7 @@ def test_a_manifest_that_breaks_off_is_named_and_read_as_far_as_it_goes(tmp_path
     manifest.write_bytes(manifest.read_bytes()[:-300])
     validation = validate(Sources((manifest,)))
     (finding,) = [finding for every in validation.found.values() for finding in every]
-    assert finding.kind is kinds.CUT_SHORT
+    assert finding.kind is faults.CUT_SHORT
     assert 0 < len(validation.ids) < 40
 
 
@@ -88,7 +94,7 @@ def test_words_that_a_lexicon_lacks_are_named(tmp_path):
     PhoneTokens.from_lexicon({"LOW": [("l", "o")], "MID": [("m",)]}).save(tmp_path / "lang")
     validation = validate(Sources((manifest,), tmp_path / "lang"))
     high = {json.loads(line)["id"] for line in gzip.decompress(manifest.read_bytes()).splitlines() if b"HIGH" in line}
-    assert found_by_kind(validation) == {kinds.UNPRONOUNCED: {f"train: {id_}" for id_ in high}}
+    assert found_by_kind(validation) == {faults.UNPRONOUNCED: {f"train: {id_}" for id_ in high}}
 
 
 def test_what_fits_only_at_a_normal_speed_is_a_warning(tmp_path):
@@ -98,7 +104,7 @@ def test_what_fits_only_at_a_normal_speed_is_a_warning(tmp_path):
     # 0.3 seconds: 10 output frames, at 1.5 times the speed 7; L and W after a blank each, 8 tokens.
     rewritten(manifest, lambda cut: said(cut, text="LOWLOWI" if cut["duration"] < 0.4 else "LOW"))
     found = found_by_kind(validate(Sources((manifest,), tmp_path / "lang", tmp_path / "conf.yaml")))
-    assert found == {kinds.TIGHT: {"train: utt001"}}
+    assert found == {faults.TIGHT: {"train: utt001"}}
 
 
 def test_labels_are_counted_where_the_texts_are_labels(tmp_path):
@@ -107,7 +113,7 @@ def test_labels_are_counted_where_the_texts_are_labels(tmp_path):
     dev = tone_manifest(tmp_path / "dev.jsonl.gz", 3, max_words=1)
     rewritten(dev, lambda cut: said(cut, text="NEW", speaker=f"dev{cut['supervisions'][0]['speaker']}"))
     found = found_by_kind(validate(Sources((train, dev))))
-    assert found == {kinds.LONE_LABEL: {"train: utt003"}, kinds.UNSEEN_LABEL: {f"dev: utt00{n}" for n in range(3)}}
+    assert found == {faults.LONE_LABEL: {"train: utt003"}, faults.UNSEEN_LABEL: {f"dev: utt00{n}" for n in range(3)}}
 
 
 def test_the_side_that_trains_is_known_by_its_name_and_not_by_its_place(tmp_path):
@@ -117,7 +123,7 @@ def test_the_side_that_trains_is_known_by_its_name_and_not_by_its_place(tmp_path
     validation = validate(Sources((dev, train)))
     assert validation.names == ("train", "dev")
     held_out = {f"dev: utt00{number}" for number in range(3)}
-    assert found_by_kind(validation) == {kinds.UNSEEN_LABEL: held_out, kinds.SAME_SPEAKER: held_out}
+    assert found_by_kind(validation) == {faults.UNSEEN_LABEL: held_out, faults.SAME_SPEAKER: held_out}
     paths = [tone_manifest(tmp_path / f"{name}.jsonl.gz", 1) for name in ("b", "a", "eval")]
     assert validate(Sources((paths[2], *paths[:2]))).names == ("b", "a", "eval")
 
@@ -125,7 +131,7 @@ def test_the_side_that_trains_is_known_by_its_name_and_not_by_its_place(tmp_path
 def test_speakers_are_the_labels_where_there_is_no_text(tmp_path):
     manifest = tone_manifest(tmp_path / "train.jsonl.gz", 6)
     rewritten(manifest, lambda cut: said(cut, text="", speaker="x" if cut["id"] == "utt002" else "y"))
-    assert found_by_kind(validate(Sources((manifest,)))) == {kinds.LONE_LABEL: {"train: utt002"}}
+    assert found_by_kind(validate(Sources((manifest,)))) == {faults.LONE_LABEL: {"train: utt002"}}
 
 
 def test_digits_signs_and_capitals_are_shown_without_tokens(tmp_path):
@@ -133,8 +139,8 @@ def test_digits_signs_and_capitals_are_shown_without_tokens(tmp_path):
     texts = {"utt000": "don't mind", "utt001": "no. 7", "utt002": "LOUD WORDS", "utt003": "mother-in-law"}
     rewritten(manifest, lambda cut: said(cut, text=texts.get(cut["id"], "plain")))
     found = found_by_kind(validate(Sources((manifest,))))
-    assert found.pop(kinds.NOT_AS_SPOKEN) == {"train: utt001"}
-    assert found.pop(kinds.MIXED_CASE) == {"train: utt002"}
+    assert found.pop(faults.NOT_AS_SPOKEN) == {"train: utt001"}
+    assert found.pop(faults.MIXED_CASE) == {"train: utt002"}
 
 
 def test_what_would_be_run_or_fetched_is_a_fault_of_its_own(tmp_path):
@@ -142,7 +148,7 @@ def test_what_would_be_run_or_fetched_is_a_fault_of_its_own(tmp_path):
     at_address = {"storage_type": "lilcom_url", "storage_path": "https://example.org", "storage_key": "a.llc"}
     rewritten(manifest, lambda cut: ran(cut) if cut["id"] == "utt000" else {**cut, "features": at_address})
     validation = validate(Sources((manifest,), deep=True))
-    assert {kind: len(where) for kind, where in found_by_kind(validation).items()} == {kinds.NOT_A_FILE: 2}
+    assert {kind: len(where) for kind, where in found_by_kind(validation).items()} == {faults.NOT_A_FILE: 2}
 
 
 def test_manifests_of_one_name_are_told_apart_by_their_folders(tmp_path):

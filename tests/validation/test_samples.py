@@ -4,10 +4,10 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyspeech.data.corpus import utterance
+from pyspeech.corpora.corpus import utterance
 from pyspeech.entries import read_entry
+from pyspeech.validation.faults import CLIPPED_AUDIO, DAMAGED_AUDIO, SILENT_AUDIO, UNREAD_CHANNEL, Finding
 from pyspeech.validation.headers import read_headers
-from pyspeech.validation.kinds import CLIPPED_AUDIO, DAMAGED_AUDIO, SILENT_AUDIO, UNREAD_CHANNEL, Finding
 from pyspeech.validation.samples import CLIPPED_RUN, FULL_SCALE, check_samples, clipped_fraction, judge
 from tests.validation.planted import streamed_flac
 

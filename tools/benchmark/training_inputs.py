@@ -9,7 +9,7 @@ from lhotse.cut import Cut
 from lhotse.utils import fastcopy
 
 from pyspeech.config import Config
-from pyspeech.data.corpus import utterance
+from pyspeech.corpora.corpus import utterance
 from pyspeech.data.manifests import read_manifest, write_manifest
 from pyspeech.data.stored_features import store_features
 from pyspeech.files import digest

@@ -47,7 +47,7 @@ def _corpus(kind: str, path: str, task: str = "recognition") -> Read:
 
 
 def _voxceleb() -> object:
-    from pyspeech.data.sources.voxceleb import VoxCeleb
+    from pyspeech.corpora.sources.voxceleb import VoxCeleb
 
     with redirect_stderr(io.StringIO()):
         source = VoxCeleb()
@@ -55,7 +55,7 @@ def _voxceleb() -> object:
 
 
 def _split_lists() -> object:
-    from pyspeech.data.split_lists import listed, read_split_lists
+    from pyspeech.corpora.split_lists import listed, read_split_lists
 
     lists = read_split_lists(Path("lists"))
     return [listed(split, lists, list("abcdefg")) for split in ("train", "dev", "test")]
@@ -88,7 +88,7 @@ def _lattices() -> object:
 
 
 def _weights() -> object:
-    from pyspeech.rescoring.chosen import load_weights
+    from pyspeech.rescoring.weights_file import load_weights
 
     return load_weights(Path("weights.json"))
 
@@ -109,13 +109,13 @@ def _settings() -> object:
 
 
 def _plan() -> object:
-    from pyspeech.data.synthesis import draw_sentences, load_plan
+    from pyspeech.corpora.synthesis import draw_sentences, load_plan
 
     return draw_sentences(load_plan(Path("plan.yaml")))
 
 
 def _contents() -> object:
-    from pyspeech.training.contents import Contents
+    from pyspeech.training.manifest_digests import Contents
 
     found = Contents()
     found.load(Path("exp"))

@@ -97,8 +97,8 @@ def given() -> None:
     """A manifest of feature matrices: NumPy's, Kaldi's and Sphinx's."""
     import kaldiio
 
-    from pyspeech.data.given import given_utterance
     from pyspeech.data.manifests import write_manifest
+    from pyspeech.data.precomputed_features import given_utterance
 
     rng = np.random.default_rng(0)
     matrices = [rng.normal(size=(20, 6)).astype(np.float32) for _ in range(4)]
@@ -248,7 +248,7 @@ def lhotse() -> None:
     """Manifests as lhotse's own preparation writes them."""
     from lhotse import RecordingSet, SupervisionSegment, SupervisionSet
 
-    from pyspeech.data.corpus import recording_of
+    from pyspeech.corpora.corpus import recording_of
 
     for number, split in enumerate(("train", "dev", "test")):
         recording = recording_of(write_tones(Path(f"u{number}.wav"), ["LOW", "MID"]))
@@ -519,7 +519,7 @@ def contents() -> None:
 
 def remember() -> None:
     """What it remembers of that."""
-    from pyspeech.training.contents import Contents
+    from pyspeech.training.manifest_digests import Contents
 
     found = Contents()
     found.of(Path("cuts.jsonl"), lambda transcript: transcript.text, "train")
@@ -560,7 +560,7 @@ def _speakers(field: str) -> None:
 
 
 def _write_cuts(path: Path, audio: Sequence[str], texts: Iterable[Sequence[str]] = itertools.cycle(TEXTS)) -> None:
-    from pyspeech.data.corpus import utterance
+    from pyspeech.corpora.corpus import utterance
     from pyspeech.data.manifests import write_manifest
 
     cuts = [
