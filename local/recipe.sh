@@ -94,7 +94,7 @@ find_corpus() {  # NAME DIR: prints DIR (may be empty), else $PYSPEECH_CORPORA/N
 
 python() { _run "$recipe_python" "$@"; }
 
-pyspeech() { _run "$recipe_python" -m pyspeech "$@"; }
+pyspeech() { _run "$recipe_python" -m pyspeech --code "$recipe_folder" "$@"; } # what the recipe trained, its own code too
 
 _run() {
   # In the background, because bash holds back a signal until a foreground child ends. Such a child would

@@ -76,7 +76,7 @@ class FeatureConfig(Section):
 
 
 class AugmentConfig(Section):
-    """Speed perturbation (factors) and SpecAugment (https://arxiv.org/abs/1904.08779)."""
+    """Speed perturbation (factors), SpecAugment (https://arxiv.org/abs/1904.08779), and classes of one's own."""
 
     speeds: Annotated[  # each epoch holds every utterance at each
         tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1), AfterValidator(_different)
@@ -86,6 +86,7 @@ class AugmentConfig(Section):
     max_time_mask_fraction: float = Field(ge=0, le=1)
     frequency_masks: int = Field(ge=0)
     max_frequency_mask_bins: int = Field(ge=0)
+    own: tuple[Named, ...]  # module:Class and its keyword arguments, in turn: see pyspeech.data.own_augment
     volume_db: Decibels | None = None  # gain of the audio; normalised log energies do not feel it, MFCC without mean do
 
 
@@ -157,7 +158,6 @@ class TrainingConfig(Section):
     patience: int | None = Field(default=None, gt=0)  # validations in a row without a better dev error; then it ends
     average: Literal["last", "best"]
     average_epochs: int = Field(gt=0)  # checkpoints, each of a validation
-    ctc: Literal["torch", "k2"]
     max_bad_batches: int = Field(ge=0)  # non-finite losses or gradients before the run stops
     seed: int = Field(ge=0)
 
@@ -169,10 +169,17 @@ class Config(Section):
     augment: AugmentConfig
     batches: BatchConfig
     training: TrainingConfig
+    task: str  # what the network learns: recognition, classification, verification, or module:Class of one's own
     model: Named  # the keyword arguments of that network
-    loss: Named | None = None  # the same of a loss, for the tasks that have a choice
+    loss: Named  # the same of a loss
     noise: NoiseConfig | None = None
     speakers: SpeakersConfig | None = None  # a training for speaker verification has it, no other
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of what is chosen by name, which may be classes of one's own: see :mod:`pyspeech.own_code`."""
+        chosen = (self.model, self.loss, *self.augment.own)
+        return (self.task, *(str(settings["name"]) for settings in chosen if "name" in settings))
 
     @model_validator(mode="after")
     def _given_features_stay_as_they_are(self) -> "Config":

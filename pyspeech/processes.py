@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeVar
 
 from pyspeech.errors import UserError
+from pyspeech.own_code import trust, trusted
 from pyspeech.process_lifetime import die_with_parent
 from pyspeech.threads import physical_cores
 
@@ -45,7 +47,7 @@ def map_in_processes(
         return
     # Started afresh, not forked: a fork of a process with threads, as torch has, may hang.
     context = multiprocessing.get_context("spawn")
-    executor = ProcessPoolExecutor(min(processes, len(items)), context, _begin, (os.getpid(),))
+    executor = ProcessPoolExecutor(min(processes, len(items)), context, _begin, (os.getpid(), trusted()))
     try:
         with _one_thread(), _no_interrupt():
             results = executor.map(work, items)
@@ -58,7 +60,8 @@ def map_in_processes(
         executor.shutdown(cancel_futures=True)
 
 
-def _begin(parent: int) -> None:
+def _begin(parent: int, code: Sequence[Path]) -> None:
+    trust(*code)
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C is for all processes of a command; the first one tells of it
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     die_with_parent(parent)  # which may be gone before this process can ask to follow it

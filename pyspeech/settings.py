@@ -107,7 +107,9 @@ def check_config(kind: type[AnySection], values: object, source: str) -> AnySect
             *parents, name = (str(part) for part in first["loc"])
             raise UserError(f"{source}: unknown key '{where}'{nearest(name, _keys(kind, parents))}") from None
         if first["type"] == "missing":
-            raise UserError(f"{source}: key '{where}' is missing; include the file of conf/ that sets it") from None
+            raise UserError(
+                f"{source}: key '{where}' is missing; set it, or include the file of conf/ that does"
+            ) from None
         if first["type"] == "value_error":  # of a whole section: its values do not go together
             raise UserError(f"{source}{where and ': '}{where}: {first['ctx']['error']}") from None
         raise UserError(f"{source}: {where} = {first['input']!r}: {first['msg']}") from None

@@ -10,6 +10,7 @@ from tests.tones import PITCHES, RATE, tone_cuts
 
 # Twice what most seeds need: all tones are told apart then, whatever the seed and however it is rounded.
 YAML = f"""include: [fbank, augment, train, speaker_lstm, softmax]
+task: classification
 features: {{sampling_rate: {RATE}, num_mel_bins: 12, high_hz: 0}}
 augment: {{speeds: [1.0], time_masks: 0, frequency_masks: 0}}
 batches: {{max_seconds: 3, buckets: 2, workers: 0}}
@@ -19,7 +20,7 @@ training: {{epochs: 12, learning_rate: 0.02, average_epochs: 2}}
 
 
 SPEAKERS_YAML = (
-    YAML.replace("softmax]", "softmax, speakers]")
+    YAML.replace("softmax]", "softmax, speakers]").replace("classification", "verification")
     + """
 speakers: {per_batch: 3, utterances_each: 2, crop_seconds: [0.15, 0.25], crops_each: 40}
 """
@@ -43,5 +44,5 @@ def train_on_tones(folder: Path, field: Field) -> Path:
     test = labelled_manifest(folder / "test.jsonl.gz", 12, seed=7)
     LabelTable(field, tuple(sorted(PITCHES))).save(folder / "labels")
     (folder / "conf.yaml").write_text(SPEAKERS_YAML if field == "speaker" else YAML)
-    run(load_config(folder / "conf.yaml"), folder / "exp", Sources(train, test, folder / "labels", "labels"), "cpu")
+    run(load_config(folder / "conf.yaml"), folder / "exp", Sources(train, test, folder / "labels"), "cpu")
     return folder / "exp"

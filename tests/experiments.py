@@ -6,12 +6,13 @@ import torch
 
 from pyspeech.config import load_config
 from pyspeech.lang.tokens import CharacterTokens, TokenSet
-from pyspeech.models import build_model
 from pyspeech.settings import save_config
+from pyspeech.tasks.network import new_model
 from pyspeech.tensor_files import write_tensors
 from tests.tones import PITCHES, RATE
 
-YAML = f"""include: [fbank, augment, train, tdnn_lstm]
+YAML = f"""include: [fbank, augment, train, ctc, tdnn_lstm]
+task: recognition
 features: {{sampling_rate: {RATE}, num_mel_bins: 24, high_hz: 0}}
 augment: {{speeds: [1.0], time_masks: 0, frequency_masks: 0}}
 batches: {{max_seconds: 6, buckets: 2, workers: 0}}
@@ -41,7 +42,7 @@ def save_untrained(exp: Path, seed: int = 0) -> None:
     tokens = CharacterTokens.from_words(PITCHES)
     tokens.save(exp / "lang")
     torch.manual_seed(seed)
-    model = build_model(config.model, config.features.num_features, len(tokens.symbols))
+    model = new_model(config, len(tokens.symbols), "frame")
     write_tensors(exp / "model.safetensors", model.state_dict(), {})
 
 

@@ -32,7 +32,7 @@ def shell(line, **environment):
 @pytest.mark.parametrize("name", ["features", "describe"])
 def test_ctrl_c_at_any_moment_leaves_no_traceback(tmp_path, name):
     manifest = tone_manifest(tmp_path / "a.jsonl.gz", 3)
-    (tmp_path / "conf.yaml").write_text("include: [fbank, augment, train, tdnn_lstm]\n")
+    (tmp_path / "conf.yaml").write_text("include: [fbank, augment, train, ctc, tdnn_lstm]\ntask: recognition\n")
     words = {"features": [manifest, tmp_path / "out", "--config", tmp_path / "conf.yaml"], "describe": [manifest]}[name]
     begun = time.monotonic()
     with start([name, *words]) as process:

@@ -25,17 +25,17 @@ def test_shared_files_hold_every_default(config_yaml):
 @pytest.mark.parametrize("features", ["fbank", "mfcc"])
 @all_models
 def test_the_shared_files_fit_together(config_yaml, features, model):
-    config_yaml.write_text(f"include: [{features}, augment, train, {model}]\n")
+    config_yaml.write_text(f"include: [{features}, augment, train, ctc, {model}]\ntask: recognition\n")
     config = load_config(config_yaml)
     assert (config.features.type, config.model["name"]) == (features, model)
 
 
 @all_models
 def test_given_features_fit_every_model_and_have_one_speed(config_yaml, model):
-    config_yaml.write_text(f"include: [augment, given, train, {model}]\n")
+    config_yaml.write_text(f"include: [augment, given, train, ctc, {model}]\ntask: recognition\n")
     config = load_config(config_yaml, ["features.num_given=13"])
     assert (config.features.num_features, config.augment.speeds) == (13, (1.0,))
-    config_yaml.write_text(f"include: [given, augment, train, {model}]\n")
+    config_yaml.write_text(f"include: [given, augment, train, ctc, {model}]\ntask: recognition\n")
     with pytest.raises(UserError, match=r"experiment\.yaml: augment\.speeds \[0\.9, 1\.0, 1\.1\] needs audio"):
         load_config(config_yaml)
 
@@ -46,8 +46,9 @@ def test_features_of_mfcc_are_cepstra(config_yaml):
 
 def test_noise_and_speakers_are_absent_unless_they_are_included(config_yaml):
     config = load_config(config_yaml)
-    assert (config.noise, config.speakers, config.loss) == (None, None, None)
-    config_yaml.write_text("include: [fbank, augment, train, tdnn_lstm, noise, speakers, softmax]\n")
+    assert (config.noise, config.speakers) == (None, None)
+    names = "fbank, augment, train, tdnn_lstm, noise, speakers, softmax"
+    config_yaml.write_text(f"include: [{names}]\ntask: verification\n")
     config = load_config(config_yaml, ["noise.noise_dir=musan", "speakers.crop_seconds=[3, 3]"])
     assert (config.noise.noise_dir, config.noise.rir_dir) == ("musan", None)
     assert config.noise.snr_db.speech == (13, 20)
@@ -71,18 +72,18 @@ def test_noise_and_speakers_are_absent_unless_they_are_included(config_yaml):
     ],
 )
 def test_a_wrong_setting_of_noise_or_speakers_is_named(config_yaml, override, message):
-    config_yaml.write_text("include: [fbank, augment, train, tdnn_lstm, noise, speakers]\n")
+    config_yaml.write_text("include: [fbank, augment, train, ctc, tdnn_lstm, noise, speakers]\ntask: verification\n")
     with pytest.raises(UserError) as caught:
         load_config(config_yaml, [override])
     assert message in str(caught.value)
 
 
 def test_given_features_take_no_noise_and_no_crops(config_yaml):
-    config_yaml.write_text("include: [augment, given, train, tdnn_lstm, noise]\n")
+    config_yaml.write_text("include: [augment, given, train, ctc, tdnn_lstm, noise]\ntask: recognition\n")
     assert load_config(config_yaml).noise is not None
     with pytest.raises(UserError, match="noise needs audio"):
         load_config(config_yaml, ["noise.rir_dir=rirs"])
-    config_yaml.write_text("include: [augment, given, train, tdnn_lstm, speakers]\n")
+    config_yaml.write_text("include: [augment, given, train, ctc, tdnn_lstm, speakers]\ntask: verification\n")
     with pytest.raises(UserError, match="speakers needs audio, to crop it"):
         load_config(config_yaml)
 
@@ -122,7 +123,7 @@ def test_a_feature_file_needs_its_section_only(tmp_path):
 
 
 def test_a_speed_twice_is_refused(tmp_path):
-    (tmp_path / "conf.yaml").write_text("include: [fbank, augment, train, tdnn_lstm]\n")
+    (tmp_path / "conf.yaml").write_text("include: [fbank, augment, train, ctc, tdnn_lstm]\ntask: recognition\n")
     with pytest.raises(UserError, match=r"augment.speeds: \[1.0, 0.9, 1.0\] holds a speed twice"):
         load_config(tmp_path / "conf.yaml", ["augment.speeds=[1, 0.9, 1]"])
 

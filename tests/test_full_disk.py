@@ -30,7 +30,7 @@ def cuts(corpus, split):
 corpus_cli(cuts, splits=("audio",))
 """
 TRAINING = (
-    "include: [fbank, augment, train, bilstm_ctc]\n"
+    "include: [fbank, augment, train, ctc, bilstm_ctc]\ntask: recognition\n"
     + """
 features: {sampling_rate: 8000, num_mel_bins: 12, high_hz: 0}
 augment: {speeds: [1.0]}

@@ -4,7 +4,7 @@ from pyspeech.config import load_config, load_feature_config
 from pyspeech.errors import UserError
 from pyspeech.settings import Section, check_config, load_section, read_yaml, save_config
 
-INCLUDE = "include: [fbank, augment, train, tdnn_lstm]\n"
+INCLUDE = "include: [fbank, augment, train, ctc, tdnn_lstm]\ntask: recognition\n"
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_settings_cannot_be_changed(config_yaml):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("include: [fbank]\n", "key 'augment' is missing; include the file of conf/ that sets it"),
+        ("include: [fbank]\n", "key 'augment' is missing; set it, or include the file of conf/ that does"),
         (INCLUDE + "extra: 1\n", "unknown key 'extra'"),
         ("include: [no-such]\n", "no file that .* includes at .*no-such.yaml"),
         ("include: fbank\n", "'include' must be a list of names, found 'fbank'"),
@@ -113,7 +113,8 @@ def test_yaml_cannot_run_code(config_yaml, tmp_path):
 
 
 def test_a_network_or_loss_of_another_name_takes_nothing_from_the_one_before(tmp_path):
-    (tmp_path / "conf.yaml").write_text("include: [fbank, augment, train, speaker_lstm, aam_softmax]\n")
+    includes = "fbank, augment, train, speaker_lstm, aam_softmax"
+    (tmp_path / "conf.yaml").write_text(f"include: [{includes}]\ntask: classification\n")
     assert load_config(tmp_path / "conf.yaml", ["loss={name: ge2e}"]).loss == {"name": "ge2e"}
     kept = load_config(tmp_path / "conf.yaml", ["loss={name: aam_softmax, margin: 0.1}", "model.dropout=0.1"])
     assert kept.loss["scale"] == 30

@@ -1,6 +1,7 @@
 """The command line: one verb, one call. A command's module is imported when the command is run."""
 
 import importlib
+from pathlib import Path
 from typing import NoReturn
 
 import click
@@ -62,11 +63,19 @@ class LazyGroup(NamingGroup):
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__)
-def cli() -> None:
+@click.option(
+    "--code",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Folder of a recipe or an experiment whose own classes may run; may be given several times.",
+)
+def cli(code: tuple[Path, ...]) -> None:
     """Kaldi-style speech recipes: lhotse data, torch training, k2 lattices, KenLM language models."""
+    from pyspeech.own_code import trust
     from pyspeech.threads import set_threads
 
     interruptible()
+    trust(*code)
     set_threads()  # here, before a command's module imports numpy
 
 

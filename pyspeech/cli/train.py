@@ -16,8 +16,8 @@ PATH = click.Path(path_type=Path)
 @click.argument("overrides", metavar="[KEY=VALUE]...", nargs=-1)
 @click.option("--train", "train_manifest", required=True, type=PATH, help="Manifest to train on.")
 @click.option("--dev", required=True, type=PATH, help="Manifest to measure on after each epoch.")
-@click.option("--lang", type=PATH, help="To recognise words: the token set, as pyspeech lang makes it.")
-@click.option("--labels", type=PATH, help="To tell labels apart: the table, as pyspeech labels makes it.")
+@click.option("--lang", type=PATH, help="Table of task: recognition: the token set, as pyspeech lang makes it.")
+@click.option("--labels", type=PATH, help="Table of the other tasks: of labels, as pyspeech labels makes it.")
 @click.option("--device", help="cpu, cuda or cuda:<number>; without it a GPU that works, else the CPU.")
 @click.option(
     "--processes", type=click.IntRange(1), default=1, help="As many as this machine has GPUs.", show_default=True
@@ -38,21 +38,27 @@ def train(  # noqa: PLR0913, PLR0917 -- one for each option
     The same command again continues at the last checkpoint, and does nothing once the training is finished. It may
     also be started by torchrun.
     """
-    given = {task: table for task, table in {"lang": lang, "labels": labels}.items() if table is not None}
-    if len(given) != 1:
+    tables = {name: folder for name, folder in {"lang": lang, "labels": labels}.items() if folder is not None}
+    if len(tables) != 1:
         raise click.UsageError("give either --lang, to recognise words, or --labels, to tell labels apart")
-    [(task, table)] = given.items()
+    [(name, table)] = tables.items()
     started = os.environ.get("LOCAL_WORLD_SIZE")
     if started is not None and processes > 1:
         raise click.UsageError(f"torchrun has started {started} processes already; leave out --processes")
 
     from pyspeech.config import load_config
+    from pyspeech.own_code import load_classes, recipe_folder
+    from pyspeech.tasks import task_class
     from pyspeech.training.experiment import Sources, run
     from pyspeech.training.launcher import launch
 
     config = load_config(config_path, overrides)
+    load_classes(config.names, recipe_folder(config_path))  # whose code the command so asks for
+    needed = task_class(config.task).table
+    if name != needed:
+        raise click.UsageError(f"{config_path} says task: {config.task}, which takes --{needed}, not --{name}")
     again = ["train", str(config_path), str(exp), *overrides]
-    again += ["--train", str(train_manifest), "--dev", str(dev), f"--{task}", str(table)]
+    again += ["--train", str(train_manifest), "--dev", str(dev), f"--{name}", str(table)]
     again += ["--device", device] if device else []
     if processes > 1:
         launch(processes, again)
@@ -64,6 +70,6 @@ def train(  # noqa: PLR0913, PLR0917 -- one for each option
         # Before, because nothing can be printed after kill -9.
         click.echo(f"if this is interrupted, it continues by: {command}", err=True)
 
-    trained = run(config, exp, Sources(train_manifest, dev, table, task), device, begin)
+    trained = run(config, exp, Sources(train_manifest, dev, table), device, begin)
     if os.environ.get("RANK", "0") == "0":
         click.echo(f"{exp / 'model.safetensors'}" + ("" if trained else ": finished before, nothing to do"))

@@ -61,10 +61,11 @@ class TrainingBatches(Dataset[Batch]):
                 f"{cuts_path} holds no utterance of {limits.min_utterance_seconds} to {limits.max_utterance_seconds} "
                 "seconds; set batches.min_utterance_seconds and batches.max_utterance_seconds"
             )
-        if self.preparation.waves is not None and (self.preparation.given or self.index.rows["has_features"].any()):
+        if self.preparation.changes_audio and (self.preparation.given or self.index.rows["has_features"].any()):
             raise UserError(
                 f"{cuts_path} holds stored features, to which noise cannot be added, nor gain; give the manifest "
-                "without features, or set noise.noise_dir, noise.rir_dir and augment.volume_db to null"
+                "without features, or set noise.noise_dir, noise.rir_dir and augment.volume_db to null, "
+                "and augment.own to []"
             )
 
     def of_epoch(self, epoch: int) -> "TrainingBatches":

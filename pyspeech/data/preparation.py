@@ -11,6 +11,7 @@ from pyspeech.data.audio_files import CannotRead
 from pyspeech.data.augment import draw_masks, masked
 from pyspeech.data.batch import Batch, Unreadable, Utterance, batch_of
 from pyspeech.data.features import FeatureExtractor, load_audio
+from pyspeech.data.own_augment import OwnAugment
 from pyspeech.data.wave_augment import wave_augment
 from pyspeech.errors import UserError
 
@@ -21,7 +22,7 @@ class Preparation:
     ``samples``: where features are computed from audio, leave that and the masks to a device, which gets the audio.
 
     Raises:
-        UserError: a folder of noise that is missing or holds no audio.
+        UserError: a folder of noise that is missing or holds no audio, or no augmentation of one's own as it should be.
     """
 
     def __init__(self, config: Config, samples: bool) -> None:
@@ -31,6 +32,14 @@ class Preparation:
         self.given = config.features.type == "given"
         self.extractor = FeatureExtractor(config.features)
         self.waves = wave_augment(config)
+        self.own = OwnAugment(config)
+        if samples and self.own.has("features"):
+            raise UserError("augment.own changes features, which workers alone do; set batches.features_on: workers")
+
+    @property
+    def changes_audio(self) -> bool:
+        """Whether audio is made to sound otherwise, which stored features cannot be."""
+        return self.waves is not None or self.own.has("samples")
 
     def __call__(self, cut: Cut, text: str, speaker: str, rng: np.random.Generator) -> Utterance:
         """Prepare ``cut`` with choices from ``rng``.
@@ -46,12 +55,14 @@ class Preparation:
             audio = load_audio(cut, self.sampling_rate)[0]
             if self.waves is not None:
                 audio = self.waves(audio, rng)
+            audio = self.own("samples", audio, rng)
             if self.samples:
                 frames = self.extractor.num_frames(len(audio))
                 masks = draw_masks(frames, num_features, self.augment, rng)
                 samples_S = self.extractor.for_layer(audio, cut.id)
                 return Utterance(cut.id, text, speaker, cut.duration, frames, samples_S=samples_S, masks=masks)
             matrix = self.extractor.normalised(audio, cut.id)
+        matrix = self.own("features", matrix, rng)
         features_TF = masked(matrix, draw_masks(len(matrix), num_features, self.augment, rng))
         return Utterance(cut.id, text, speaker, cut.duration, len(matrix), features_TF)
 

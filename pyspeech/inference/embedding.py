@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 from tqdm import tqdm
 
 from pyspeech.config import Config
@@ -18,11 +19,8 @@ from pyspeech.device import choose_device
 from pyspeech.errors import UserError
 from pyspeech.files import digest, refuse_others
 from pyspeech.inference.samples import checked_samples
-from pyspeech.lang.labels import load_labels
 from pyspeech.speakers.embeddings import FILES, save_embeddings, unit_rows
-from pyspeech.tasks.classification import TABLE
-from pyspeech.tasks.network import MODEL, EmbeddingModel, device_of, load_network, trained_config
-from pyspeech.tasks.verification import num_outputs
+from pyspeech.tasks.network import MODEL, device_of, load_network, trained_config
 from pyspeech.transcripts import read_transcripts
 
 WINDOW_SECONDS = 20.0  # what is longer is embedded in windows: memory stays bounded, and all parts count alike
@@ -33,7 +31,7 @@ class Embedder:
     """A trained network (in eval mode) and how it embeds: what lasts over ``window_seconds`` in windows."""
 
     config: Config
-    model: EmbeddingModel
+    model: nn.Module
     window_seconds: float = WINDOW_SECONDS
 
     @property
@@ -88,12 +86,7 @@ def load_embedder(exp: Path, device: str | None = None, window_seconds: float = 
         UserError: the training is not finished or gives no embeddings, or a file is damaged or does not fit.
     """
     config = trained_config(exp)
-    if config.loss is None:
-        raise UserError(f"{exp} holds a {config.model['name']}, which gives no embeddings; train for verification")
-    labels = load_labels(exp / TABLE)
-    model = load_network(exp, config, num_outputs(labels, config), TABLE, choose_device(device))
-    assert isinstance(model, EmbeddingModel)
-    return Embedder(config, model, window_seconds)
+    return Embedder(config, load_network(exp, config, 1, "utterance", choose_device(device)), window_seconds)
 
 
 def embed(exp: Path, cuts: Path, out: Path, device: str | None = None, window_seconds: float = WINDOW_SECONDS) -> int:

@@ -26,7 +26,7 @@ from pyspeech.lang.tokens import TokenSet
 from pyspeech.rescoring.vocabulary import Spelling, make_vocabulary
 from pyspeech.settings import SHARED_CONF
 from pyspeech.tasks.network import trained_config
-from pyspeech.tasks.recognition import TABLE, Recogniser, load_recogniser
+from pyspeech.tasks.recognition import Recogniser, RecognitionTask, load_recogniser
 
 UNITS = {"fbank": "mel bin", "mfcc": "coefficient", "given": "feature"}
 
@@ -46,7 +46,7 @@ def inspect(cuts: Path, ids: Sequence[str], exp: Path | None, decode: Path | Non
     """
     found = _find(cuts, ids)
     config = None if exp is None else trained_config(exp).features
-    recogniser = load_recogniser(exp, "cpu") if exp is not None and (exp / TABLE).exists() else None
+    recogniser = load_recogniser(exp, "cpu") if exp is not None and (exp / RecognitionTask.table).exists() else None
     stored = {} if decode is None else _stored(decode, ids)
     for id_ in ids:
         yield _inspected(found[id_], config, recogniser, stored.get(id_))

@@ -11,8 +11,9 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pyspeech.arguments import Count, Fraction
 from pyspeech.errors import UserError
-from pyspeech.models.arguments import Count, Fraction
+from pyspeech.models.contract import OutputPer
 
 SMALLEST_SINE2 = 1e-7  # below it a square root has no usable gradient
 Margin = Annotated[float, Field(ge=0, lt=math.pi / 2)]
@@ -27,6 +28,7 @@ class AamSoftmax(nn.Module):
     linearly from 0 where ``margin_from`` of the training is done to all where ``margin_full`` is.
     """
 
+    output_per: OutputPer = "utterance"
     utterances_needed = 1
 
     def __init__(

@@ -1,17 +1,19 @@
 """Connectionist temporal classification (https://www.cs.toronto.edu/~graves/icml_2006.pdf), by torch or by k2.
 
-Both take log-probabilities ``[B, T, V]`` with the blank at 0, the true frames of each utterance and its tokens, and
-return the negative log-likelihood in nats of each utterance, ``[B]``: not divided by anything.
+Both functions take log-probabilities ``[B, T, V]`` with the blank at 0, the true frames of each utterance and its
+tokens, and return the negative log-likelihood in nats of each utterance, ``[B]``: not divided by anything.
 """
 
 import itertools
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from pyspeech.errors import MissingPackage
+from pyspeech.models.contract import OutputPer
 from pyspeech.models.precision import at_least_float32
 
 CtcLoss = Callable[[Tensor, Tensor, Sequence[Sequence[int]]], Tensor]
@@ -54,15 +56,30 @@ def k2_ctc_loss(log_probs_BTV: Tensor, lengths_B: Tensor, targets: Sequence[Sequ
 CTC_LOSSES: dict[str, CtcLoss] = {"torch": torch_ctc_loss, "k2": k2_ctc_loss}
 
 
-def choose_ctc_loss(name: str) -> CtcLoss:
-    """Return the implementation of that name.
+class Ctc(nn.Module):
+    """Log-probabilities ``[B, T, V]``, lengths ``[B]`` and tokens -> losses ``[B]``, by the library that is named.
 
     Raises:
         MissingPackage: k2 is not installed.
     """
-    if name == "k2":
-        try:
-            import k2  # noqa: F401
-        except ImportError as error:
-            raise MissingPackage("k2", "training.ctc=k2", "tools/install.sh (or set training.ctc=torch)") from error
-    return CTC_LOSSES[name]
+
+    output_per: OutputPer = "frame"
+
+    def __init__(self, *, implementation: Literal["torch", "k2"]) -> None:
+        super().__init__()
+        if implementation == "k2":
+            try:
+                import k2  # noqa: F401
+            except ImportError as error:
+                remedy = "tools/install.sh (or set loss.implementation=torch)"
+                raise MissingPackage("k2", "loss.implementation=k2", remedy) from error
+        self.implementation = implementation
+
+    def frames_needed(self, tokens: Sequence[int]) -> int:
+        """See :func:`frames_needed`."""
+        return frames_needed(tokens)
+
+    def forward(
+        self, log_probs_BTV: Tensor, lengths_B: Tensor, targets: Sequence[Sequence[int]], progress: float
+    ) -> Tensor:
+        return CTC_LOSSES[self.implementation](log_probs_BTV, lengths_B, targets)

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pyspeech.models.contract import OutputPer
+
 FIRST_SCALE = 10.0  # section 2.1 of the paper
 
 
@@ -20,6 +22,7 @@ class Ge2e(nn.Module):
 
     # Of each speaker in a batch. Batches are made so; one that lost the others (unreadable, or in the other half of a
     # batch too large for the memory) is taken out before: here a GPU would be waited for.
+    output_per: OutputPer = "utterance"
     utterances_needed = 2
 
     def __init__(self) -> None:

@@ -3,10 +3,13 @@
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pyspeech.models.contract import OutputPer
+
 
 class Softmax(nn.Module):
     """Embeddings ``[B, D]`` and targets ``[B]`` -> losses ``[B]``."""
 
+    output_per: OutputPer = "utterance"
     utterances_needed = 1
 
     def __init__(self, *, num_inputs: int, num_outputs: int) -> None:

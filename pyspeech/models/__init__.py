@@ -1,27 +1,25 @@
 """Networks by name. A network knows tensors only: keyword arguments in, no configuration, no files."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from torch import nn
 
-from pyspeech.errors import UserError
-from pyspeech.models.arguments import build
+from pyspeech.arguments import build
 from pyspeech.models.bilstm_ctc import BilstmCtc
 from pyspeech.models.conformer import Conformer
-from pyspeech.models.contract import OutputPer
 from pyspeech.models.ecapa_tdnn import EcapaTdnn
 from pyspeech.models.speaker_lstm import SpeakerLstm
 from pyspeech.models.tdnn_lstm import TdnnLstm
 from pyspeech.models.xvector import XVector
 
 # Of :class:`.contract.FrameNetwork` and :class:`.contract.EmbeddingNetwork`.
-OF_FRAMES: dict[str, Callable[..., nn.Module]] = {
+OF_FRAMES: dict[str, type[nn.Module]] = {
     "tdnn_lstm": TdnnLstm,
     "bilstm_ctc": BilstmCtc,
     "conformer": Conformer,
 }
-OF_UTTERANCES: dict[str, Callable[..., nn.Module]] = {
+OF_UTTERANCES: dict[str, type[nn.Module]] = {
     "speaker_lstm": SpeakerLstm,
     "xvector": XVector,
     "ecapa_tdnn": EcapaTdnn,
@@ -38,17 +36,3 @@ def build_model(settings: Mapping[str, Any], num_features: int, num_outputs: int
         UserError: no or an unknown name, an unknown or missing key (with the nearest name), a value out of range.
     """
     return build("model", settings, MODELS, {"num_features": num_features, "num_outputs": num_outputs})
-
-
-def require_output_per(settings: Mapping[str, Any], unit: OutputPer) -> None:
-    """Make sure that the network that ``settings`` names has outputs for each ``unit``.
-
-    Raises:
-        UserError: it has not, naming those that have.
-    """
-    fitting = OF_FRAMES if unit == "frame" else OF_UTTERANCES
-    if settings["name"] not in fitting:
-        raise UserError(
-            f"model.name = '{settings['name']}' has no output for each {unit}, which this training needs; "
-            f"choose {' or '.join(fitting)}"
-        )

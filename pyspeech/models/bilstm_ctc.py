@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pyspeech.models.arguments import Count, Fraction
+from pyspeech.arguments import Count, Fraction
 from pyspeech.models.checkpointing import checkpointed
 from pyspeech.models.contract import OutputPer
 from pyspeech.models.lstm import BidirectionalLstm

@@ -5,8 +5,8 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pyspeech.arguments import Count, Fraction
 from pyspeech.errors import UserError
-from pyspeech.models.arguments import Count, Fraction
 from pyspeech.models.checkpointing import checkpointed
 from pyspeech.models.contract import OutputPer
 from pyspeech.models.masking import MaskedBatchNorm, frame_mask, strided_lengths

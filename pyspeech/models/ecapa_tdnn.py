@@ -7,7 +7,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pyspeech.models.arguments import Count, Fraction
+from pyspeech.arguments import Count, Fraction
 from pyspeech.models.contract import OutputPer
 from pyspeech.models.embedding import EmbeddingLayer
 from pyspeech.models.masking import frame_mask

@@ -10,7 +10,7 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pyspeech.models.arguments import Count, Fraction
+from pyspeech.arguments import Count, Fraction
 from pyspeech.models.contract import OutputPer
 from pyspeech.models.embedding import EmbeddingLayer
 from pyspeech.models.lstm import BidirectionalLstm, Lstm

@@ -6,7 +6,7 @@ then throws away is left out.
 
 from torch import Tensor, nn
 
-from pyspeech.models.arguments import Count, Fraction
+from pyspeech.arguments import Count, Fraction
 from pyspeech.models.contract import OutputPer
 from pyspeech.models.embedding import EmbeddingLayer
 from pyspeech.models.masking import frame_mask

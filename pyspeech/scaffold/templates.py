@@ -9,7 +9,7 @@ from pyspeech.scaffold.sizes import size_for
 from pyspeech.settings import SHARED_CONF, read_yaml
 
 MODELS = {"tdnn_lstm": "TDNN-LSTM", "bilstm_ctc": "BiLSTM", "speaker_lstm": "LSTM embedding"}
-LEARNS = {"recognition": (), "classification": ("softmax",), "verification": ("noise", "speakers", "aam_softmax")}
+LEARNS = {"recognition": ("ctc",), "classification": ("softmax",), "verification": ("noise", "speakers", "aam_softmax")}
 FIGURES = {"recognition": "WER", "classification": "ACC", "verification": "EER"}
 
 
@@ -148,6 +148,7 @@ def configuration(plan: Plan) -> str:
     lines = [
         f"# {plan.speech.hours:.2f} hours in {plan.speech.utterances} utterances train: sizes for {reach}.",
         f"include: [{', '.join(includes)}]",
+        f"task: {plan.task}",
     ]
     for section, settings in plan.settings.items():
         defaults = _defaults(includes, section)

@@ -5,19 +5,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pyspeech.config import Config
 from pyspeech.data.batch import Batch
 from pyspeech.errors import UserError
 from pyspeech.lang.labels import LabelTable, load_labels
-from pyspeech.losses import LOSSES
+from pyspeech.losses import LOSSES, loss_class
+from pyspeech.losses.contract import LabelLoss
 from pyspeech.models.contract import OutputPer
 from pyspeech.tasks.counts import Counts
-from pyspeech.tasks.network import device_of, load_network, loss_of, trained_config
+from pyspeech.tasks.network import NetworkWithLoss, device_of, load_model, loss_of, trained_config
+from pyspeech.tasks.task import Table
 from pyspeech.transcripts import Transcript
-
-TABLE = "labels"  # in the folder of a training: its label table
 
 
 class ClassificationTask:
@@ -25,11 +25,24 @@ class ClassificationTask:
 
     error_name = "label_error_rate"
     left_out_reason = "no label"
-    table_name = "label table"
     output_per: OutputPer = "utterance"
+    table: Table = "labels"
 
     def __init__(self, labels: LabelTable) -> None:
         self.labels = labels
+
+    @classmethod
+    def load(cls, folder: Path, config: Config, dev: Path) -> "ClassificationTask":  # noqa: ARG003
+        """Make the task from a label table.
+
+        Raises:
+            UserError: it is missing or damaged, the loss of ``config`` gives labels no probabilities, or the
+                configuration is for telling speakers apart.
+        """
+        _require_logits(config)
+        if config.speakers:
+            raise UserError("the section 'speakers' is of task: verification; set that, or take the section out")
+        return cls(load_labels(folder))
 
     @property
     def num_outputs(self) -> int:
@@ -52,43 +65,33 @@ class ClassificationTask:
         """Return what the folder of a training keeps of its training manifest: nothing."""
         return {}
 
-    def loss(self, model: nn.Module, batch: Batch, progress: float) -> tuple[Tensor, Counts]:
+    def loss(self, model: NetworkWithLoss, batch: Batch, progress: float) -> tuple[Tensor, Counts]:
         """Sum of the utterances' losses, and its counts; the weight is the number of utterances."""
         embeddings_BD = model(batch.features_BTF.to(device_of(model)), batch.lengths_B)
         return loss_of(model, embeddings_BD, batch.ids, self._targets(batch), progress)
 
-    def evaluate(self, model: nn.Module, batches: Iterable[Batch]) -> Counts:
+    def evaluate(self, model: NetworkWithLoss, batches: Iterable[Batch]) -> Counts:
         """Counts of the loss and of the utterances whose most likely label is another."""
         return sum((self._counts(model, batch) for batch in batches), Counts())
 
-    def predict(self, model: nn.Module, batch: Batch) -> Tensor:
+    def predict(self, model: NetworkWithLoss, batch: Batch) -> Tensor:
         """Return the probability of every label: ``[B, V]`` on the CPU."""
         with torch.no_grad():
-            logits_BV = model.loss.logits(model(batch.features_BTF.to(device_of(model)), batch.lengths_B))
+            logits_BV = _logits(model, model(batch.features_BTF.to(device_of(model)), batch.lengths_B))
         probabilities_BV: Tensor = logits_BV.softmax(1).to("cpu")
         return probabilities_BV
 
-    def _counts(self, model: nn.Module, batch: Batch) -> Counts:
+    def _counts(self, model: NetworkWithLoss, batch: Batch) -> Counts:
         with torch.no_grad():
             embeddings_BD = model(batch.features_BTF.to(device_of(model)), batch.lengths_B)
             targets = self._targets(batch)
             _, counts = loss_of(model, embeddings_BD, batch.ids, targets, 1.0)
-            found = model.loss.logits(embeddings_BD).argmax(1).tolist()
-        errors = sum(label != target for label, target in zip(found, targets, strict=True))
-        return counts + Counts(errors=errors, labels=len(found))
+            likeliest = _logits(model, embeddings_BD).argmax(1).tolist()
+        errors = sum(label != target for label, target in zip(likeliest, targets, strict=True))
+        return counts + Counts(errors=errors, labels=len(likeliest))
 
     def _targets(self, batch: Batch) -> list[int]:
         return [self.labels.id_of(label) for label in batch_labels(batch, self.labels)]
-
-
-def load_classification_task(folder: Path, config: Config) -> ClassificationTask:
-    """Make the task from a label table.
-
-    Raises:
-        UserError: it is missing or damaged, or the loss of ``config`` gives labels no probabilities.
-    """
-    _require_logits(config)
-    return ClassificationTask(load_labels(folder))
 
 
 def batch_labels(batch: Batch, labels: LabelTable) -> tuple[str, ...]:
@@ -102,7 +105,7 @@ class Classifier:
 
     config: Config
     labels: LabelTable
-    model: nn.Module
+    model: NetworkWithLoss
 
 
 def load_classifier(exp: Path, device: torch.device | str) -> Classifier:
@@ -112,14 +115,20 @@ def load_classifier(exp: Path, device: torch.device | str) -> Classifier:
         UserError: the training is not finished or was no classification, or a file is damaged or does not fit.
     """
     config = trained_config(exp)
+    labels = load_labels(exp / ClassificationTask.table)
     _require_logits(config)
-    labels = load_labels(exp / TABLE)
-    return Classifier(config, labels, load_network(exp, config, len(labels.labels), TABLE, device))
+    model = load_model(exp, config, len(labels.labels), ClassificationTask.output_per, device)
+    return Classifier(config, labels, model)
 
 
 def _require_logits(config: Config) -> None:
-    fitting = [name for name, loss in LOSSES.items() if hasattr(loss, "logits")]
-    if config.loss is not None and config.loss.get("name") in LOSSES.keys() - set(fitting):
+    if not hasattr(loss_class(config.loss), "logits"):
+        fitting = [name for name, loss in LOSSES.items() if hasattr(loss, "logits")]
         raise UserError(
             f"loss.name = '{config.loss['name']}' gives labels no probabilities; choose {' or '.join(fitting)}"
         )
+
+
+def _logits(model: NetworkWithLoss, embeddings_BD: Tensor) -> Tensor:
+    assert isinstance(model.loss, LabelLoss)
+    return model.loss.logits(embeddings_BD)

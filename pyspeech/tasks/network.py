@@ -1,74 +1,84 @@
-"""A network as it is trained, new or from the folder of its training; how one of embeddings goes with its loss."""
+"""A network with its loss as they are trained, new or from the folder of a training."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.amp.autocast_mode import autocast
 
+from pyspeech import losses, models
 from pyspeech.config import Config, load_config
 from pyspeech.errors import UserError
 from pyspeech.files import existing
-from pyspeech.losses import LOSSES, build_loss, utterances_needed
-from pyspeech.models import build_model
-from pyspeech.models.contract import EmbeddingNetwork, frame_network
+from pyspeech.losses.contract import EmbeddingLoss, frame_loss
+from pyspeech.models.contract import EmbeddingNetwork, OutputPer, frame_network
 from pyspeech.models.precision import at_least_float32
+from pyspeech.own_code import load_trusted_classes
 from pyspeech.tasks.counts import Counts
 from pyspeech.tensor_files import read_tensors
 
 MODEL, CONFIG = "model.safetensors", "config.yaml"
+NETWORK = "network."  # begins the names of its weights in MODEL
+
+AnyModule = TypeVar("AnyModule", bound=nn.Module)
+Device = torch.device | str
 
 
-class EmbeddingModel(nn.Module):
-    """A network that gives one embedding an utterance, and the loss whose weights are learnt with it.
-
-    ``[B, T, F]`` features -> embeddings ``[B, D]``.
-    """
+class NetworkWithLoss(nn.Module):
+    """A network, called as it is, and the loss whose weights, if it has any, are learnt with it."""
 
     def __init__(self, network: nn.Module, loss: nn.Module) -> None:
         super().__init__()
         self.network = network
         self.loss = loss
 
-    def forward(self, features_BTF: Tensor, lengths_B: Tensor) -> Tensor:
-        embeddings_BD: Tensor = self.network(features_BTF, lengths_B)
-        return embeddings_BD
+    def forward(self, features_BTF: Tensor, lengths_B: Tensor) -> Any:  # noqa: ANN401 -- what the network gives
+        return self.network(features_BTF, lengths_B)
 
 
-def new_network(config: Config, num_outputs: int) -> nn.Module:
-    """Make the network of ``config``; one of embeddings with its loss, as an :class:`EmbeddingModel`.
+def new_model(config: Config, num_outputs: int, output_per: OutputPer) -> NetworkWithLoss:
+    """Make the network and the loss of ``config``, of so many outputs for each frame or utterance.
 
     Raises:
-        UserError: a section of the configuration names no network or loss, or there is a loss too few or too many.
+        UserError: a section of the configuration names no network or loss, or one of another kind.
     """
-    network = build_model(config.model, config.features.num_features, num_outputs)
-    embeds = isinstance(network, EmbeddingNetwork) and frame_network(network) is None
-    if embeds and config.loss is None:
-        raise UserError(
-            f"model.name = '{config.model['name']}' gives embeddings and needs a loss; include one of "
-            f"{', '.join(LOSSES)} in the configuration"
-        )
-    if not embeds and config.loss is not None:
-        raise UserError(
-            f"model.name = '{config.model['name']}' learns by CTC; take the section 'loss' out of the configuration"
-        )
-    if config.loss is None:
-        return network
-    assert isinstance(network, EmbeddingNetwork)
-    loss = build_loss(config.loss, network.embedding_width, num_outputs)
-    return EmbeddingModel(network, loss)
+    network = models.build_model(config.model, config.features.num_features, num_outputs)
+    _require(output_per, frame_network(network), "model", config.model, models.OF_FRAMES, models.OF_UTTERANCES)
+    width = network.embedding_width if isinstance(network, EmbeddingNetwork) else num_outputs
+    loss = losses.build_loss(config.loss, width, num_outputs)
+    _require(output_per, frame_loss(loss), "loss", config.loss, losses.OF_FRAMES, losses.OF_UTTERANCES)
+    return NetworkWithLoss(network, loss)
+
+
+def _require(
+    unit: OutputPer,
+    of_frames: object,
+    section: str,
+    settings: Mapping[str, Any],
+    fitting_frames: Collection[str],
+    fitting_utterances: Collection[str],
+) -> None:
+    if (of_frames is None) == (unit == "utterance"):
+        return
+    fitting = fitting_frames if unit == "frame" else fitting_utterances
+    raise UserError(
+        f"{section}.name = '{settings['name']}' is not of outputs for each {unit}, which this task needs; choose "
+        f"{' or '.join(fitting)}"
+    )
 
 
 def loss_of(
-    model: nn.Module, embeddings_BD: Tensor, ids: Sequence[str], targets: Sequence[int], progress: float
+    model: NetworkWithLoss, embeddings_BD: Tensor, ids: Sequence[str], targets: Sequence[int], progress: float
 ) -> tuple[Tensor, Counts]:
-    """Return the summed loss of embeddings by an :class:`EmbeddingModel`, and its counts; each utterance weighs 1.
+    """Return the summed loss of embeddings, and its counts; each utterance weighs 1.
 
     One whose target fewer have than the loss needs (``utterances_needed``) has no loss: it is left out and named.
     """
-    having, needed = Counter(targets), utterances_needed(model.loss)
+    assert isinstance(model.loss, EmbeddingLoss)
+    having, needed = Counter(targets), model.loss.utterances_needed
     kept = [b for b, target in enumerate(targets) if having[target] >= needed]
     left_out = tuple(id_ for id_, target in zip(ids, targets, strict=True) if having[target] < needed)
     if not kept:
@@ -83,27 +93,47 @@ def loss_of(
 
 
 def trained_config(exp: Path) -> Config:
-    """Read the settings of a finished training.
+    """Read the settings of a finished training, and load the classes of its own that they name.
 
     Raises:
-        UserError: the training is not finished, or its configuration is missing or damaged.
+        UserError: the training is not finished, its configuration is missing or damaged, or it has code of its own
+            that nobody has said may run: see :mod:`pyspeech.own_code`.
     """
     existing(exp / MODEL, "trained model")
-    return load_config(exp / CONFIG)
+    config = load_config(exp / CONFIG)
+    load_trusted_classes(config.names, exp)
+    return config
 
 
-def load_network(exp: Path, config: Config, num_outputs: int, table: str, device: torch.device | str) -> nn.Module:
-    """Load the network (in eval mode) whose outputs the folder ``exp/table`` names.
+def load_model(exp: Path, config: Config, num_outputs: int, output_per: OutputPer, device: Device) -> NetworkWithLoss:
+    """Load what was trained (in eval mode).
 
     Raises:
         UserError: a file is damaged or does not fit the others.
     """
-    model = new_network(config, num_outputs)
+    return _with_weights(new_model(config, num_outputs, output_per), exp, "", device)
+
+
+def load_network(exp: Path, config: Config, num_outputs: int, output_per: OutputPer, device: Device) -> nn.Module:
+    """Load the network alone (in eval mode), without the loss. Networks of embeddings have no ``num_outputs``.
+
+    Raises:
+        UserError: it is of another kind, or a file is damaged or does not fit the others.
+    """
+    network = models.build_model(config.model, config.features.num_features, num_outputs)
+    if (frame_network(network) is None) != (output_per == "utterance"):
+        lacks = "tokens; train for recognition" if output_per == "frame" else "embeddings; train for verification"
+        raise UserError(f"{exp} holds a {config.model['name']}, which gives no {lacks}")
+    return _with_weights(network, exp, NETWORK, device)
+
+
+def _with_weights(module: AnyModule, exp: Path, prefix: str, device: Device) -> AnyModule:
+    tensors = read_tensors(exp / MODEL, "trained model", "train again")
     try:
-        model.load_state_dict(read_tensors(exp / MODEL, "trained model", "train again"))
+        module.load_state_dict({name[len(prefix) :]: t for name, t in tensors.items() if name.startswith(prefix)})
     except RuntimeError as error:
-        raise UserError(f"{exp / MODEL} does not fit {exp / CONFIG} and {exp / table}; train again") from error
-    return model.to(device).eval()
+        raise UserError(f"{exp / MODEL} does not fit {exp / CONFIG} and the tables beside it; train again") from error
+    return module.to(device).eval()
 
 
 def device_of(model: nn.Module) -> torch.device:

@@ -11,30 +11,42 @@ from torch import Tensor, nn
 
 from pyspeech.config import Config
 from pyspeech.data.batch import Batch
+from pyspeech.errors import UserError
 from pyspeech.json_files import read_json_lines
 from pyspeech.lang.tokens import TokenSet, load_tokens
-from pyspeech.losses.ctc import choose_ctc_loss, frames_needed
+from pyspeech.losses.contract import FrameLoss
 from pyspeech.models.contract import OutputPer
 from pyspeech.speeds import speed_of
 from pyspeech.tasks.counts import Counts
-from pyspeech.tasks.network import device_of, load_network, trained_config
+from pyspeech.tasks.network import NetworkWithLoss, device_of, load_network, trained_config
+from pyspeech.tasks.task import Table
 from pyspeech.transcripts import Transcript, read_transcripts
 
 BLANK = 0
-TABLE, TRAIN_WORDS = "lang", "train_words.tsv"  # in the folder of a training: its token set, the words of its text
+TRAIN_WORDS = "train_words.tsv"  # in the folder of a training: the words of its text
 
 
 class RecognitionTask:
-    """CTC training (``ctc`` names the implementation) and greedy token error rate."""
+    """Training by a loss of frames, such as CTC, and greedy token error rate."""
 
     error_name = "token_error_rate"
     left_out_reason = "more tokens than output frames"
-    table_name = "token set"
     output_per: OutputPer = "frame"
+    table: Table = "lang"
 
-    def __init__(self, tokens: TokenSet, ctc: str) -> None:
+    def __init__(self, tokens: TokenSet) -> None:
         self.tokens = tokens
-        self.ctc_loss = choose_ctc_loss(ctc)
+
+    @classmethod
+    def load(cls, folder: Path, config: Config, dev: Path) -> "RecognitionTask":  # noqa: ARG003
+        """Make the task from a token set.
+
+        Raises:
+            UserError: it is missing or damaged, or the configuration is for telling speakers apart.
+        """
+        if config.speakers:
+            raise UserError("the section 'speakers' is of task: verification; set that, or take the section out")
+        return cls(load_tokens(folder))
 
     @property
     def num_outputs(self) -> int:
@@ -56,36 +68,30 @@ class RecognitionTask:
         """Return what the folder of a training keeps of its training manifest, by the name of the file."""
         return {TRAIN_WORDS: count_words(manifest)}
 
-    def loss(self, model: nn.Module, batch: Batch, progress: float) -> tuple[Tensor, Counts]:
+    def loss(self, model: NetworkWithLoss, batch: Batch, progress: float) -> tuple[Tensor, Counts]:
         """Sum of the utterances' losses, and its counts; the weight is the number of output frames.
 
         An utterance whose tokens cannot fit into its output frames has no loss: it is left out and named.
         """
         log_probs_BTV, lengths_B, targets = self._outputs(model, batch)
-        return self._loss(batch, log_probs_BTV, lengths_B, targets)
+        return self._loss(model, batch, log_probs_BTV, lengths_B, targets, progress)
 
-    def evaluate(self, model: nn.Module, batches: Iterable[Batch]) -> Counts:
+    def evaluate(self, model: NetworkWithLoss, batches: Iterable[Batch]) -> Counts:
         """Counts of the loss and of the token errors of the most likely token in every frame.
 
         An utterance that is left out of the loss still counts for the error rate.
         """
         return sum((self._counts(model, batch) for batch in batches), Counts())
 
-    def _counts(self, model: nn.Module, batch: Batch) -> Counts:
+    def _counts(self, model: NetworkWithLoss, batch: Batch) -> Counts:
         with torch.no_grad():
             log_probs_BTV, lengths_B, targets = self._outputs(model, batch)
-            _, counts = self._loss(batch, log_probs_BTV, lengths_B, targets)
+            _, counts = self._loss(model, batch, log_probs_BTV, lengths_B, targets, 1.0)
         errors = sum(
             kaldialign.edit_distance(target, found)["total"]
             for target, found in zip(targets, greedy_tokens(log_probs_BTV, lengths_B), strict=True)
         )
         return counts + Counts(errors=errors, labels=sum(map(len, targets)))
-
-    def predict(self, model: nn.Module, batch: Batch) -> list[list[int]]:
-        """Token ids of each utterance, the most likely token in every frame, repeats and blanks removed."""
-        with torch.no_grad():
-            log_probs_BTV, lengths_B = model(batch.features_BTF.to(device_of(model)), batch.lengths_B)
-        return greedy_tokens(log_probs_BTV, lengths_B)
 
     def _outputs(self, model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor, list[list[int]]]:
         targets = [self.tokens.encode(text.split()) for text in batch.texts]
@@ -93,16 +99,23 @@ class RecognitionTask:
         return log_probs_BTV, lengths_B.to("cpu"), targets
 
     def _loss(
-        self, batch: Batch, log_probs_BTV: Tensor, lengths_B: Tensor, targets: Sequence[list[int]]
+        self,
+        model: NetworkWithLoss,
+        batch: Batch,
+        log_probs_BTV: Tensor,
+        lengths_B: Tensor,
+        targets: Sequence[list[int]],
+        progress: float,
     ) -> tuple[Tensor, Counts]:
+        assert isinstance(model.loss, FrameLoss)
         frames = lengths_B.tolist()
-        kept = [b for b, target in enumerate(targets) if frames_needed(target) <= frames[b]]
+        kept = [b for b, target in enumerate(targets) if model.loss.frames_needed(target) <= frames[b]]
         left_out = tuple(id_ for b, id_ in enumerate(batch.ids) if b not in set(kept))
         if not kept:
             return log_probs_BTV.sum() * 0, Counts(left_out=left_out)
         if left_out:
             log_probs_BTV, lengths_B = log_probs_BTV[kept], lengths_B[kept]
-        loss = self.ctc_loss(log_probs_BTV, lengths_B, [targets[b] for b in kept]).sum()
+        loss = model.loss(log_probs_BTV, lengths_B, [targets[b] for b in kept], progress).sum()
         weight = int(lengths_B.sum())
         return loss, Counts(loss=float(loss.detach()), weight=weight, utterances=len(kept), left_out=left_out)
 
@@ -114,15 +127,6 @@ def greedy_tokens(log_probs_BTV: Tensor, lengths_B: Tensor) -> list[list[int]]:
         [token for token in best_BT[b, :length].unique_consecutive().tolist() if token != BLANK]
         for b, length in enumerate(lengths_B.tolist())
     ]
-
-
-def load_recognition_task(folder: Path, config: Config) -> RecognitionTask:
-    """Make the task from a token set.
-
-    Raises:
-        UserError: it is missing or damaged.
-    """
-    return RecognitionTask(load_tokens(folder), config.training.ctc)
 
 
 def count_words(manifest: Path) -> str:
@@ -157,5 +161,6 @@ def load_recogniser(exp: Path, device: torch.device | str) -> Recogniser:
         UserError: the training is not finished, or a file is missing, damaged, or does not fit the others.
     """
     config = trained_config(exp)
-    tokens = load_tokens(exp / TABLE)
-    return Recogniser(config, tokens, load_network(exp, config, len(tokens.symbols), TABLE, device))
+    tokens = load_tokens(exp / RecognitionTask.table)
+    model = load_network(exp, config, len(tokens.symbols), RecognitionTask.output_per, device)
+    return Recogniser(config, tokens, model)

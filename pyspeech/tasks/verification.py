@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pyspeech.config import Config
 from pyspeech.data.batch import Batch
 from pyspeech.errors import UserError
 from pyspeech.lang.labels import LabelTable, load_labels
-from pyspeech.losses import LOSSES
+from pyspeech.losses import loss_class
 from pyspeech.models.contract import OutputPer
 from pyspeech.speakers.backends import cosine_vectors
 from pyspeech.speakers.calibration import min_cllr
@@ -20,7 +20,8 @@ from pyspeech.speakers.error_rates import equal_error_rate
 from pyspeech.speakers.trials import Trial, make_trials, read_speakers
 from pyspeech.speeds import speaker_at
 from pyspeech.tasks.counts import Counts
-from pyspeech.tasks.network import device_of, loss_of
+from pyspeech.tasks.network import NetworkWithLoss, device_of, loss_of
+from pyspeech.tasks.task import Table
 from pyspeech.transcripts import Transcript
 
 
@@ -40,14 +41,40 @@ class VerificationTask:
 
     error_name = "equal_error_rate"
     left_out_reason = "no other utterance of its speaker in the batch"
-    table_name = "speaker table"
     output_per: OutputPer = "utterance"
+    table: Table = "labels"
 
     def __init__(self, labels: LabelTable, speeds: Sequence[float], trials: Sequence[Trial]) -> None:
         self.labels = labels
         names = (speaker_at(speaker, speed) for speaker in labels.labels for speed in speeds)
         self._ids = {name: id_ for id_, name in enumerate(names)}
         self.trials = trials
+
+    @classmethod
+    def load(cls, folder: Path, config: Config, dev: Path) -> "VerificationTask":
+        """Make the task from a table of the speakers that train, and the trials from the manifest ``dev``.
+
+        Raises:
+            UserError: a file is missing or damaged, the table is not of speakers, dev makes no trials, or batches have
+                fewer utterances of a speaker than the loss needs.
+        """
+        if config.speakers is None:
+            raise UserError("task: verification needs the section 'speakers'; include speakers in the configuration")
+        needed = getattr(loss_class(config.loss), "utterances_needed", 1)  # that of frames is refused with the network
+        if config.speakers.utterances_each < needed:
+            raise UserError(
+                f"speakers.utterances_each = {config.speakers.utterances_each}: the loss {config.loss['name']} "
+                f"compares the utterances of a speaker within a batch; set it to {needed} or more"
+            )
+        labels = load_labels(folder)
+        if labels.field != "speaker":
+            remedy = "verification needs pyspeech labels --field speaker"
+            raise UserError(f"{folder} is a table of {labels.field}s; {remedy}")
+        try:
+            trials = make_trials(read_speakers(dev))
+        except UserError as error:
+            raise UserError(f"{dev} cannot be measured on: {error}") from error
+        return cls(labels, config.augment.speeds, trials)
 
     @property
     def num_outputs(self) -> int:
@@ -77,13 +104,13 @@ class VerificationTask:
         """Return what the folder of a training keeps of its training manifest: nothing."""
         return {}
 
-    def loss(self, model: nn.Module, batch: Batch, progress: float) -> tuple[Tensor, Counts]:
+    def loss(self, model: NetworkWithLoss, batch: Batch, progress: float) -> tuple[Tensor, Counts]:
         """Sum of the utterances' losses, and its counts; the weight is the number of utterances."""
         embeddings_BD = model(batch.features_BTF.to(device_of(model)), batch.lengths_B)
         targets = [self._ids[speaker] for speaker in batch.speakers]
         return loss_of(model, embeddings_BD, batch.ids, targets, progress)
 
-    def evaluate(self, model: nn.Module, batches: Iterable[Batch]) -> DevTrials:
+    def evaluate(self, model: NetworkWithLoss, batches: Iterable[Batch]) -> DevTrials:
         """Score the trials of dev by the cosine of their embeddings."""
         ids: list[str] = []
         rows: list[Tensor] = []
@@ -97,33 +124,3 @@ class VerificationTask:
         scores = cosine_vectors(torch.cat(rows).numpy()).scores(left_T, right_T)
         targets = [trial.target for trial in self.trials]
         return DevTrials(min_cllr(scores, targets), equal_error_rate(scores, targets))
-
-
-def num_outputs(labels: LabelTable, config: Config) -> int:
-    """Of a network that was trained with ``config`` for verification, else for classification."""
-    return len(labels.labels) * (len(config.augment.speeds) if config.speakers else 1)
-
-
-def load_verification_task(folder: Path, config: Config, dev: Path) -> VerificationTask:
-    """Make the task from a table of the speakers that train, and the trials from the manifest ``dev``.
-
-    Raises:
-        UserError: a file is missing or damaged, the table is not of speakers, dev makes no trials, or batches have
-            fewer utterances of a speaker than the loss needs.
-    """
-    assert config.speakers is not None
-    loss = (config.loss or {}).get("name")
-    needed = LOSSES[loss].utterances_needed if loss in LOSSES else 1  # a name that is none is told by the network
-    if config.speakers.utterances_each < needed:
-        raise UserError(
-            f"speakers.utterances_each = {config.speakers.utterances_each}: the loss {loss} compares the utterances of "
-            f"a speaker within a batch; set it to {needed} or more"
-        )
-    labels = load_labels(folder)
-    if labels.field != "speaker":
-        raise UserError(f"{folder} is a table of {labels.field}s; verification needs pyspeech labels --field speaker")
-    try:
-        trials = make_trials(read_speakers(dev))
-    except UserError as error:
-        raise UserError(f"{dev} cannot be measured on: {error}") from error
-    return VerificationTask(labels, config.augment.speeds, trials)

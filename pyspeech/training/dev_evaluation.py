@@ -2,39 +2,26 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import torch
-from torch import nn
 
 from pyspeech.data.batch import Batch
 from pyspeech.errors import UserError, first_line
+from pyspeech.tasks.network import NetworkWithLoss
+from pyspeech.tasks.task import Learning
 from pyspeech.training.checkpoint import Progress
 from pyspeech.training.memory import is_out_of_memory
 
 Metrics = Sequence[Mapping[str, Any]]
 
 
-class DevFigures(Protocol):
-    """What a network reaches on dev."""
-
-    @property
-    def mean_loss(self) -> float: ...
-    @property
-    def error_rate(self) -> float: ...
-
-
-class Measure(Protocol):
-    """How a task measures. ``error_name`` names the dev figure; less is better."""
-
-    error_name: str
-
-    def evaluate(self, model: nn.Module, batches: Iterable[Batch]) -> DevFigures:
-        """Loss and error rate on dev, without gradients."""
-
-
-def validate(
-    task: Measure, model: nn.Module, batches: Iterable[Batch], on_device: Callable[[Batch], Batch], progress: Progress
+def measure_on_dev(
+    task: Learning,
+    model: NetworkWithLoss,
+    batches: Iterable[Batch],
+    on_device: Callable[[Batch], Batch],
+    progress: Progress,
 ) -> dict[str, Any]:
     """Measure ``model`` on dev; return the line of the validation: train and dev figures, and the speed.
 

@@ -1,37 +1,36 @@
 """A training run from its files: manifests and a table of outputs in, a folder with the trained model out."""
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
-from torch import nn
 
 from pyspeech.config import Config, load_config
 from pyspeech.data.batch import Batch
 from pyspeech.data.batches import InferenceBatches, TrainingBatches
 from pyspeech.data.device_features import DeviceFeatures
 from pyspeech.data.loading import load
+from pyspeech.data.own_augment import OwnAugment
 from pyspeech.data.speaker_batches import SpeakerBatches
 from pyspeech.errors import UserError
 from pyspeech.files import complete, digest, existing, write_text
 from pyspeech.locks import only_writer
-from pyspeech.models import require_output_per
-from pyspeech.models.contract import OutputPer, frame_network
+from pyspeech.models.contract import frame_network
+from pyspeech.own_code import CODE, code_digest, save_code
 from pyspeech.settings import save_config
-from pyspeech.tasks import classification, recognition, verification
-from pyspeech.tasks.network import CONFIG, MODEL, EmbeddingModel, new_network
+from pyspeech.tasks import load_task
+from pyspeech.tasks.network import CONFIG, MODEL, NetworkWithLoss, new_model
+from pyspeech.tasks.task import Task
 from pyspeech.threads import workers_beside
 from pyspeech.training.checkpoint import stored_steps
 from pyspeech.training.distributed import joined
-from pyspeech.training.inputs import Task, TrainingData
-from pyspeech.training.loop import train
+from pyspeech.training.loop import TrainingData, train
 from pyspeech.training.manifest_digests import Contents
 from pyspeech.training.seeds import seed_everything
-from pyspeech.transcripts import Transcript
 
 # A resumed training may change these: they do not change what it learns, but for rounding. Of batches in a step, the
 # loop sees to it that their number stays; by the minute, validations are at other steps in every run.
@@ -49,37 +48,13 @@ MAY_DIFFER = (
 )
 
 
-class TableTask(Task, Protocol):
-    """A task whose network has an output for each entry of a table: tokens, labels. ``table_name`` is for messages."""
-
-    table_name: str
-    output_per: OutputPer
-
-    @property
-    def num_outputs(self) -> int:
-        """Of the network."""
-
-    def target(self, transcript: Transcript) -> str:
-        """Return what is learnt from an utterance; a ``UserError`` where the table does not hold it."""
-
-    def dev_target(self, transcript: Transcript) -> str:
-        """Return what is measured on an utterance; a ``UserError`` where that cannot be."""
-
-    def summaries(self, manifest: Path) -> Mapping[str, str]:
-        """Return what the folder of a training keeps of its training manifest, by the name of the file."""
-
-
 @dataclass(frozen=True)
 class Sources:
-    """Where a training's inputs are. ``table`` is the folder that its task is made from.
-
-    ``kind`` is that of the table, and the name of its copy in the folder of the training: tokens, or labels.
-    """
+    """Where a training's inputs are. ``table`` is the folder that its task is made from."""
 
     train: Path
     dev: Path
     table: Path
-    kind: str = recognition.TABLE
 
 
 def run(
@@ -100,7 +75,7 @@ def run(
             ``exp`` was begun with.
     """
     with joined(device_name) as processes, only_writer(exp) if processes.first else nullcontext():
-        task = _load_task(config, sources)
+        task = load_task(sources.table, config, sources.dev)
         model = _new_model(config, task)
         _refuse_changes(config, exp, sources, task)
         if (exp / MODEL).exists():
@@ -120,7 +95,7 @@ def run(
 
 
 def training_data(
-    config: Config, sources: Sources, task: TableTask, device: torch.device, contents: Contents | None = None
+    config: Config, sources: Sources, task: Task, device: torch.device, contents: Contents | None = None
 ) -> TrainingData:
     """Read both manifests through, before hours are spent on them, unless ``contents`` knows them.
 
@@ -129,7 +104,8 @@ def training_data(
     """
     contents = contents or Contents()
     digests = [contents.of(sources.train, task.target, "train"), contents.of(sources.dev, task.dev_target, "dev")]
-    place = config.batches.features_on or ("device" if device.type == "cuda" else "workers")
+    by_worker = device.type != "cuda" or OwnAugment(config).has("features")
+    place = config.batches.features_on or ("workers" if by_worker else "device")
     batches = SpeakerBatches if config.speakers else TrainingBatches
     first = batches(sources.train, config, 1, samples=place == "device")
     if first.preparation.waves is not None:  # other sounds would be drawn; where their folder is does not matter
@@ -152,22 +128,11 @@ def training_data(
     )
 
 
-def _load_task(config: Config, sources: Sources) -> TableTask:
-    if sources.kind == recognition.TABLE:
-        if config.speakers:
-            raise UserError("the section 'speakers' is of speaker verification; give --labels, or take it out")
-        return recognition.load_recognition_task(sources.table, config)
-    if config.speakers:
-        return verification.load_verification_task(sources.table, config, sources.dev)
-    return classification.load_classification_task(sources.table, config)
-
-
-def _new_model(config: Config, task: TableTask) -> nn.Module:
+def _new_model(config: Config, task: Task) -> NetworkWithLoss:
     seed_everything(config.training.seed)
-    model = new_network(config, task.num_outputs)
-    require_output_per(config.model, task.output_per)
+    model = new_model(config, task.num_outputs, task.output_per)
     if config.training.gradient_checkpointing:
-        network = None if isinstance(model, EmbeddingModel) else frame_network(model)
+        network = frame_network(model.network)
         if network is None:
             raise UserError(
                 f"training.gradient_checkpointing: the network {config.model['name']} has none; set it to false"
@@ -176,7 +141,7 @@ def _new_model(config: Config, task: TableTask) -> nn.Module:
     return model
 
 
-def _refuse_changes(config: Config, exp: Path, sources: Sources, task: TableTask) -> None:
+def _refuse_changes(config: Config, exp: Path, sources: Sources, task: Task) -> None:
     """Make sure that a training that is to go on does so with the configuration and the table it began with."""
     if not (exp / MODEL).exists() and not stored_steps(exp):
         return
@@ -187,14 +152,17 @@ def _refuse_changes(config: Config, exp: Path, sources: Sources, task: TableTask
                 f"{exp} was begun with {key} = {was!r}, now it is {now!r}; "
                 f"train into a new folder, or set {key} back to continue"
             )
-    if _folder_digest(exp / sources.kind) != _folder_digest(sources.table):
-        raise UserError(f"{exp} was begun with another {task.table_name} than {sources.table}; train into a new folder")
+    if _folder_digest(exp / task.table) != _folder_digest(sources.table):
+        raise UserError(f"{exp} was begun with another table than {sources.table}; train into a new folder")
+    if code_digest(config.names) != _folder_digest(exp / CODE):
+        raise UserError(f"{exp} was begun with other code of {', '.join(config.names)}; train into a new folder")
 
 
-def _write_inputs(config: Config, exp: Path, sources: Sources, task: TableTask) -> None:
+def _write_inputs(config: Config, exp: Path, sources: Sources, task: Task) -> None:
     save_config(config, exp / CONFIG)
-    with complete(exp / sources.kind) as partial:
+    with complete(exp / task.table) as partial:
         shutil.copytree(sources.table, partial)
+    save_code(exp, config.names)
     for name, text in task.summaries(sources.train).items():
         write_text(exp / name, text)
 

@@ -3,26 +3,21 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from pyspeech.data.batch import Batch
 from pyspeech.tasks.counts import Counts
+from pyspeech.tasks.network import NetworkWithLoss
+from pyspeech.tasks.task import Learning
 from pyspeech.training.memory import Piece, is_out_of_memory
 from pyspeech.training.precision import Precision
 from pyspeech.training.seeds import seed_everything
 
 # The files that name what was left out, each by its lines; all lines hold epoch, batch and ids.
 BAD_BATCHES, LEFT_OUT, UNREADABLE, OUT_OF_MEMORY = NOTES = ("bad_batches", "left_out", "unreadable", "out_of_memory")
-
-
-class Loss(Protocol):
-    """The loss of a task."""
-
-    def loss(self, model: nn.Module, batch: Batch, progress: float) -> tuple[Tensor, Counts]:
-        """Loss summed over the batch, to be divided by the counts' weight; ``progress`` (0..1) of training is done."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +70,12 @@ class Gradient:
     """
 
     def __init__(
-        self, seed: int, task: Loss, model: nn.Module, on_device: Callable[[Batch], Batch], precision: Precision
+        self,
+        seed: int,
+        task: Learning,
+        model: NetworkWithLoss,
+        on_device: Callable[[Batch], Batch],
+        precision: Precision,
     ) -> None:
         self.seed = seed
         self.task = task

@@ -9,17 +9,18 @@ a say in which checkpoints there are to be averaged, and in when patience ends.
 
 import dataclasses
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from torch import nn
 from torch.utils.data import Dataset
 
 from pyspeech.config import TrainingConfig
 from pyspeech.data.batch import Batch
 from pyspeech.data.loading import load, lost_workers
 from pyspeech.errors import UserError
-from pyspeech.tasks.network import MODEL
+from pyspeech.tasks.network import MODEL, NetworkWithLoss
+from pyspeech.tasks.task import Learning
 from pyspeech.tensor_files import write_tensors
 from pyspeech.training.checkpoint import (
     Progress,
@@ -30,10 +31,9 @@ from pyspeech.training.checkpoint import (
     save_checkpoint,
     stored_steps,
 )
-from pyspeech.training.dev_evaluation import peak_memory, validate, validations_without_progress
+from pyspeech.training.dev_evaluation import measure_on_dev, peak_memory, validations_without_progress
 from pyspeech.training.distributed import Processes
 from pyspeech.training.gradient import Gradient, Numbered, Place
-from pyspeech.training.inputs import Task, TrainingData
 from pyspeech.training.journal import Journal
 from pyspeech.training.precision import Precision
 from pyspeech.training.report import Report
@@ -43,11 +43,38 @@ from pyspeech.training.step_totals import Sums
 NOTHING_DUE, CHECKPOINT_DUE, VALIDATION_DUE = range(3)
 
 
+def _as_it_is(batch: Batch) -> Batch:
+    return batch
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Batches to train on by epoch (from 1) and to measure on, and what is known of them beforehand.
+
+    Args:
+        train: The batches of an epoch by their numbers; a dataset with a length.
+        dev: Batches to measure on.
+        seconds_per_epoch: Audio, after speed perturbation.
+        digest: Names the content, which a resumed training must share.
+        max_unreadable: Utterances of an epoch that may be left out because they cannot be read.
+        on_device: Completes a batch where the network is.
+        workers: Processes that make batches ahead.
+    """
+
+    train: Callable[[int], Dataset[Batch]]
+    dev: Callable[[], Iterable[Batch]]
+    seconds_per_epoch: float
+    digest: str
+    max_unreadable: int = 1
+    on_device: Callable[[Batch], Batch] = _as_it_is
+    workers: int = 0
+
+
 def train(
     exp: Path,
     config: TrainingConfig,
-    task: Task,
-    model: nn.Module,
+    task: Learning,
+    model: NetworkWithLoss,
     data: TrainingData,
     processes: Processes = Processes(),  # noqa: B008
 ) -> None:
@@ -72,7 +99,13 @@ class _Trainer:
     """The state of one training, in each of its processes the same. Only the first one has a report and writes."""
 
     def __init__(
-        self, exp: Path, config: TrainingConfig, task: Task, model: nn.Module, data: TrainingData, processes: Processes
+        self,
+        exp: Path,
+        config: TrainingConfig,
+        task: Learning,
+        model: NetworkWithLoss,
+        data: TrainingData,
+        processes: Processes,
     ) -> None:
         self.exp = exp
         self.config = config
@@ -205,7 +238,8 @@ class _Trainer:
         line = None
         if report is not None:
             epoch = progress.epoch if progress.batches == 0 else round(progress.done * self.config.epochs, 4)
-            line = {"epoch": epoch, **validate(self.task, self.model, self.data.dev(), self.data.on_device, progress)}
+            figures = measure_on_dev(self.task, self.model, self.data.dev(), self.data.on_device, progress)
+            line = {"epoch": epoch, **figures}
             line |= report.left_out_since(progress.validated)
             line |= {"learning_rate": self.stepper.rate(progress.done)} | peak_memory(self.processes.device)
             if progress.loss_scale is not None:

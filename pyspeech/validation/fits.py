@@ -8,9 +8,10 @@ from pyspeech.config import Config
 from pyspeech.entries import Entry
 from pyspeech.errors import UserError
 from pyspeech.lang.tokens import TokenSet
-from pyspeech.losses.ctc import frames_needed
+from pyspeech.losses import build_loss
+from pyspeech.losses.contract import FrameLoss, frame_loss
 from pyspeech.models import build_model
-from pyspeech.models.contract import frame_network
+from pyspeech.models.contract import EmbeddingNetwork, frame_network
 from pyspeech.validation.faults import INFEASIBLE, OUT_OF_LIMITS, TIGHT, Finding
 
 
@@ -19,17 +20,20 @@ class FitCheck:
     """Checks utterances of training against one configuration, and against tokens if there are any.
 
     Raises:
-        UserError: the configuration is of no network; see :func:`pyspeech.models.build_model`.
+        UserError: the configuration is of no network or no loss; see :func:`pyspeech.models.build_model`.
     """
 
     config: Config
     tokens: TokenSet | None
     subsampling: int | None = field(init=False)  # frames for each output; None without an output for each frame
+    loss: FrameLoss | None = field(init=False)  # None for one of embeddings
 
     def __post_init__(self) -> None:
         network = build_model(self.config.model, self.config.features.num_features, num_outputs=1)
         of_frames = frame_network(network)
         object.__setattr__(self, "subsampling", None if of_frames is None else of_frames.subsampling)
+        width = network.embedding_width if isinstance(network, EmbeddingNetwork) else 1
+        object.__setattr__(self, "loss", frame_loss(build_loss(self.config.loss, width, num_outputs=1)))
 
     def __call__(self, entry: Entry, text: str, is_dev: bool) -> Iterator[Finding]:
         """Find what keeps ``entry``, of this tidy text, out of the loss; dev is neither augmented nor limited."""
@@ -39,10 +43,10 @@ class FitCheck:
         within = limits.min_utterance_seconds <= min(lengths) and max(lengths) <= limits.max_utterance_seconds
         if not is_dev and not within and self.config.speakers is None:  # which takes crops of what is there
             yield Finding(OUT_OF_LIMITS, f"{entry.duration:.2f} s")
-        if self.tokens is None:
+        if self.tokens is None or self.loss is None:
             return
         try:
-            needed = frames_needed(self.tokens.encode(text.split()))
+            needed = self.loss.frames_needed(self.tokens.encode(text.split()))
         except UserError:
             return  # which the check of the text names
         for seconds, kind in ((entry.duration, INFEASIBLE), (min(lengths), TIGHT)):

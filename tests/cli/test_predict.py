@@ -61,7 +61,7 @@ def test_the_folder_of_the_training_holds_the_labels_and_no_words(folder):
 
 def test_a_label_of_dev_that_the_table_lacks_is_named_before_training(folder, tmp_path):
     LabelTable("text", ("HIGH", "LOW")).save(tmp_path / "labels")
-    sources = Sources(folder / "train.jsonl.gz", folder / "test.jsonl.gz", tmp_path / "labels", "labels")
+    sources = Sources(folder / "train.jsonl.gz", folder / "test.jsonl.gz", tmp_path / "labels")
     with pytest.raises(UserError, match=r"train.jsonl.gz, cut 'utt\d+': the label table has no text 'MID'"):
         run(load_config(folder / "conf.yaml"), tmp_path / "exp", sources, "cpu")
     assert not (tmp_path / "exp").exists()
@@ -71,11 +71,11 @@ def test_another_label_table_and_another_kind_of_network_are_refused(folder, tmp
     manifests = folder / "train.jsonl.gz", folder / "test.jsonl.gz"
     LabelTable("speaker", tuple(sorted(PITCHES))).save(tmp_path / "labels")
     with pytest.raises(UserError, match="begun with another label table than"):
-        run(load_config(folder / "conf.yaml"), folder / "exp", Sources(*manifests, tmp_path / "labels", "labels"))
+        run(load_config(folder / "conf.yaml"), folder / "exp", Sources(*manifests, tmp_path / "labels"))
     words = folder / "words.yaml"
-    words.write_text("include: [fbank, augment, train, tdnn_lstm]\n")
+    words.write_text("include: [fbank, augment, train, ctc, tdnn_lstm]\ntask: recognition\n")
     with pytest.raises(UserError, match="'tdnn_lstm' has no output for each utterance"):
-        run(load_config(words), tmp_path / "exp", Sources(*manifests, folder / "labels", "labels"))
+        run(load_config(words), tmp_path / "exp", Sources(*manifests, folder / "labels"))
 
 
 def test_a_second_prediction_takes_the_place_of_the_first(folder, tmp_path):

@@ -17,7 +17,8 @@ from pyspeech.training.checkpoint import stored_steps
 from tests.processes import children, is_alive, killed_within_training, wait_until
 from tests.tones import PITCHES, RATE, tone_manifest
 
-YAML = f"""include: [fbank, augment, train, bilstm_ctc]
+YAML = f"""include: [fbank, augment, train, ctc, bilstm_ctc]
+task: recognition
 features: {{sampling_rate: {RATE}, num_mel_bins: 12, high_hz: 0}}
 augment: {{speeds: [0.9, 1.0]}}
 batches: {{max_seconds: 6, buckets: 2, workers: 1}}

@@ -29,7 +29,8 @@ from pyspeech.settings import check_config
 CONF = Path(__file__).parents[2] / "conf"
 GIVEN = load_feature_config(CONF / "given.yaml")
 WORDS = ("LOW", "MID HIGH", "HIGH")
-YAML = """include: [augment, given, train, tdnn_lstm]
+YAML = """include: [augment, given, train, ctc, tdnn_lstm]
+task: recognition
 features: {num_given: 13}
 augment: {time_masks: 0, frequency_masks: 0}
 batches: {max_seconds: 6, buckets: 2, workers: WORKERS, min_utterance_seconds: 0.1}

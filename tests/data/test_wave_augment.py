@@ -193,7 +193,7 @@ def test_a_file_without_audio_is_named(tmp_path):
 
 
 def test_a_configuration_without_folders_asks_for_nothing(tmp_path):
-    (tmp_path / "c.yaml").write_text("include: [fbank, augment, train, noise, tdnn_lstm]\n")
+    (tmp_path / "c.yaml").write_text("include: [fbank, augment, train, ctc, noise, tdnn_lstm]\ntask: recognition\n")
     write(tmp_path / "a.wav", tone(2000, 1.0))
     assert wave_augment(load_config(tmp_path / "c.yaml")) is None
     assert wave_augment(load_config(tmp_path / "c.yaml").model_copy(update={"noise": None})) is None
@@ -211,7 +211,7 @@ def test_gain_is_uniform_in_decibels(low, width, seed):
 
 
 def test_gain_alone_needs_no_folder_and_comes_after_the_noise(tmp_path):
-    (tmp_path / "c.yaml").write_text("include: [fbank, augment, train, noise, tdnn_lstm]")
+    (tmp_path / "c.yaml").write_text("include: [fbank, augment, train, ctc, noise, tdnn_lstm]\ntask: recognition")
     augment = wave_augment(load_config(tmp_path / "c.yaml", ["augment.volume_db=[-6, -6]"]))
     assert augment is not None
     assert augment.names() == []

@@ -66,6 +66,7 @@ class TestTrainFromAudio:
 def test_a_folder_of_sounds_of_any_name_is_named_as_the_configuration_reads_it(tmp_path, name):
     line = f"words=(); add_sounds noise ''; add_sounds rir {shlex.quote('/' + name)}; printf '%s\\n' \"${{words[@]}}\""
     path = tmp_path / "net.yaml"
-    path.write_text("include: [fbank, augment, train, noise, speakers, aam_softmax, speaker_lstm]\n")
+    includes = "fbank, augment, train, noise, speakers, aam_softmax, speaker_lstm"
+    path.write_text(f"include: [{includes}]\ntask: verification\n")
     noise = load_config(path, called(tmp_path, line)).noise
     assert (noise.noise_dir, noise.rir_dir) == (None, f"/{name}")

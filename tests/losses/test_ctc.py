@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyspeech.errors import MissingPackage
-from pyspeech.losses.ctc import choose_ctc_loss, frames_needed, k2_ctc_loss, torch_ctc_loss
+from pyspeech.losses.ctc import Ctc, frames_needed, k2_ctc_loss, torch_ctc_loss
 
 TARGETS = st.lists(st.lists(st.integers(1, 3), max_size=3), min_size=1, max_size=4)
 
@@ -62,5 +62,5 @@ def test_k2_gives_the_values_and_gradients_of_torch(targets):
 
 def test_without_k2_the_error_says_how_to_go_on(monkeypatch):
     monkeypatch.setitem(sys.modules, "k2", None)
-    with pytest.raises(MissingPackage, match=r"training.ctc=k2 needs the package k2.*training.ctc=torch"):
-        choose_ctc_loss("k2")
+    with pytest.raises(MissingPackage, match=r"loss.implementation=k2 needs the package k2.*loss.implementation=torch"):
+        Ctc(implementation="k2")

@@ -2,11 +2,11 @@ import pytest
 import torch
 
 from pyspeech.errors import UserError
-from pyspeech.losses import LOSSES, build_loss
+from pyspeech.losses import OF_UTTERANCES, build_loss
 from pyspeech.settings import SHARED_CONF, read_yaml
 
 
-@pytest.mark.parametrize("name", list(LOSSES))
+@pytest.mark.parametrize("name", list(OF_UTTERANCES))
 def test_the_shared_configuration_builds_and_gives_a_loss_to_each_utterance(name):
     torch.manual_seed(0)
     loss = build_loss(read_yaml(SHARED_CONF / f"{name}.yaml")["loss"], 5, 3)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyspeech.errors import UserError
-from pyspeech.models import MODELS, OF_FRAMES, OF_UTTERANCES, build_model, require_output_per
+from pyspeech.models import MODELS, OF_FRAMES, OF_UTTERANCES, build_model
 from pyspeech.models.contract import frame_network
 from pyspeech.settings import SHARED_CONF, read_yaml
 from tests.networks import padded, used
@@ -158,24 +158,3 @@ def test_a_missing_setting_is_named():
         UserError, match=r"model.name = None is not a model; allowed: bilstm_ctc, conformer, ecapa_tdnn"
     ):
         build_model({}, NUM_FEATURES, NUM_OUTPUTS)
-
-
-@pytest.mark.parametrize(
-    ("name", "unit", "message"),
-    [
-        (
-            "tdnn_lstm",
-            "utterance",
-            "'tdnn_lstm' has no output for each utterance.* choose speaker_lstm or xvector or ecapa_tdnn",
-        ),
-        (
-            "speaker_lstm",
-            "frame",
-            "'speaker_lstm' has no output for each frame.* choose tdnn_lstm or bilstm_ctc or conformer",
-        ),
-    ],
-)
-def test_a_network_of_another_kind_is_refused(name, unit, message):
-    require_output_per({"name": name}, "frame" if unit == "utterance" else "utterance")
-    with pytest.raises(UserError, match=message):
-        require_output_per({"name": name}, unit)

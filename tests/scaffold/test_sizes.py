@@ -29,7 +29,7 @@ def test_networks_grow_and_steps_become_larger_with_the_hours():
 @pytest.mark.parametrize("model", ["tdnn_lstm", "bilstm_ctc", "speaker_lstm"])
 def test_a_network_of_every_size_is_one_of_ours(model, tmp_path):
     path = tmp_path / f"{model}.yaml"
-    path.write_text(f"include: [fbank, augment, train, {model}]\n")
+    path.write_text(f"include: [fbank, augment, train, ctc, {model}]\ntask: recognition\n")
     for size in SIZES:
         words = [f"model.{key}={value}" for key, value in size.model(model).items()]
         assert set(load_config(path, words).model) == set(load_config(path).model)

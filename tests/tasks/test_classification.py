@@ -23,6 +23,7 @@ class Given(torch.nn.Module):
         return self.given
 
     class Loss(torch.nn.Module):
+        output_per = "utterance"
         utterances_needed = 1
 
         def forward(self, embeddings_BD, targets_B, progress):

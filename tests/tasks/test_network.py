@@ -1,10 +1,12 @@
 import pytest
 import torch
 
-from pyspeech.losses import LOSSES, build_loss
+from pyspeech.config import load_config
+from pyspeech.errors import UserError
+from pyspeech.losses import OF_UTTERANCES, build_loss
 from pyspeech.settings import SHARED_CONF, read_yaml
 from pyspeech.tasks.counts import Counts
-from pyspeech.tasks.network import EmbeddingModel, loss_of
+from pyspeech.tasks.network import NetworkWithLoss, loss_of, new_model
 
 TARGETS = [0, 2, 0, 2, 1, 1]
 IDS = [f"utt{number}" for number in range(len(TARGETS))]
@@ -12,11 +14,11 @@ IDS = [f"utt{number}" for number in range(len(TARGETS))]
 
 def model_with(name):
     torch.manual_seed(0)
-    return EmbeddingModel(torch.nn.Identity(), build_loss(read_yaml(SHARED_CONF / f"{name}.yaml")["loss"], 8, 3))
+    return NetworkWithLoss(torch.nn.Identity(), build_loss(read_yaml(SHARED_CONF / f"{name}.yaml")["loss"], 8, 3))
 
 
 @pytest.mark.parametrize("given", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("name", list(LOSSES))
+@pytest.mark.parametrize("name", list(OF_UTTERANCES))
 def test_losses_are_those_of_float32_within_autocast(name, given):
     model = model_with(name)
     embeddings = torch.randn(len(TARGETS), 8).to(given)
@@ -48,3 +50,29 @@ def test_where_all_are_alone_nothing_is_learnt():
     assert counts == Counts(left_out=("utt0", "utt1"))
     loss.backward()
     assert not embeddings.grad.any()
+
+
+@pytest.mark.parametrize(
+    ("network", "loss", "unit", "message"),
+    [
+        (
+            "tdnn_lstm",
+            "ctc",
+            "utterance",
+            "model.name = 'tdnn_lstm' is not of outputs for each utterance.* speaker_lstm",
+        ),
+        ("speaker_lstm", "ge2e", "frame", "model.name = 'speaker_lstm' is not .* frame.* tdnn_lstm or bilstm_ctc or"),
+        ("tdnn_lstm", "softmax", "frame", "loss.name = 'softmax' is not of outputs for each frame.* choose ctc"),
+        (
+            "xvector",
+            "ctc",
+            "utterance",
+            "loss.name = 'ctc' is not of outputs for each utterance.* softmax or aam_softmax",
+        ),
+    ],
+)
+def test_a_network_or_a_loss_of_another_kind_is_named(tmp_path, network, loss, unit, message):
+    path = tmp_path / "conf.yaml"
+    path.write_text(f"include: [fbank, augment, train, {network}, {loss}]\ntask: recognition\n")
+    with pytest.raises(UserError, match=message):
+        new_model(load_config(path), 5, unit)

@@ -8,9 +8,9 @@ from pyspeech.config import load_config
 from pyspeech.data.batch import Batch
 from pyspeech.errors import UserError
 from pyspeech.lang.tokens import CharacterTokens
-from pyspeech.losses.ctc import torch_ctc_loss
-from pyspeech.models import build_model
+from pyspeech.losses.ctc import Ctc, torch_ctc_loss
 from pyspeech.settings import save_config
+from pyspeech.tasks.network import NetworkWithLoss, new_model
 from pyspeech.tasks.recognition import RecognitionTask, count_words, greedy_tokens, load_recogniser
 from pyspeech.tensor_files import write_tensors
 
@@ -39,6 +39,10 @@ def batch_of(texts, lengths):
     )
 
 
+def fixed(log_probs, implementation="torch"):
+    return NetworkWithLoss(Fixed(log_probs), Ctc(implementation=implementation))
+
+
 def one_hot(paths):
     return torch.nn.functional.one_hot(torch.tensor(paths), 4).float().add(1e-4).log().log_softmax(2)
 
@@ -51,7 +55,7 @@ def test_greedy_tokens_drop_repeats_blanks_and_padding():
 def test_the_loss_is_summed_over_utterances_and_weighted_by_frames():
     torch.manual_seed(0)
     log_probs = torch.randn(2, 6, 4).log_softmax(2)
-    loss, counts = RecognitionTask(TOKENS, "torch").loss(Fixed(log_probs), batch_of(["A", "AB"], [4, 6]), 0.0)
+    loss, counts = RecognitionTask(TOKENS).loss(fixed(log_probs), batch_of(["A", "AB"], [4, 6]), 0.0)
     expected = torch_ctc_loss(log_probs, torch.tensor([4, 6]), [[1, 2], [1, 2, 3]]).sum()
     torch.testing.assert_close(loss, expected)
     assert counts.loss == pytest.approx(float(expected))
@@ -60,24 +64,24 @@ def test_the_loss_is_summed_over_utterances_and_weighted_by_frames():
 
 def test_what_cannot_fit_is_left_out_and_named():
     log_probs = torch.randn(3, 6, 4).log_softmax(2)
-    task = RecognitionTask(TOKENS, "torch")
-    loss, counts = task.loss(Fixed(log_probs), batch_of(["ABAB", "AB", "AA"], [4, 6, 3]), 0.0)  # needs 5, 3, 4
+    task = RecognitionTask(TOKENS)
+    loss, counts = task.loss(fixed(log_probs), batch_of(["ABAB", "AB", "AA"], [4, 6, 3]), 0.0)  # needs 5, 3, 4
     assert counts.left_out == ("utt0", "utt2")
     assert (counts.weight, counts.utterances) == (6, 1)
     torch.testing.assert_close(loss, torch_ctc_loss(log_probs[1:2], torch.tensor([6]), [[1, 2, 3]])[0])
 
 
 def test_a_batch_in_which_nothing_fits_has_no_gradient_and_no_weight():
-    model = Fixed(torch.randn(1, 2, 4).log_softmax(2))
-    loss, counts = RecognitionTask(TOKENS, "torch").loss(model, batch_of(["ABAB"], [2]), 0.0)
+    model = fixed(torch.randn(1, 2, 4).log_softmax(2))
+    loss, counts = RecognitionTask(TOKENS).loss(model, batch_of(["ABAB"], [2]), 0.0)
     loss.backward()
-    assert not model.log_probs.grad.any()
+    assert not model.network.log_probs.grad.any()
     assert (counts.weight, counts.left_out) == (0, ("utt0",))
 
 
 def test_token_errors_count_utterances_that_have_no_loss_too():
-    model = Fixed(one_hot([[1, 2, 0, 1], [1, 2, 3, 0]]))
-    counts = RecognitionTask(TOKENS, "torch").evaluate(model, [batch_of(["ABAB", "AB"], [4, 4])])
+    model = fixed(one_hot([[1, 2, 0, 1], [1, 2, 3, 0]]))
+    counts = RecognitionTask(TOKENS).evaluate(model, [batch_of(["ABAB", "AB"], [4, 4])])
     # "▁A▁" against "▁ABAB": best alignment keeps two tokens and changes or drops three.
     assert (counts.errors, counts.labels, counts.left_out) == (3, 8, ("utt0",))
 
@@ -85,8 +89,9 @@ def test_token_errors_count_utterances_that_have_no_loss_too():
 def test_k2_gives_the_same_loss():
     pytest.importorskip("k2", reason="needs k2, which this lane does not have")
     torch.manual_seed(0)
-    model, batch = Fixed(torch.randn(3, 7, 4).log_softmax(2)), batch_of(["A", "ABB", "AB"], [4, 7, 6])
-    losses = [RecognitionTask(TOKENS, ctc).loss(model, batch, 0.0)[1].loss for ctc in ("torch", "k2")]
+    log_probs, batch = torch.randn(3, 7, 4).log_softmax(2), batch_of(["A", "ABB", "AB"], [4, 7, 6])
+    models = [fixed(log_probs, library) for library in ("torch", "k2")]
+    losses = [RecognitionTask(TOKENS).loss(model, batch, 0.0)[1].loss for model in models]
     assert losses[1] == pytest.approx(losses[0], rel=1e-4)
 
 
@@ -95,14 +100,14 @@ def exp(tmp_path):
     config = small_config(tmp_path)
     save_config(config, tmp_path / "config.yaml")
     TOKENS.save(tmp_path / "lang")
-    model = build_model(config.model, config.features.num_features, len(TOKENS.symbols))
+    model = new_model(config, len(TOKENS.symbols), "frame")
     write_tensors(tmp_path / "model.safetensors", model.state_dict(), {})
     return tmp_path
 
 
 def small_config(folder):
     path = folder / "small.yaml"
-    path.write_text("include: [fbank, augment, train]\n")
+    path.write_text("include: [fbank, augment, train, ctc]\ntask: recognition\n")
     return load_config(path, [f"model.{key}={value}" for key, value in MODEL.items()])
 
 
@@ -124,7 +129,7 @@ def test_an_unfinished_training_is_named(exp):
 
 def test_weights_of_other_tokens_are_refused(exp):
     CharacterTokens.from_words(["ABC"]).save(exp / "lang")
-    with pytest.raises(UserError, match=r"model.safetensors does not fit .*config.yaml and .*lang"):
+    with pytest.raises(UserError, match=r"model.safetensors does not fit .*config.yaml and the tables beside it"):
         load_recogniser(exp, "cpu")
 
 

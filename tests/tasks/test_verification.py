@@ -11,7 +11,7 @@ from pyspeech.lang.labels import LabelTable
 from pyspeech.speakers.calibration import min_cllr
 from pyspeech.speakers.error_rates import equal_error_rate
 from pyspeech.speakers.trials import Trial
-from pyspeech.tasks.verification import VerificationTask, load_verification_task
+from pyspeech.tasks.verification import VerificationTask
 from pyspeech.training.experiment import Sources, run
 from pyspeech.transcripts import Transcript
 from tests.classifiers import labelled_manifest, train_on_tones
@@ -95,53 +95,66 @@ def test_what_cannot_be_measured_on_or_is_no_table_of_speakers_is_refused_before
     config = load_config(folder / "conf.yaml")
     one = labelled_manifest(tmp_path / "one.jsonl.gz", 1)
     with pytest.raises(UserError, match=r"one.jsonl.gz cannot be measured on: 1 utterances of 1 speakers"):
-        run(config, tmp_path / "exp", Sources(folder / "train.jsonl.gz", one, folder / "labels", "labels"), "cpu")
+        run(config, tmp_path / "exp", Sources(folder / "train.jsonl.gz", one, folder / "labels"), "cpu")
     LabelTable("text", ("HIGH", "LOW")).save(tmp_path / "words")
     with pytest.raises(UserError, match="is a table of texts; verification needs pyspeech labels --field speaker"):
-        load_verification_task(tmp_path / "words", config, folder / "test.jsonl.gz")
+        VerificationTask.load(tmp_path / "words", config, folder / "test.jsonl.gz")
     assert not (tmp_path / "exp").exists()
 
 
 @pytest.mark.parametrize(
     ("includes", "named"),
     [
-        ("speaker_lstm, speakers", "gives embeddings and needs a loss; include one of"),
-        ("tdnn_lstm, softmax", "learns by CTC; take the section 'loss' out"),
+        (
+            "speaker_lstm, speakers, ctc",
+            "loss.name = 'ctc' is not of outputs for each utterance.* choose softmax or aam_",
+        ),
+        ("tdnn_lstm, speakers, softmax", "model.name = 'tdnn_lstm' is not of outputs for each utterance"),
     ],
 )
-def test_a_loss_too_few_or_too_many_is_named(folder, tmp_path, includes, named):
-    (tmp_path / "conf.yaml").write_text(f"include: [fbank, augment, train, {includes}]\n")
-    sources = Sources(folder / "train.jsonl.gz", folder / "test.jsonl.gz", folder / "labels", "labels")
+def test_a_network_or_a_loss_of_another_kind_is_named(folder, tmp_path, includes, named):
+    (tmp_path / "conf.yaml").write_text(f"include: [fbank, augment, train, {includes}]\ntask: verification\n")
+    sources = Sources(folder / "train.jsonl.gz", folder / "test.jsonl.gz", folder / "labels")
     with pytest.raises(UserError, match=named):
         run(load_config(tmp_path / "conf.yaml"), tmp_path / "exp", sources, "cpu")
 
 
 def test_a_loss_without_probabilities_cannot_classify(folder, tmp_path):
-    (tmp_path / "conf.yaml").write_text("include: [fbank, augment, train, speaker_lstm, ge2e]\n")
-    sources = Sources(folder / "train.jsonl.gz", folder / "test.jsonl.gz", folder / "labels", "labels")
+    (tmp_path / "conf.yaml").write_text("include: [fbank, augment, train, speaker_lstm, ge2e]\ntask: classification\n")
+    sources = Sources(folder / "train.jsonl.gz", folder / "test.jsonl.gz", folder / "labels")
     with pytest.raises(UserError, match="'ge2e' gives labels no probabilities; choose softmax or aam_softmax"):
         run(load_config(tmp_path / "conf.yaml"), tmp_path / "exp", sources, "cpu")
 
 
 def test_a_loss_that_compares_utterances_needs_two_of_a_speaker_before_training_begins(folder, tmp_path):
-    (tmp_path / "conf.yaml").write_text("include: [fbank, augment, train, speaker_lstm, ge2e, speakers]\n")
-    sources = Sources(folder / "train.jsonl.gz", folder / "test.jsonl.gz", folder / "labels", "labels")
+    (tmp_path / "conf.yaml").write_text(
+        "include: [fbank, augment, train, speaker_lstm, ge2e, speakers]\ntask: verification\n"
+    )
+    sources = Sources(folder / "train.jsonl.gz", folder / "test.jsonl.gz", folder / "labels")
     config = load_config(tmp_path / "conf.yaml", ["speakers.utterances_each=1"])
     with pytest.raises(UserError, match=r"utterances_each = 1: the loss ge2e compares .* set it to 2 or more"):
         run(config, tmp_path / "exp", sources, "cpu")
 
 
-def test_words_are_not_learnt_from_crops(folder, tmp_path):
-    config = load_config(folder / "conf.yaml")
-    sources = Sources(folder / "train.jsonl.gz", folder / "test.jsonl.gz", folder / "labels", "lang")
-    with pytest.raises(UserError, match="the section 'speakers' is of speaker verification; give --labels"):
+@pytest.mark.parametrize("task", ["recognition", "classification"])
+def test_words_and_labels_are_not_learnt_from_crops(folder, tmp_path, task):
+    config = load_config(folder / "conf.yaml", [f"task={task}"])
+    sources = Sources(folder / "train.jsonl.gz", folder / "test.jsonl.gz", folder / "labels")
+    with pytest.raises(UserError, match="the section 'speakers' is of task: verification; set that, or take"):
         run(config, tmp_path / "exp", sources, "cpu")
+
+
+def test_speakers_are_told_apart_in_batches_of_them(folder, tmp_path):
+    (tmp_path / "conf.yaml").write_text("include: [fbank, augment, train, speaker_lstm, softmax]\ntask: verification\n")
+    sources = Sources(folder / "train.jsonl.gz", folder / "test.jsonl.gz", folder / "labels")
+    with pytest.raises(UserError, match="task: verification needs the section 'speakers'; include speakers"):
+        run(load_config(tmp_path / "conf.yaml"), tmp_path / "exp", sources, "cpu")
 
 
 def test_a_folder_of_noise_that_is_not_there_is_told_of_before_training_begins(folder, tmp_path):
     (tmp_path / "conf.yaml").write_text((folder / "conf.yaml").read_text().replace("softmax,", "softmax, noise,"))
     config = load_config(tmp_path / "conf.yaml", [f"noise.noise_dir={tmp_path}/none"])
-    sources = Sources(folder / "train.jsonl.gz", folder / "test.jsonl.gz", folder / "labels", "labels")
+    sources = Sources(folder / "train.jsonl.gz", folder / "test.jsonl.gz", folder / "labels")
     with pytest.raises(UserError, match=r"no folder .*/none; set noise.noise_dir"):
         run(config, tmp_path / "exp", sources, "cpu")
     assert not (tmp_path / "exp").exists()

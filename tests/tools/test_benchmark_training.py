@@ -30,7 +30,7 @@ def inputs(tmp_path):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_their_networks_compute_what_ours_do_where_nothing_is_padding(name, tmp_path):
-    (tmp_path / "model.yaml").write_text(f"include: [fbank, augment, train, {name}]")
+    (tmp_path / "model.yaml").write_text(f"include: [fbank, augment, train, ctc, {name}]\ntask: recognition")
     settings = load_config(tmp_path / "model.yaml").model | {"dropout": 0.0}
     torch.manual_seed(0)
     ours, theirs = build_model(settings, 80, 11), build_network(settings, 80, 11)

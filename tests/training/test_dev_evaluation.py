@@ -3,7 +3,7 @@ import torch
 
 from pyspeech.errors import UserError
 from pyspeech.training.checkpoint import Progress
-from pyspeech.training.dev_evaluation import peak_memory, validate, validations_without_progress
+from pyspeech.training.dev_evaluation import measure_on_dev, peak_memory, validations_without_progress
 from pyspeech.training.step_totals import Sums
 from tests.training.test_loop import BATCHES, Net, Regression
 
@@ -19,7 +19,7 @@ def test_a_line_holds_train_and_dev_and_leaves_the_network_training():
     model = Net().train()
     since = Sums(loss=6.0, weight=4.0, seconds=30.0, wall=10.0, data_wait=2.5)
     moved = []
-    line = validate(
+    line = measure_on_dev(
         Regression(), model, BATCHES[:2], lambda batch: moved.append(batch) or batch, Progress(step=7, since=since)
     )
     assert model.training
@@ -38,7 +38,7 @@ def test_a_batch_of_dev_without_memory_is_told_of():
             return torch.empty(1 << 50)
 
     with pytest.raises(UserError, match=r"dev does not fit into the memory \(.*allocat.*\); take its longest"):
-        validate(Large(), Net(), BATCHES[:2], lambda batch: batch, Progress())
+        measure_on_dev(Large(), Net(), BATCHES[:2], lambda batch: batch, Progress())
 
 
 def test_of_the_memory_of_a_cpu_nothing_is_known():

@@ -8,7 +8,7 @@ import torch
 from pyspeech.config import load_config
 from pyspeech.lang.labels import LabelTable
 from pyspeech.lang.tokens import CharacterTokens
-from pyspeech.losses import LOSSES
+from pyspeech.losses import OF_UTTERANCES
 from pyspeech.settings import SHARED_CONF, read_yaml
 from pyspeech.training.experiment import Sources, run
 from tests.classifiers import SPEAKERS_YAML, labelled_manifest
@@ -45,10 +45,10 @@ def test_a_frame_network_trains(tmp_path, name, device, precision):
 
 
 @devices
-@pytest.mark.parametrize("name", list(LOSSES))
+@pytest.mark.parametrize("name", list(OF_UTTERANCES))
 def test_a_loss_trains(tmp_path, name, device, precision):
     cuts = labelled_manifest(tmp_path / "train.jsonl.gz", 20)
     LabelTable("speaker", tuple(sorted(PITCHES))).save(tmp_path / "labels")
     assert read_yaml(SHARED_CONF / f"{name}.yaml")["loss"]["name"] == name
     yaml = SPEAKERS_YAML.replace("softmax,", f"{name},").replace("crops_each: 40", "crops_each: 8")
-    train(tmp_path, yaml, device, precision, Sources(cuts, cuts, tmp_path / "labels", "labels"))
+    train(tmp_path, yaml, device, precision, Sources(cuts, cuts, tmp_path / "labels"))

@@ -15,8 +15,7 @@ from pyspeech.tasks.counts import Counts
 from pyspeech.tensor_files import read_header, read_tensors
 from pyspeech.training import json_lines, loop
 from pyspeech.training.checkpoint import checkpoint_path, load_weights, stored_steps
-from pyspeech.training.inputs import TrainingData
-from pyspeech.training.loop import train
+from pyspeech.training.loop import TrainingData, train
 
 DEFAULTS = read_yaml(SHARED_CONF / "train.yaml")["training"]
 CHANGES = {"epochs": 4, "average_epochs": 2, "learning_rate": 0.02, "max_bad_batches": 2, "precision": "float32"}

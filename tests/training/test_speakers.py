@@ -36,7 +36,6 @@ def test_stopped_and_resumed_with_a_worker_equals_never_stopped(tmp_path, monkey
         labelled_manifest(tmp_path / "train.jsonl.gz", 40),
         labelled_manifest(tmp_path / "dev.jsonl.gz", 12, seed=7),
         tmp_path / "labels",
-        "labels",
     )
 
     def trained(name, workers, *more):

@@ -47,7 +47,8 @@ def test_output_frames_are_those_of_the_extractor_and_the_network_as_it_is_confi
 
 
 def test_a_network_without_output_for_each_frame_has_no_such_limit(config, tmp_path):
-    (tmp_path / "conf.yaml").write_text("include: [fbank, augment, train, softmax, speaker_lstm]\n")
+    includes = "fbank, augment, train, softmax, speaker_lstm"
+    (tmp_path / "conf.yaml").write_text(f"include: [{includes}]\ntask: classification\n")
     embedding = load_config(tmp_path / "conf.yaml")
     tokens = CharacterTokens.from_words(["HOUSEBOAT"])
     entry = Entry(0, 1, "a", 0.0, 0.2, 0, 1, "HOUSEBOAT", "", (0.0, 0.2), None, None)
@@ -60,7 +61,8 @@ def test_a_network_without_output_for_each_frame_has_no_such_limit(config, tmp_p
 def test_crops_of_speakers_have_no_limits(config, tmp_path):
     entry = Entry(0, 1, "a", 0.0, 50.0, 0, 1, "", "ann", (0.0, 50.0), None, None)
     assert [finding.kind for finding in FitCheck(config, None)(entry, "", is_dev=False)] == [OUT_OF_LIMITS]
-    (tmp_path / "conf.yaml").write_text("include: [fbank, augment, train, speakers, aam_softmax, speaker_lstm]\n")
+    includes = "fbank, augment, train, speakers, aam_softmax, speaker_lstm"
+    (tmp_path / "conf.yaml").write_text(f"include: [{includes}]\ntask: verification\n")
     assert list(FitCheck(load_config(tmp_path / "conf.yaml"), None)(entry, "", is_dev=False)) == []
 
 

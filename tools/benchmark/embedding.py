@@ -20,10 +20,10 @@ from pyspeech.data.batches import duration, grouped
 from pyspeech.data.features import FeatureExtractor, Samples, load_audio
 from pyspeech.data.manifests import read_manifest
 from pyspeech.inference.embedding import Embedder
-from pyspeech.tasks.network import EmbeddingModel, new_network
+from pyspeech.models import build_model
 
 PATH = click.Path(path_type=Path)
-LABELS = 2  # of the loss, which embedding does not need
+LABELS = 2  # of which networks of embeddings know nothing
 
 
 @click.command()
@@ -52,9 +52,7 @@ def main(manifest: Path, configs: Sequence[Path], seconds: float, runs: int) -> 
 
 
 def _embedder(config: Config) -> Embedder:
-    model = new_network(config, LABELS)
-    assert isinstance(model, EmbeddingModel)
-    return Embedder(config, model.eval())
+    return Embedder(config, build_model(config.model, config.features.num_features, LABELS).eval())
 
 
 def _begin(manifest: Path, seconds: float) -> list[Cut]:

@@ -9,8 +9,8 @@ from pathlib import Path
 from pyspeech.config import Config
 from pyspeech.data.batch import Batch
 from pyspeech.device import choose_device
-from pyspeech.tasks.network import new_network
-from pyspeech.tasks.recognition import load_recognition_task
+from pyspeech.tasks.network import new_model
+from pyspeech.tasks.recognition import RecognitionTask
 from pyspeech.training import loop
 from pyspeech.training.distributed import Processes
 from pyspeech.training.experiment import Sources, training_data
@@ -25,7 +25,7 @@ def train(folder: Path, config: Config, device_name: str | None, seconds: float)
     shutil.rmtree(exp, ignore_errors=True)
     device = choose_device(device_name)
     meter = Meter(device, seconds)
-    task = load_recognition_task(folder / LANG, config)
+    task = RecognitionTask.load(folder / LANG, config, folder / GIVEN)
     data = training_data(config, Sources(folder / GIVEN, folder / GIVEN, folder / LANG), task, device)
     to_device = data.on_device
 
@@ -34,7 +34,7 @@ def train(folder: Path, config: Config, device_name: str | None, seconds: float)
         return to_device(batch)
 
     seed_everything(config.training.seed)
-    model = new_network(config, task.num_outputs).to(device)
+    model = new_model(config, task.num_outputs, task.output_per).to(device)
     measured = replace(data, on_device=on_device, dev=meter.stop)
     with suppress(Enough):
         loop.train(exp, config.training, task, model, measured, Processes(device=device))

@@ -48,7 +48,7 @@ class Setup:
     def config(self, model: str) -> Config:
         """Read the configuration of a network."""
         path = self.folder / f"{model}.yaml"
-        write_text(path, f"include: [fbank, augment, train, {model}]\n")
+        write_text(path, f"include: [fbank, augment, train, ctc, {model}]\ntask: recognition\n")
         return load_config(path, self.overrides)
 
 

@@ -97,10 +97,10 @@ def _settings() -> object:
     from pyspeech.config import load_config, load_feature_config
     from pyspeech.decoding.config import load_decode_config
     from pyspeech.rescoring.config import load_rescore_config
-    from pyspeech.tasks.network import new_network
+    from pyspeech.tasks.network import new_model
 
     overrides = [line for line in Path("overrides.txt").read_bytes().decode("utf-8", "replace").split("\n") if line]
-    new_network(load_config(Path("conf.yaml"), overrides), 4)
+    new_model(load_config(Path("conf.yaml"), overrides), 4, "frame")
     return [
         load_feature_config(Path("conf.yaml")),
         load_decode_config(Path("decode.yaml")),

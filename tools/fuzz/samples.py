@@ -9,6 +9,7 @@ import lzma
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import redirect_stderr, suppress
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from tests.tones import PITCHES, RATE, write_tones
 TEXTS = (["LOW", "MID"], ["HIGH"], ["MID", "LOW", "HIGH"])
 FEATURES = f"{{sampling_rate: {RATE}, num_mel_bins: 12, high_hz: 0}}"
 SPEAKERS = f"""include: [fbank, augment, train, speaker_lstm, softmax]
+task: classification
 features: {FEATURES}
 augment: {{speeds: [1.0], time_masks: 0, frequency_masks: 0}}
 batches: {{max_seconds: 3, buckets: 2, workers: 0}}
@@ -340,7 +342,7 @@ def recogniser() -> None:
     from pyspeech.lang.tokens import CharacterTokens
 
     CharacterTokens.from_words(PITCHES).save(Path("exp/lang"))
-    _save_network(WORDS, "lang", len(CharacterTokens.from_words(PITCHES).symbols))
+    _save_network(WORDS, "lang", len(CharacterTokens.from_words(PITCHES).symbols), "frame")
     write_tones(Path("a.wav"), ["LOW", "MID"])
     _write_cuts(Path("cuts.jsonl"), ["a.wav"])
 
@@ -532,20 +534,20 @@ def _conf() -> Path:
     return SHARED_CONF
 
 
-def _save_network(yaml: str, table_name: str, num_outputs: int) -> None:
+def _save_network(yaml: str, table_name: str, num_outputs: int, output_per: Literal["frame", "utterance"]) -> None:
     """What a training leaves, with the weights it began with."""
     import torch
 
     from pyspeech.config import load_config
     from pyspeech.settings import save_config
-    from pyspeech.tasks.network import new_network
+    from pyspeech.tasks.network import new_model
     from pyspeech.tensor_files import write_tensors
 
     Path("conf.yaml").write_text(yaml)
     config = load_config(Path("conf.yaml"))
     save_config(config, Path("exp/config.yaml"))
     torch.manual_seed(0)
-    write_tensors(Path("exp/model.safetensors"), new_network(config, num_outputs).state_dict(), {})
+    write_tensors(Path("exp/model.safetensors"), new_model(config, num_outputs, output_per).state_dict(), {})
     Path("conf.yaml").unlink()
     assert Path("exp", table_name).is_dir()
 
@@ -554,7 +556,7 @@ def _speakers(field: str) -> None:
     from pyspeech.lang.labels import LabelTable
 
     LabelTable(field, tuple(sorted(PITCHES))).save(Path("exp/labels"))  # type: ignore[arg-type]
-    _save_network(SPEAKERS, "labels", len(PITCHES))
+    _save_network(SPEAKERS, "labels", len(PITCHES), "utterance")
     write_tones(Path("a.wav"), ["LOW", "MID"])
     _write_cuts(Path("cuts.jsonl"), ["a.wav"])
 

@@ -1,26 +1,24 @@
-"""Settings as keyword arguments of a network or a loss, checked against its signature."""
+"""Settings as keyword arguments of a class that they name, checked against its signature."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
-from torch import nn
 
 from pyspeech.errors import UserError, nearest
+from pyspeech.own_code import own_class
 
-# What the networks and losses write into their signatures.
+# What such classes write into their signatures.
 Count = Annotated[int, Field(gt=0, le=1 << 16)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 NO_MEMORY = "allocate memory"  # torch says so in a RuntimeError
 
-AnyModule = TypeVar("AnyModule", bound=nn.Module)
+Kind = TypeVar("Kind")
 
 
-def build(
-    section: str, settings: Mapping[str, Any], known: Mapping[str, Callable[..., AnyModule]], given: Mapping[str, int]
-) -> AnyModule:
-    """Make what ``settings["name"]`` names among ``known``, with the other keys as its keyword arguments.
+def build(section: str, settings: Mapping[str, Any], known: Mapping[str, type[Kind]], given: Mapping[str, int]) -> Kind:
+    """Make what ``settings["name"]`` names (:func:`named`), with the other keys as its keyword arguments.
 
     ``section`` is what errors call the settings (``model``, ``loss``). ``given`` follows from the data, not from the
     settings; each takes of it what its signature asks for.
@@ -29,24 +27,37 @@ def build(
         UserError: no or an unknown name, an unknown or missing key (with the nearest name), a value out of range, or
             too little memory for so large a network.
     """
+    kind = named(section, settings, known)
     arguments = dict(settings)
-    name = arguments.pop("name", None)
-    if name not in known:
-        raise UserError(f"{section}.name = {name!r} is not a {section}{nearest(str(name), known)}")
-    parameters = inspect.signature(known[name]).parameters
+    name = arguments.pop("name")
+    parameters = inspect.signature(kind).parameters
     allowed = {key: parameter.annotation for key, parameter in parameters.items() if key not in given}
     for key, value in arguments.items():
         if key not in allowed:
             raise UserError(f"unknown key '{section}.{key}' of {name}{_instead(key, allowed)}")
         _check(f"{section}.{key}", value, allowed[key])
+    see = f", see conf/{name}.yaml" if name in known else ""
     if missing := [key for key in allowed if key not in arguments]:
-        raise UserError(f"key '{section}.{missing[0]}' is missing; {name} needs it, see conf/{name}.yaml")
+        raise UserError(f"key '{section}.{missing[0]}' is missing; {name} needs it{see}")
     try:
-        return known[name](**{key: value for key, value in given.items() if key in parameters}, **arguments)
+        return kind(**{key: value for key, value in given.items() if key in parameters}, **arguments)
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and NO_MEMORY not in str(error):
             raise
         raise UserError(f"this {section} of {name} does not fit into memory; choose smaller values") from error
+
+
+def named(section: str, settings: Mapping[str, Any], known: Mapping[str, type[Kind]]) -> type[Kind]:
+    """Return what ``settings["name"]`` names: one of ``known``, or a class of one's own (:mod:`pyspeech.own_code`).
+
+    Raises:
+        UserError: no or an unknown name, with the nearest.
+    """
+    name = settings.get("name")
+    kind: type[Kind] | None = known.get(name) or own_class(str(name)) if name is not None else None
+    if kind is None:
+        raise UserError(f"{section}.name = {name!r} is not a {section}{nearest(str(name), known)}")
+    return kind
 
 
 def _instead(key: str, allowed: Mapping[str, Any]) -> str:

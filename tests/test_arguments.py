@@ -5,8 +5,8 @@ import torch
 from pydantic import Field
 from torch import nn
 
+from pyspeech.arguments import Count, Fraction, build
 from pyspeech.errors import UserError
-from pyspeech.models.arguments import Count, Fraction, build
 
 
 class Part(nn.Module):
