@@ -17,7 +17,9 @@ NO_MEMORY = "allocate memory"  # torch says so in a RuntimeError
 Kind = TypeVar("Kind")
 
 
-def build(section: str, settings: Mapping[str, Any], known: Mapping[str, type[Kind]], given: Mapping[str, int]) -> Kind:
+def build(
+    section: str, settings: Mapping[str, Any], known: Mapping[str, type[Kind]], given: Mapping[str, object]
+) -> Kind:
     """Make what ``settings["name"]`` names (:func:`named`), with the other keys as its keyword arguments.
 
     ``section`` is what errors call the settings (``model``, ``loss``). ``given`` follows from the data, not from the

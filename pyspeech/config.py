@@ -5,11 +5,11 @@ Every default stands in ``conf/``; what came later than a training that is store
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, model_validator
 
-from pyspeech.settings import Section, apply_overrides, check_config, load_section, read_yaml
+from pyspeech.settings import Named, Section, apply_overrides, check_config, load_section, read_yaml
 
 Number = TypeVar("Number", int, float)
 
@@ -26,13 +26,6 @@ def _different(speeds: tuple[float, ...]) -> tuple[float, ...]:
     return speeds
 
 
-def _named(settings: dict[str, Any]) -> dict[str, Any]:
-    if not isinstance(settings.get("name", ""), str):
-        raise ValueError(f"name {settings['name']!r} is no word")
-    return settings
-
-
-Named = Annotated[dict[str, Any], AfterValidator(_named)]  # ``name`` of what they are for, and more
 Decibels = Annotated[tuple[float, float], AfterValidator(_rising)]
 Seconds = Annotated[tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]], AfterValidator(_rising)]
 Several = Annotated[tuple[Annotated[int, Field(gt=0)], Annotated[int, Field(gt=0)]], AfterValidator(_rising)]

@@ -5,7 +5,6 @@ an experiment carries a copy of the code that it was trained with, and who was g
 """
 
 import importlib
-import importlib.util
 import os
 import shutil
 import sys
@@ -48,7 +47,7 @@ def recipe_folder(configuration: Path) -> Path:
     return within[0].parent if within else folder
 
 
-def load_classes(names: Iterable[str], folder: Path) -> None:
+def import_classes(names: Iterable[str], folder: Path) -> None:
     """Import from ``folder`` what those of ``names`` stand for that are of classes of one's own.
 
     Raises:
@@ -65,11 +64,11 @@ def load_classes(names: Iterable[str], folder: Path) -> None:
         _classes[name] = kind
 
 
-def load_trusted_classes(names: Iterable[str], exp: Path) -> None:
+def import_trusted_classes(names: Iterable[str], exp: Path) -> None:
     """Import those of ``names`` from the code that an experiment carries.
 
     Raises:
-        UserError: nobody has said that this code may run; else as :func:`load_classes`.
+        UserError: nobody has said that this code may run; else as :func:`import_classes`.
     """
     own = sorted(filter(is_own, names))
     code = _plain(exp / CODE)
@@ -78,7 +77,7 @@ def load_trusted_classes(names: Iterable[str], exp: Path) -> None:
             f"{exp} needs code that it carries ({', '.join(own)} in {exp / CODE}); look at it, and if it may run, say "
             f"so: pyspeech --code {exp} ... (in Python, pyspeech.own_code.trust)"
         )
-    load_classes(own, code)
+    import_classes(own, code)
 
 
 def own_class(name: str) -> type | None:
@@ -122,10 +121,11 @@ def _module(name: str, folder: Path, wanted: str) -> ModuleType:
     loaded = sys.modules.get(name)
     if loaded is not None and _file_of(loaded) == file:
         return loaded
-    if loaded is not None or importlib.util.find_spec(name) is not None:
+    if loaded is not None or name in sys.stdlib_module_names:
         raise UserError(f"{file} is called like a module that Python has; call it otherwise, for '{wanted}'")
-    sys.path.append(str(folder))  # behind all others, for what the file itself imports from beside it
     importlib.invalidate_caches()
+    writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # an experiment stays as it is
+    sys.path.insert(0, str(folder))  # also for what the file imports from beside it
     try:
         return importlib.import_module(name)
     except Exception as error:
@@ -133,6 +133,10 @@ def _module(name: str, folder: Path, wanted: str) -> ModuleType:
         raise UserError(
             f"{file} cannot be imported: {type(error).__name__}: {error} ({last.filename}, line {last.lineno})"
         ) from error
+    finally:
+        sys.path.remove(str(folder))
+        sys.path.append(str(folder))  # what is imported later comes behind all else
+        sys.dont_write_bytecode = writes
 
 
 def _forget() -> None:

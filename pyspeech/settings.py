@@ -35,6 +35,15 @@ def _moderate(weight: float) -> float:
 
 
 Weight = Annotated[float, AfterValidator(_moderate)]  # of a score
+
+
+def _named(settings: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(settings.get("name", ""), str):
+        raise ValueError(f"name {settings['name']!r} is no word")
+    return settings
+
+
+Named = Annotated[dict[str, Any], AfterValidator(_named)]  # ``name`` of what they are for, and more
 AnySection = TypeVar("AnySection", bound=Section)
 
 

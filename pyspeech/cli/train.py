@@ -47,13 +47,13 @@ def train(  # noqa: PLR0913, PLR0917 -- one for each option
         raise click.UsageError(f"torchrun has started {started} processes already; leave out --processes")
 
     from pyspeech.config import load_config
-    from pyspeech.own_code import load_classes, recipe_folder
+    from pyspeech.own_code import import_classes, recipe_folder
     from pyspeech.tasks import task_class
     from pyspeech.training.experiment import Sources, run
     from pyspeech.training.launcher import launch
 
     config = load_config(config_path, overrides)
-    load_classes(config.names, recipe_folder(config_path))  # whose code the command so asks for
+    import_classes(config.names, recipe_folder(config_path))  # whose code the command so asks for
     needed = task_class(config.task).table
     if name != needed:
         raise click.UsageError(f"{config_path} says task: {config.task}, which takes --{needed}, not --{name}")

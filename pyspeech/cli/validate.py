@@ -28,13 +28,13 @@ def validate(
     Exit code 1 if there are faults, 0 if there are none or --fix took care of them.
     """
     from pyspeech.config import load_config
-    from pyspeech.own_code import load_classes, recipe_folder
+    from pyspeech.own_code import import_classes, recipe_folder
     from pyspeech.validation.fix import DROPPED, MENDED, fix
     from pyspeech.validation.report import summary_line, table_text
     from pyspeech.validation.run import Sources, validate
 
     if model is not None:
-        load_classes(load_config(model).names, recipe_folder(model))
+        import_classes(load_config(model).names, recipe_folder(model))
     validation = validate(Sources(manifests, lang, model, deep))
     click.echo(table_text(validation), nl=False)
     if fix_folder is not None:

@@ -63,7 +63,7 @@ class OwnAugment:
         return values
 
 
-def _built(settings: Mapping[str, Any], given: Mapping[str, int]) -> Augmentation:
+def _built(settings: Mapping[str, Any], given: Mapping[str, object]) -> Augmentation:
     known: Mapping[str, type[Augmentation]] = {}
     augmentation = build("augment.own", settings, known, given)
     if not isinstance(augmentation, Augmentation) or augmentation.of not in ("samples", "features"):

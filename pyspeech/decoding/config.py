@@ -6,9 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from pyspeech.settings import SHARED_CONF, Section, Weight, load_section
+from pyspeech.settings import SHARED_CONF, Named, Section, Weight, load_section
 
-Method = Literal["greedy", "one-best", "nbest"]
+Method = Literal["greedy", "own", "one-best", "nbest"]
+WITHOUT_GRAPH = ("greedy", "own")
 DEFAULT = SHARED_CONF / "decode.yaml"
 
 
@@ -24,6 +25,7 @@ class DecodeConfig(Section):
     frame_beam: float = Field(ge=0)  # of the tokens whose log-probabilities are kept, below the best of each frame
     batch_seconds: float = Field(gt=0)
     nbest: int = Field(gt=0)
+    own: Named | None  # module:Class and its keyword arguments, for the method of that name: see .own_decoder
 
 
 def load_decode_config(path: Path = DEFAULT, overrides: Sequence[str] = ()) -> DecodeConfig:

@@ -16,6 +16,7 @@ from pyspeech.decoding.greedy import BestTokens, best_tokens
 from pyspeech.decoding.hypothesis import Clock, Hypothesis, candidate_json, from_best_tokens, from_lattice
 from pyspeech.decoding.lattice import Lattice, linear_lattice
 from pyspeech.decoding.nbest import n_best
+from pyspeech.decoding.own_decoder import OwnDecoder
 from pyspeech.errors import MissingPackage, UserError
 from pyspeech.files import digest
 from pyspeech.tasks.recognition import Recogniser, load_recogniser
@@ -33,7 +34,8 @@ class Setup:
 
     Args:
         device: A name that torch knows.
-        graph: Folder of ``pyspeech graph``; None exactly for the method ``greedy``.
+        graph: Folder of ``pyspeech graph``; None exactly for the methods ``greedy`` and ``own``.
+        code: Folder of the class that ``config.own`` names.
     """
 
     exp: Path
@@ -41,6 +43,7 @@ class Setup:
     method: Method
     device: str
     config: DecodeConfig
+    code: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Decoded:
 
     Args:
         line: Of ``hyps.jsonl``.
-        lattice: None for the method ``greedy``.
+        lattice: None without a graph.
         frames: Without a frame where the network gave none, or none that are finite.
         problems: What went wrong on the way.
     """
@@ -73,6 +76,11 @@ class Decoder:
         self.recogniser: Recogniser = load_recogniser(setup.exp, setup.device)
         self.frame_seconds = frame_seconds(self.recogniser)
         self.words: tuple[str, ...] = ()
+        self._own = None
+        if setup.method == "own":
+            assert setup.config.own is not None
+            assert setup.code is not None
+            self._own = OwnDecoder(setup.config.own, setup.code, self.recogniser.tokens)
         self._search = None
         if setup.graph is not None:
             from pyspeech.decoding.search import GraphSearch
@@ -88,6 +96,11 @@ class Decoder:
         log_probs_BTV, lengths = self.log_probs(batch)
         best = best_tokens(log_probs_BTV, lengths)
         finite = [bool(np.isfinite(each.log_probs).all()) for each in best]
+        if self._own is not None:
+            best = [
+                self._own(id_, log_probs_BTV[n, : lengths[n]].cpu().numpy()) if finite[n] and lengths[n] else best[n]
+                for n, id_ in enumerate(batch.ids)
+            ]
         found = self._found(
             [n for n, length in enumerate(lengths) if length and finite[n]], batch, log_probs_BTV, lengths
         )

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,10 +47,11 @@ class Decode:
     """What to decode and how.
 
     Args:
-        graph: None exactly for the method ``greedy``.
+        graph: None exactly for the methods ``greedy`` and ``own``.
         keep_lattices: Unless greedy, which has none.
         device: None for a GPU that works, else the CPU.
         jobs: Processes; None for one per core, or one where the audio is little or a GPU works.
+        code: Folder of the class that ``config.own`` names, for the method ``own``.
     """
 
     exp: Path
@@ -62,6 +63,7 @@ class Decode:
     keep_frames: bool = True
     device: str | None = None
     jobs: int | None = None
+    code: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -98,9 +100,9 @@ def decode(job: Decode, out: Path) -> dict[str, Any]:
         MissingPackage: a graph is to be searched and k2 is not installed.
     """
     started = time.monotonic()
-    _loaded.cache_clear()  # the same folders may hold another model now
+    _loaded.clear()  # the same folders may hold another model now
     refuse_others(out, FILES, "a decode")
-    setup = Setup(job.exp, job.graph, job.method, _device(job), job.config)
+    setup = Setup(job.exp, job.graph, job.method, _device(job), job.config, job.code)
     recogniser = load_recogniser(job.exp, "cpu")  # what is wrong with it shows before any work is done
     words = _words(job.graph)
     check_manifest(job.cuts)
@@ -174,12 +176,18 @@ def _share_seconds(total: DecodeCounts, jobs: int, config: DecodeConfig) -> floa
     return min(max(total.seconds / (SHARES_PER_JOB * jobs), least), MAX_SHARE_SECONDS)
 
 
-_loaded = lru_cache(maxsize=1)(Decoder)  # of a process that decodes many shares
+_loaded: list[Decoder] = []  # one at most, of a process that decodes many shares
+
+
+def _decoder(setup: Setup) -> Decoder:
+    if not _loaded or _loaded[0].setup != setup:
+        _loaded[:] = [Decoder(setup)]
+    return _loaded[0]
 
 
 def _decode_share(setup: Setup, kept: Sequence[str], share: Share) -> DecodeCounts:
     try:
-        decoder = _loaded(setup)
+        decoder = _decoder(setup)
         seconds = {transcript.id: transcript.seconds for transcript in read_transcripts(share.cuts)}
         batches = inference_batches(share.cuts, decoder.recogniser.config.features, setup.config.batch_seconds)
         decoded = (each for batch in batches for each in decoder(batch, seconds))

@@ -15,6 +15,7 @@ TASKS: dict[str, type[Task]] = {
     "classification": ClassificationTask,
     "verification": VerificationTask,
 }
+_NO_TASK = "task: {} is of a class that is no task; give it all that pyspeech.tasks.task.Task has"
 
 
 def task_class(name: str) -> type[Task]:
@@ -26,9 +27,14 @@ def task_class(name: str) -> type[Task]:
     task: type[Task] | None = TASKS.get(name) or own_class(name)
     if task is None:
         raise UserError(f"task = {name!r} is not a task{nearest(name, TASKS)}")
+    if not (hasattr(task, "load") and hasattr(task, "table")):
+        raise UserError(_NO_TASK.format(name))
     return task
 
 
 def load_task(folder: Path, config: Config, dev: Path) -> Task:
     """Make the task that ``config`` names; see :meth:`.Task.load`."""
-    return task_class(config.task).load(folder, config, dev)
+    task = task_class(config.task).load(folder, config, dev)
+    if not isinstance(task, Task):
+        raise UserError(_NO_TASK.format(config.task))
+    return task

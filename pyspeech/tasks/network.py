@@ -16,7 +16,7 @@ from pyspeech.files import existing
 from pyspeech.losses.contract import EmbeddingLoss, frame_loss
 from pyspeech.models.contract import EmbeddingNetwork, OutputPer, frame_network
 from pyspeech.models.precision import at_least_float32
-from pyspeech.own_code import load_trusted_classes
+from pyspeech.own_code import import_trusted_classes
 from pyspeech.tasks.counts import Counts
 from pyspeech.tensor_files import read_tensors
 
@@ -101,7 +101,7 @@ def trained_config(exp: Path) -> Config:
     """
     existing(exp / MODEL, "trained model")
     config = load_config(exp / CONFIG)
-    load_trusted_classes(config.names, exp)
+    import_trusted_classes(config.names, exp)
     return config
 
 

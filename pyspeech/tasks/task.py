@@ -6,7 +6,7 @@ A task is made from a configuration and the folder of a table, which its network
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -47,6 +47,7 @@ class Learning(Protocol):
         """Loss and error rate on dev, without gradients."""
 
 
+@runtime_checkable
 class Task(Learning, Protocol):
     """All of a task.
 

@@ -156,12 +156,20 @@ def test_the_words_of_the_training_text_come_with_a_decode(folder, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "options", [["--method", "one-best"], [], ["--method", "nbest"], ["--method", "greedy", "--graph", "graph"]]
+    ("options", "message"),
+    [
+        (["--method", "one-best"], "--method one-best needs --graph"),
+        ([], "--method one-best needs --graph"),
+        (["--method", "nbest"], "--method nbest needs --graph"),
+        (["--method", "greedy", "--graph", "graph"], "--method greedy and --graph exclude each other"),
+        (["--method", "own", "--graph", "graph"], "--method own and --graph exclude each other"),
+        (["--method", "own"], "--method own needs decode.own"),
+    ],
 )
-def test_graph_and_greedy_exclude_each_other_and_one_is_needed(folder, tmp_path, options):
+def test_graph_and_methods_without_exclude_each_other_and_one_is_needed(folder, tmp_path, options, message):
     result = invoke(folder, tmp_path / "out", *options)
     assert result.exit_code == 2
-    assert "--method greedy and --graph exclude each other; the other methods need --graph" in result.output
+    assert message in result.output
 
 
 @pytest.mark.parametrize(
@@ -213,7 +221,7 @@ def test_help_is_quick_and_imports_nothing_heavy():
     program = (
         "import sys\nfrom click.testing import CliRunner\nfrom pyspeech.cli import cli\n"
         "result = CliRunner().invoke(cli, ['decode', '--help'])\n"
-        "assert 'greedy needs none' in result.output, result.output\n"
+        "assert 'greedy and own need none' in result.output, result.output\n"
         "assert not {'torch', 'numpy', 'lhotse', 'k2'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

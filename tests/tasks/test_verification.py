@@ -22,6 +22,7 @@ TABLE = LabelTable("speaker", ("ann", "bob"))
 class Numbered(torch.nn.Module):
     """The loss of an utterance is the number of its target, and how much is done."""
 
+    output_per = "utterance"
     utterances_needed = 1
 
     def forward(self, embeddings_BD, targets_B, progress):
