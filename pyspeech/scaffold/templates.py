@@ -25,7 +25,7 @@ def files(plan: Plan) -> dict[str, str]:
 
 def prepare(plan: Plan) -> str:
     """The corpus, described; its constant is named for the recipe."""
-    source, name = type(plan.found.source), plan.name.upper()
+    source, name = type(plan.corpus.source), plan.name.upper()
     return "\n".join(
         [
             f'"""{plan.name}: {plan.what}."""',
@@ -33,7 +33,7 @@ def prepare(plan: Plan) -> str:
             "from pyspeech.corpora.corpus import corpus_cli",
             f"from {source.__module__} import {source.__name__}",
             "",
-            assignment(name, plan.found.source),  # type: ignore[arg-type]
+            assignment(name, plan.corpus.source),  # type: ignore[arg-type]
             "",
             'if __name__ == "__main__":',
             f"    corpus_cli({name}.cuts, {name}.splits)",
@@ -120,7 +120,7 @@ def _graph(plan: Plan) -> list[str]:
 
 
 def _run(plan: Plan, summary: str, more: Mapping[str, str], stages: Sequence[str]) -> str:
-    corpus = f"corpus_dir={shlex.quote(str(plan.found.corpus))}"
+    corpus = f"corpus_dir={shlex.quote(str(plan.corpus.folder))}"
     options = {corpus: "the folder of the corpus", f"model={plan.model}": "conf/<model>.yaml", **more}
     width = max(map(len, options))
     return "\n".join(
@@ -159,10 +159,10 @@ def configuration(plan: Plan) -> str:
 
 
 def _defaults(includes: Sequence[str], section: str) -> Mapping[str, object]:
-    found: dict[str, object] = {}
+    defaults: dict[str, object] = {}
     for name in includes:
-        found.update(read_yaml(SHARED_CONF / f"{name}.yaml").get(section, {}))
-    return found
+        defaults.update(read_yaml(SHARED_CONF / f"{name}.yaml").get(section, {}))
+    return defaults
 
 
 def results(plan: Plan) -> str:
