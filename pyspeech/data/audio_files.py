@@ -37,10 +37,10 @@ def file_size(path: Path) -> int:
         OSError: it is missing.
         ValueError: it is no file, but a folder or a pipe that may never end, or has a name that no file can have.
     """
-    found = path.stat()
-    if not stat.S_ISREG(found.st_mode):
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
         raise ValueError("it is no file")
-    return found.st_size
+    return status.st_size
 
 
 def check_promise(path: Path, num_samples: int) -> None:
