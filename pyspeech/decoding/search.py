@@ -47,8 +47,8 @@ class GraphSearch:
 
         ``log_probs_BTV`` are finite natural logarithms, float32, on the device of the graph.
         """
-        found = self._search([_Utterance(*each) for each in zip(ids, log_probs_BTV, lengths_B, strict=True)])
-        return [self._bounded(each) for each in found]
+        searched = self._search([_Utterance(*each) for each in zip(ids, log_probs_BTV, lengths_B, strict=True)])
+        return [self._bounded(each) for each in searched]
 
     def _search(self, utterances: "Sequence[_Utterance]") -> list[SearchResult]:
         try:
@@ -119,13 +119,13 @@ class GraphSearch:
             lattices.append(prune(lattice, beam, lattice.num_arcs, scale) if is_final.any() else None)
         return lattices
 
-    def _bounded(self, found: SearchResult) -> SearchResult:
-        lattice, limit = found.lattice, self.config.max_lattice_arcs
+    def _bounded(self, searched: SearchResult) -> SearchResult:
+        lattice, limit = searched.lattice, self.config.max_lattice_arcs
         if lattice is None:
-            return found
+            return searched
         kept = prune(lattice, self.config.output_beam, limit, self.config.acoustic_scale)
         harder = () if kept is lattice else (f"pruned harder, from {lattice.num_arcs} arcs to {kept.num_arcs}",)
-        return SearchResult(self._words.spell_out(kept), found.problems + harder)
+        return SearchResult(self._words.spell_out(kept), searched.problems + harder)
 
 
 @dataclass(frozen=True)

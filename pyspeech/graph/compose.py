@@ -150,11 +150,11 @@ def spell(tokens: "TokenSet", vocabulary: Sequence[str]) -> Spelled:
     words = [word for word in vocabulary if word != UNKNOWN or tokens.kind == "phones"]
     if tokens.espeak is not None:
         tokens = _with_espeak(tokens, [word for word in words if word != UNKNOWN], tokens.espeak)
-    found = {word: tokens.pronunciations(word) for word in words}
-    if UNKNOWN in found:  # which a lexicon may write in capitals
-        found[UNKNOWN] = found[UNKNOWN] or tokens.pronunciations("<UNK>")
-    missing = tuple(word for word, ways in found.items() if not ways and word != UNKNOWN)
-    spellings = {word: ways for word, ways in found.items() if ways}
+    pronunciations = {word: tokens.pronunciations(word) for word in words}
+    if UNKNOWN in pronunciations:  # which a lexicon may write in capitals
+        pronunciations[UNKNOWN] = pronunciations[UNKNOWN] or tokens.pronunciations("<UNK>")
+    missing = tuple(word for word, ways in pronunciations.items() if not ways and word != UNKNOWN)
+    spellings = {word: ways for word, ways in pronunciations.items() if ways}
     if not spellings:
         shown = ", ".join(missing[:NUM_EXAMPLES]) or "none"
         raise UserError(
