@@ -122,8 +122,8 @@ def find_program(name: str) -> str:
     """
     chosen = os.environ.get("PYSPEECH_KENLM_BIN", "")
     for folder in (chosen, str(PROJECT / "tools" / "kenlm" / "bin"), os.environ.get("PATH", "")):
-        if folder and (found := shutil.which(name, path=folder)):
-            return found
+        if folder and (program := shutil.which(name, path=folder)):
+            return program
     raise UserError(f"KenLM's program {name} is not installed; run tools/install.sh, or set PYSPEECH_KENLM_BIN")
 
 
