@@ -82,11 +82,11 @@ class Journal:
             )
 
     def _limit_lost(self, epoch: int) -> None:
-        found = self.reasons[epoch]
-        if len(found) > self.max_unreadable:
+        reasons = self.reasons[epoch]
+        if len(reasons) > self.max_unreadable:
             raise UserError(
-                f"{len(found)} utterances of epoch {epoch} are lost, batches.max_unreadable_fraction allows "
-                f"{self.max_unreadable}: {shown(list(found))} ({list(found.values())[-1]}); mend their audio, or "
+                f"{len(reasons)} utterances of epoch {epoch} are lost, batches.max_unreadable_fraction allows "
+                f"{self.max_unreadable}: {shown(list(reasons))} ({list(reasons.values())[-1]}); mend their audio, or "
                 f"take them out by pyspeech validate --fix; {self.files[UNREADABLE].path} and "
                 f"{self.files[OUT_OF_MEMORY].path.name} list all"
             )
