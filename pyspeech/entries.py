@@ -306,10 +306,10 @@ def _parts(cut: dict[str, Any], manifest: int, line: int) -> Iterator[Entry]:
 
 
 def _channel(values: dict[str, Any]) -> int:
-    found = values.get("channel")
+    channel = values.get("channel")
     if values["type"] != "MultiCut":
         return _whole(values, "channel")
-    channels = found if isinstance(found, list) else [found]
+    channels = channel if isinstance(channel, list) else [channel]
     if len(channels) != 1:
         raise NotACutError(f"{len(channels)} channels (MultiCut), one is read; take one of them (lhotse: to_mono)")
     return _whole({"channel": channels[0]}, "channel")
@@ -358,10 +358,10 @@ def _source(source: object) -> dict[str, Any]:
 
 
 def _channels(values: dict[str, Any], key: str) -> list[int]:
-    found = _list(values.get(key), key)
-    if not found or any(type(channel) is not int for channel in found) or len(set(found)) < len(found):
+    channels = _list(values.get(key), key)
+    if not channels or any(type(channel) is not int for channel in channels) or len(set(channels)) < len(channels):
         raise NotACutError(f"no channels by their numbers in '{key}'")
-    return found
+    return channels
 
 
 def _transform(transform: object) -> tuple[str, dict[str, Any]]:
