@@ -179,7 +179,8 @@ class FeatureExtractor:
         if made_with != self.settings:
             raise UserError(
                 f"cut '{cut.id}' has features made with other settings ({made_with}) than the model's "
-                f"({self.settings}); give the manifest without features, or run the feature stage again with the model's configuration"
+                f"({self.settings}); give the manifest without features, or run the feature stage again with the "
+                "model's configuration"
             )
         if cut.features.storage_type != LilcomChunkyWriter.name:  # what store() writes
             raise UserError(f"cut '{cut.id}' has features stored as {cut.features.storage_type}; run the feature stage")
