@@ -174,7 +174,11 @@ def read_entry(values: dict[str, Any], manifest: int, line: int) -> Entry:
 
 
 def checked(values: dict[str, Any]) -> Entry:
-    """As :func:`read_entry`, of a line that is to be read: times and rates are such that there can be audio."""
+    """As :func:`read_entry`, of a line that is to be read: times and rates are such that there can be audio.
+
+    Raises:
+        NotACutError: they are not, or as :func:`read_entry`.
+    """
     entry = read_entry(values, 0, 0)
     for each in (entry, *entry.parts):
         if not 0 < each.duration <= LONGEST_SECONDS:

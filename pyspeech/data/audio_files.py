@@ -69,6 +69,9 @@ def refuse_want_of_memory(error: BaseException) -> None:
     """Raise the ``MemoryError`` that led to ``error``, if one did: it is no fault of what was read.
 
     lhotse raises errors anew with more to say, and numpy's ``MemoryError`` so becomes a ``TypeError``.
+
+    Raises:
+        MemoryError: that one.
     """
     cause: BaseException | None = error
     while cause is not None:

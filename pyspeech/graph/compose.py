@@ -177,6 +177,9 @@ def compile_graph(
     ``symbols`` are the tokens, the blank first; ``spellings`` the ways, one or more, of every word in token ids.
     N-grams of ``arpa`` with a word that has no spelling are left out, the rest keep their scores. ``theirs`` says how
     ``arpa`` writes a word, where that is not alike.
+
+    Raises:
+        UserError: the model cannot be read, or allows no sentence of the words.
     """
     words = (EPSILON, *spellings)
     ids = {word: id_ for id_, word in enumerate(words) if id_}

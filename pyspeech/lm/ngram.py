@@ -271,9 +271,9 @@ def run_program(command: list[str]) -> None:
     Raises:
         UserError: it failed, with the last line of what it said.
     """
-    result = subprocess.run(bound(command), capture_output=True, text=True, errors="replace", check=False)
-    if result.returncode:
-        raise UserError(f"{Path(command[0]).name} failed: {_last_line(result.stderr, result.returncode)}")
+    completed = subprocess.run(bound(command), capture_output=True, text=True, errors="replace", check=False)
+    if completed.returncode:
+        raise UserError(f"{Path(command[0]).name} failed: {_last_line(completed.stderr, completed.returncode)}")
 
 
 def _last_line(text: str, status: int) -> str:

@@ -82,7 +82,7 @@ def run_classification(plan: Plan) -> str:
 def run_verification(plan: Plan) -> str:
     """The speakers of train teach embeddings; trials are pairs of utterances of dev, and of test."""
     trials = "; ".join(f"trials {split}" for split in ("dev", *plan.tests))
-    results = " ".join(f"{split}_cohort" for split in plan.tests)
+    normalised = " ".join(f"{split}_cohort" for split in plan.tests)
     calibrated = " ".join(f"{split} {split}_cohort_calibrated" for split in plan.tests)
     return _run(
         plan,
@@ -97,7 +97,7 @@ def run_verification(plan: Plan) -> str:
             'if stage 3 "Make the table of speakers"; then labels speaker; fi',
             'if stage 4 "Train"; then train; fi',
             f'if stage 5 "Embed, score the trials"; then embed train dev {plan.scored}; by_cosine {plan.scored}; fi',
-            f'if stage 6 "Normalise, calibrate"; then by_cohort dev {plan.scored}; calibrate {results}; fi',
+            f'if stage 6 "Normalise, calibrate"; then by_cohort dev {plan.scored}; calibrate {normalised}; fi',
             f'if stage 7 "Score"; then score {calibrated}; fi',
         ],
     )

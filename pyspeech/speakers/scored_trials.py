@@ -41,10 +41,12 @@ class ScoredTrials:
 
     @property
     def targets(self) -> list[bool]:
+        """Of each trial, whether it is of one speaker."""
         return [trial.target for trial in self.trials]
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
+        """The two utterances of each trial, by their ids."""
         return [(trial.left, trial.right) for trial in self.trials]
 
 

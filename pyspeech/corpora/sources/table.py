@@ -102,6 +102,9 @@ class Table:
         """The utterances of ``files``, pairs (split as in the file's name, table).
 
         Tells on stderr what of texts is left out, and what is not surely said as it is.
+
+        Raises:
+            UserError: a table is damaged or lacks a column, or there is no row.
         """
         unsure = Unsure()
         words = str.split if self.language is None else words_of(self.language, unsure)
