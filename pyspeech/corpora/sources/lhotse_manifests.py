@@ -17,12 +17,12 @@ from pyspeech.corpora.left_out import tell_left_out
 from pyspeech.corpora.sources.dividing import Task
 from pyspeech.corpora.sources.layout import all_splits, cut_of, locate, members, named_splits
 from pyspeech.corpora.sources.reading import read
+from pyspeech.entries import LARGEST
 from pyspeech.errors import UserError
 from pyspeech.speeds import speed_of
 
 # librispeech_recordings_train-clean-5.jsonl.gz, supervisions.json, cuts_train.jsonl.gz
 NAME = re.compile(r"(?:(?P<corpus>.+?)_)?(?P<kind>recordings|supervisions|cuts)(?:_(?P<part>.+?))?\.jsonl?(?:\.gz)?")
-LARGEST = 1e12  # of times and rates; what is larger is damage
 # What the fields of lhotse's recordings, sources, supervisions and cuts must be, of which it checks nothing.
 WORD, WORD_OR_NONE, NUMBER, COUNT = (str,), (str, NoneType), (int, float), (int,)
 FIELDS: dict[str, tuple[type, ...]] = {
