@@ -84,13 +84,13 @@ def message_of(error: Exception) -> str | None:
         case OSError():
             message = f"{os.fsdecode(error.filename)}: {error.strerror}; give another path, or mend this one"
         case UnicodeDecodeError():
-            found = f"0x{error.object[error.start]:02x}"
-            message = f"what was read is not {error.encoding} (byte {found}); convert it with iconv"
+            byte = f"0x{error.object[error.start]:02x}"
+            message = f"what was read is not {error.encoding} (byte {byte}); convert it with iconv"
         case UnicodeEncodeError(encoding="utf-8"):
             message = f"{error.object[:SHOWN]!a} holds what is no character, which cannot be written; give it in UTF-8"
         case UnicodeEncodeError():
-            found = error.object[error.start]
-            message = f"this output is in {error.encoding}, which has no {found!a}; set PYTHONIOENCODING=utf-8"
+            character = error.object[error.start]
+            message = f"this output is in {error.encoding}, which has no {character!a}; set PYTHONIOENCODING=utf-8"
         case MemoryError():
             message = "there is not enough memory; end other programs, or give less at a time"
         case RecursionError():
@@ -128,11 +128,11 @@ def _nameless(error: OSError) -> str:
     return "" if error.errno == errno.EPIPE else f"cannot write the output: {error.strerror or error}; free space"
 
 
-def _unraisable(found: "sys.UnraisableHookArgs") -> None:
+def _unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
     """Ctrl-C where no exception can be raised, as in a destructor, would be lost."""
-    if issubclass(found.exc_type, KeyboardInterrupt):
+    if issubclass(unraisable.exc_type, KeyboardInterrupt):
         _die()
-    sys.__unraisablehook__(found)
+    sys.__unraisablehook__(unraisable)
 
 
 def _exit(code: int | str) -> NoReturn:

@@ -174,7 +174,11 @@ def read_entry(values: dict[str, Any], manifest: int, line: int) -> Entry:
 
 
 def checked(values: dict[str, Any]) -> Entry:
-    """As :func:`read_entry`, of a line that is to be read: times and rates are such that there can be audio."""
+    """As :func:`read_entry`, of a line that is to be read: times and rates are such that there can be audio.
+
+    Raises:
+        NotACutError: they are not, or as :func:`read_entry`.
+    """
     entry = read_entry(values, 0, 0)
     for each in (entry, *entry.parts):
         if not 0 < each.duration <= LONGEST_SECONDS:
@@ -306,10 +310,10 @@ def _parts(cut: dict[str, Any], manifest: int, line: int) -> Iterator[Entry]:
 
 
 def _channel(values: dict[str, Any]) -> int:
-    found = values.get("channel")
+    channel = values.get("channel")
     if values["type"] != "MultiCut":
         return _whole(values, "channel")
-    channels = found if isinstance(found, list) else [found]
+    channels = channel if isinstance(channel, list) else [channel]
     if len(channels) != 1:
         raise NotACutError(f"{len(channels)} channels (MultiCut), one is read; take one of them (lhotse: to_mono)")
     return _whole({"channel": channels[0]}, "channel")
@@ -358,10 +362,10 @@ def _source(source: object) -> dict[str, Any]:
 
 
 def _channels(values: dict[str, Any], key: str) -> list[int]:
-    found = _list(values.get(key), key)
-    if not found or any(type(channel) is not int for channel in found) or len(set(found)) < len(found):
+    channels = _list(values.get(key), key)
+    if not channels or any(type(channel) is not int for channel in channels) or len(set(channels)) < len(channels):
         raise NotACutError(f"no channels by their numbers in '{key}'")
-    return found
+    return channels
 
 
 def _transform(transform: object) -> tuple[str, dict[str, Any]]:

@@ -89,8 +89,8 @@ def _pinned(distribution: str, lane: str) -> str:
     requirements = REQUIREMENTS / f"{lane}.txt"
     if not requirements.exists():
         return distribution
-    found = re.search(rf"^{re.escape(distribution)}==[^;\s]+", requirements.read_text(encoding="utf-8"), re.MULTILINE)
-    return found.group() if found else distribution
+    pin = re.search(rf"^{re.escape(distribution)}==[^;\s]+", requirements.read_text(encoding="utf-8"), re.MULTILINE)
+    return pin.group() if pin else distribution
 
 
 def _try_python() -> str:
@@ -189,9 +189,9 @@ def _try_espeak() -> str:
     return _installed_version("espeak")
 
 
-def _expect(found: object, wanted: object) -> None:
-    if found != wanted:
-        raise RuntimeError(f"a small calculation gave {found}, not {wanted}")
+def _expect(computed: object, wanted: object) -> None:
+    if computed != wanted:
+        raise RuntimeError(f"a small calculation gave {computed}, not {wanted}")
 
 
 # What is printed -> how it is tried; the function returns the version.

@@ -173,9 +173,9 @@ def _other_names(folder: Path, files: Collection[str]) -> list[str]:
     return sorted(name for name in names if name not in files and not name.startswith(PARTIAL))
 
 
-def _concerns(found: Path, path: Path, others: Iterable[Path]) -> bool:
-    """Whether an error about ``found`` is one about ``path``, a folder above it, or one of ``others`` or in it."""
-    return found in (path, *path.parents) or any(other in (found, *found.parents) for other in others)
+def _concerns(failed: Path, path: Path, others: Iterable[Path]) -> bool:
+    """Whether an error about ``failed`` is one about ``path``, a folder above it, or one of ``others`` or in it."""
+    return failed in (path, *path.parents) or any(other in (failed, *failed.parents) for other in others)
 
 
 def _exchanged(one: Path, other: Path) -> bool:

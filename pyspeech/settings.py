@@ -106,7 +106,11 @@ def read_yaml(path: Path, including: tuple[Path, ...] = ()) -> dict[str, Any]:
 
 
 def check_config(kind: type[AnySection], values: object, source: str) -> AnySection:
-    """Turn nested dicts into a frozen section, or say which key is wrong and why."""
+    """Turn nested dicts into a frozen section.
+
+    Raises:
+        UserError: naming ``source``, which key is wrong and why.
+    """
     try:
         return kind.model_validate(values)
     except ValidationError as error:

@@ -116,9 +116,9 @@ def _check(name: str, tensor: Tensor, digests: Mapping[str, object]) -> None:
 
 def _digest(tensor: Tensor) -> str:
     """Hexadecimal SHA-256 (16 digits) of type, shape and numbers."""
-    found = hashlib.sha256(f"{tensor.dtype} {list(tensor.shape)}".encode())
-    found.update(tensor.reshape(-1).view(torch.uint8).numpy())
-    return found.hexdigest()[:16]
+    hasher = hashlib.sha256(f"{tensor.dtype} {list(tensor.shape)}".encode())
+    hasher.update(tensor.reshape(-1).view(torch.uint8).numpy())
+    return hasher.hexdigest()[:16]
 
 
 def _unreadable(path: Path, what: str, error: OSError) -> UserError:

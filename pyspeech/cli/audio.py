@@ -40,9 +40,9 @@ def audio(manifests: tuple[Path, ...], out: Path, config_path: Path | None, rate
     for path in manifests:
         counts = resampler.manifest(path)
         click.echo(f"{out / path.name}: {counts.utterances} utterances, {counts.seconds / 3600:.2f} hours", err=True)
-    found = resampler.outcomes
+    outcomes = resampler.outcomes
     click.echo(
-        f"{out}: {found['made'] + found['quieter']} recordings copied at {rate} Hz, {found['quieter']} of them quieter "
-        f"lest they clip; {found['there']} were there",
+        f"{out}: {outcomes['made'] + outcomes['quieter']} recordings copied at {rate} Hz, "
+        f"{outcomes['quieter']} of them quieter lest they clip; {outcomes['there']} were there",
         err=True,
     )

@@ -45,6 +45,6 @@ def _tell_unknown(graph: Path, manifest: Path) -> None:
     from pyspeech.transcripts import read_transcripts
 
     counts = word_counts(transcript.text for transcript in read_transcripts(manifest))
-    found = unknown_words(counts, frozenset(read_words(graph)))
+    unknown = unknown_words(counts, frozenset(read_words(graph)))
     remedy = "; to find them: more text for the language model (a recipe's --lm-text), or rescore --method search"
-    click.echo(f"words of {manifest} that are not in the graph: {found}{remedy if found.count else ''}")
+    click.echo(f"words of {manifest} that are not in the graph: {unknown}{remedy if unknown.count else ''}")

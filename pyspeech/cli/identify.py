@@ -49,22 +49,24 @@ def identify(
     if tune is not None and threshold is not None:
         raise click.UsageError("--tune and --threshold say the same; give one of them")
     failed = False
-    for found in run(exp, audio, people, top, threshold, tune, device):
-        if isinstance(found, UserError):
-            click.echo(f"error: {found}", err=True)
+    for answer in run(exp, audio, people, top, threshold, tune, device):
+        if isinstance(answer, UserError):
+            click.echo(f"error: {answer}", err=True)
             failed = True
         else:
-            click.echo(_json(found) if as_json else _line(found))
+            click.echo(_json(answer) if as_json else _line(answer))
     if failed:
         sys.exit(1)
 
 
-def _line(found: "Identified") -> str:
-    verdict = ["nobody known"] if found.known is False else []
-    return "\t".join([printable(str(found.path)), *verdict, *(f"{name} {cosine:.2f}" for name, cosine in found.likest)])
+def _line(answer: "Identified") -> str:
+    verdict = ["nobody known"] if answer.known is False else []
+    return "\t".join(
+        [printable(str(answer.path)), *verdict, *(f"{name} {cosine:.2f}" for name, cosine in answer.likest)]
+    )
 
 
-def _json(found: "Identified") -> str:
-    people = [{"name": name, "score": round(cosine, 6)} for name, cosine in found.likest]
-    verdict = {} if found.known is None else {"known": found.known, "threshold": found.threshold}
-    return json.dumps({"file": click.format_filename(found.path), **verdict, "people": people}, ensure_ascii=False)
+def _json(answer: "Identified") -> str:
+    people = [{"name": name, "score": round(cosine, 6)} for name, cosine in answer.likest]
+    verdict = {} if answer.known is None else {"known": answer.known, "threshold": answer.threshold}
+    return json.dumps({"file": click.format_filename(answer.path), **verdict, "people": people}, ensure_ascii=False)

@@ -78,14 +78,14 @@ def perplexity(model: Path, texts: tuple[Path, ...], as_json: bool) -> None:
     """Measure the perplexity of TEXT under LM: a folder of "lm train", an ARPA file or a KenLM binary."""
     from pyspeech.lm.perplexity import perplexity as measure
 
-    found = measure(model, texts)
+    measured = measure(model, texts)
     rates = {
-        "perplexity": found.with_oov,
-        "perplexity_without_oov": found.without_oov,
-        "oov_rate": found.oov_rate,
-        "tokens": found.tokens,
+        "perplexity": measured.with_oov,
+        "perplexity_without_oov": measured.without_oov,
+        "oov_rate": measured.oov_rate,
+        "tokens": measured.tokens,
     }
-    click.echo(json.dumps({**asdict(found), **rates}) if as_json else str(found))
+    click.echo(json.dumps({**asdict(measured), **rates}) if as_json else str(measured))
 
 
 @lm.command()
@@ -131,10 +131,10 @@ def _refuse_unspaced(path: Path, language: str) -> None:
     from pyspeech.lang.unspaced import BY_CHARACTER, unspaced_language
     from pyspeech.text_files import read_text
 
-    found = unspaced_language(islice(read_text(path), 100))
-    if found and language.replace("_", "-").partition("-")[0].lower() not in BY_CHARACTER:
-        what = f"use --language {found}" if found in BY_CHARACTER else "part them first"
-        raise UserError(f"{path} writes no spaces between words ({found}), so sentences would be words; {what}")
+    unspaced = unspaced_language(islice(read_text(path), 100))
+    if unspaced and language.replace("_", "-").partition("-")[0].lower() not in BY_CHARACTER:
+        what = f"use --language {unspaced}" if unspaced in BY_CHARACTER else "part them first"
+        raise UserError(f"{path} writes no spaces between words ({unspaced}), so sentences would be words; {what}")
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""A number as an option: click takes ``nan``, and ``inf`` where a range is open, for numbers too."""
+"""What click lacks: numbers that are finite, as it takes ``nan`` and ``inf`` for some, and names near a wrong one."""
 
 import math
 from typing import Any

@@ -179,12 +179,12 @@ def _receive_some(url: str, stream: IO[bytes], record: Path) -> None:
                 return
             _empty(stream)
             raise _Interrupted("the server has less of it than came before")
-        found, is_rest = _version(response, url), response.status == http.client.PARTIAL_CONTENT
-        if is_rest and (_first_byte(response) != start or (known and not known.may_be(found))):
+        version, is_rest = _version(response, url), response.status == http.client.PARTIAL_CONTENT
+        if is_rest and (_first_byte(response) != start or (known and not known.may_be(version))):
             _empty(stream)
             raise _Interrupted("the server sent another part, or one of another file")
-        if (found.num_bytes or 0) > MAX_ARCHIVE_BYTES:
-            raise UserError(f"cannot download {url}: it has {found.num_bytes} bytes; {ELSEWHERE}")
+        if (version.num_bytes or 0) > MAX_ARCHIVE_BYTES:
+            raise UserError(f"cannot download {url}: it has {version.num_bytes} bytes; {ELSEWHERE}")
         head = _read(response, HEAD_BYTES)
         if not is_rest:
             if WEB_PAGE.match(head):  # before anything that came earlier is given up for it
@@ -193,15 +193,15 @@ def _receive_some(url: str, stream: IO[bytes], record: Path) -> None:
                     f"open a browser, then run it again, or {ELSEWHERE}"
                 )
             _empty(stream)
-            write_json(record, asdict(found))
-        _append(response, head, stream, found, url)
+            write_json(record, asdict(version))
+        _append(response, head, stream, version, url)
 
 
-def _append(response: http.client.HTTPResponse, head: bytes, stream: IO[bytes], found: _Version, url: str) -> None:
+def _append(response: http.client.HTTPResponse, head: bytes, stream: IO[bytes], version: _Version, url: str) -> None:
     """Write ``head`` and all that comes after it."""
     chunk = head
     with tqdm(
-        total=found.num_bytes,
+        total=version.num_bytes,
         initial=stream.tell(),
         desc=Path(urlsplit(url).path).name,
         unit="B",
@@ -216,8 +216,8 @@ def _append(response: http.client.HTTPResponse, head: bytes, stream: IO[bytes], 
                 _empty(stream)
                 raise UserError(f"cannot download {url}: it has more than {MAX_ARCHIVE_BYTES} bytes; {ELSEWHERE}")
             chunk = _read(response)
-    if found.num_bytes is not None and stream.tell() != found.num_bytes:
-        raise _Interrupted(f"the connection ended after {stream.tell()} of {found.num_bytes} bytes")
+    if version.num_bytes is not None and stream.tell() != version.num_bytes:
+        raise _Interrupted(f"the connection ended after {stream.tell()} of {version.num_bytes} bytes")
 
 
 def _open(url: str, known: _Version | None, start: int) -> http.client.HTTPResponse:
@@ -282,8 +282,8 @@ def _version(response: http.client.HTTPResponse, url: str) -> _Version:
 
 
 def _first_byte(response: http.client.HTTPResponse) -> int | None:
-    found = re.match("bytes ([0-9]{1,18})-", response.headers.get("Content-Range", ""))
-    return int(found[1]) if found else None
+    match = re.match("bytes ([0-9]{1,18})-", response.headers.get("Content-Range", ""))
+    return int(match[1]) if match else None
 
 
 def _read_record(record: Path, url: str) -> _Version | None:
@@ -311,14 +311,14 @@ def _refuse_other(path: Path, sha256: str | None, url: str) -> None:
         raise _bad(path, f"its SHA-256 is {total.hexdigest()} where {sha256} is expected", url)
 
 
-def _bad(path: Path, found: str, url: str) -> UserError:
+def _bad(path: Path, fault: str, url: str) -> UserError:
     """Remove what was fetched, and say why."""
     with path.open("rb") as stream:
         is_page = WEB_PAGE.match(stream.read(HEAD_BYTES))
     path.unlink()
     page = ", and it is a web page, perhaps that of a login to the network" if is_page else ""
     shown = path.with_name(path.name.removeprefix(PARTIAL))
-    return UserError(f"{shown} is not what {url} should give: {found}{page}; removed: run it again, or {ELSEWHERE}")
+    return UserError(f"{shown} is not what {url} should give: {fault}{page}; removed: run it again, or {ELSEWHERE}")
 
 
 class _Bounded:

@@ -137,7 +137,7 @@ def synthesise(plan: Plan, corpus: Path) -> None:
     if corpus.is_file() or (corpus.exists() and any(corpus.iterdir())):
         if not (corpus / IDENTITY).exists():
             raise UserError(f"{corpus} holds something that is not a synthesised corpus; choose another folder")
-        if _found_digest(corpus) == identity and (corpus / TABLE).exists():
+        if _stored_digest(corpus) == identity and (corpus / TABLE).exists():
             return
     drawn = draw_sentences(plan)
     turns = [
@@ -197,12 +197,12 @@ def _write_wav(samples: NDArray[np.int16], path: Path) -> None:
         stream.writeframes(samples.astype("<i2").tobytes())
 
 
-def _found_digest(corpus: Path) -> str:
+def _stored_digest(corpus: Path) -> str:
     path = corpus / IDENTITY
-    found = read_json(path, "description of a synthesised corpus", "choose another folder").get("digest")
-    if not isinstance(found, str):
+    stored_digest = read_json(path, "description of a synthesised corpus", "choose another folder").get("digest")
+    if not isinstance(stored_digest, str):
         raise UserError(f"{path} does not describe a synthesised corpus; choose another folder")
-    return found
+    return stored_digest
 
 
 def _write_table(rows: list[tuple[str, str, str, str]], path: Path) -> None:

@@ -83,10 +83,10 @@ def _after_tags(stream: BinaryIO) -> int:
     return start
 
 
-def _lacking(promised: int, found: int, bytes_per_second: float) -> str:
-    if promised - found <= DURATION_TOLERANCE * bytes_per_second:
+def _lacking(promised: int, present: int, bytes_per_second: float) -> str:
+    if promised - present <= DURATION_TOLERANCE * bytes_per_second:
         return ""
-    return f"its header promises {promised} bytes of audio, {found} are there"
+    return f"its header promises {promised} bytes of audio, {present} are there"
 
 
 def _chunks(stream: BinaryIO, size: int, place: int, order: Order) -> Iterator[tuple[bytes, int, int]]:
@@ -107,16 +107,16 @@ def _riff(stream: BinaryIO, start: int, size: int) -> Contents:
         elif name == b"fmt ":
             bytes_per_second = int.from_bytes(_at(stream, begin + 8, 4), order)
         elif name == b"data":
-            found = size - begin
+            present = size - begin
             if length == UNKNOWN_SIZE and kind == b"RF64":
-                return Contents(_lacking(long_size, found, bytes_per_second))
+                return Contents(_lacking(long_size, present, bytes_per_second))
             if any(length in values for values in NOT_KNOWN):
-                more = length == 0 and found > 0 and not _is_chunk(stream, begin, size)
-            elif lacking := _lacking(length, found, bytes_per_second):
+                more = length == 0 and present > 0 and not _is_chunk(stream, begin, size)
+            elif lacking := _lacking(length, present, bytes_per_second):
                 return Contents(lacking)
             else:
                 end = begin + length
-                rest = found - length
+                rest = present - length
                 more = rest > DURATION_TOLERANCE * bytes_per_second and not any(
                     _is_chunk(stream, place, size) for place in (end, end + 1)
                 )
@@ -229,10 +229,10 @@ def _mpeg(stream: BinaryIO, start: int, size: int) -> Contents:
     flags, frames, promised = (int.from_bytes(first[table + 4 * i : table + 4 * i + 4], "big") for i in (1, 2, 3))
     if flags & 3 != 3 or not frames:
         return after
-    found = size - start
-    if promised - found > 2 * promised / frames:
-        return Contents(f"its header promises {promised} bytes of audio, {found} are there")
-    return after if _goes_on(stream, start + promised, first) else Contents(guessed=promised > found)
+    present = size - start
+    if promised - present > 2 * promised / frames:
+        return Contents(f"its header promises {promised} bytes of audio, {present} are there")
+    return after if _goes_on(stream, start + promised, first) else Contents(guessed=promised > present)
 
 
 def _goes_on(stream: BinaryIO, place: int, first: bytes) -> bool:

@@ -37,10 +37,10 @@ def file_size(path: Path) -> int:
         OSError: it is missing.
         ValueError: it is no file, but a folder or a pipe that may never end, or has a name that no file can have.
     """
-    found = path.stat()
-    if not stat.S_ISREG(found.st_mode):
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
         raise ValueError("it is no file")
-    return found.st_size
+    return status.st_size
 
 
 def check_promise(path: Path, num_samples: int) -> None:
@@ -69,6 +69,9 @@ def refuse_want_of_memory(error: BaseException) -> None:
     """Raise the ``MemoryError`` that led to ``error``, if one did: it is no fault of what was read.
 
     lhotse raises errors anew with more to say, and numpy's ``MemoryError`` so becomes a ``TypeError``.
+
+    Raises:
+        MemoryError: that one.
     """
     cause: BaseException | None = error
     while cause is not None:

@@ -142,14 +142,14 @@ class AudioFile:
         if self.num_samples is not None:
             left = max(0, self.num_samples - start)
             return self._next(left if count is None else min(left, count), dtype)
-        found: list[Samples] = []
+        blocks: list[Samples] = []
         while count is None or count > 0:
             wanted = BLOCK if count is None else min(BLOCK, count)
-            found.append(self._next(wanted, dtype))
-            if len(found[-1]) < wanted:
+            blocks.append(self._next(wanted, dtype))
+            if len(blocks[-1]) < wanted:
                 break
             count = None if count is None else count - wanted
-        return np.concatenate(found) if found else self._next(0, dtype)
+        return np.concatenate(blocks) if blocks else self._next(0, dtype)
 
     def blocks(self, size: int = BLOCK) -> Iterator[Samples]:
         """Yield the samples [S, channels] from here on, in float32; only the last block is shorter, or empty."""
@@ -223,17 +223,17 @@ class _View(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:  # noqa: ANN401 -- whatever can be written to
         """As any file does."""
         self._stream.seek(self._contents.begin + self._place)
-        found = bytearray(self._stream.read(len(buffer)))
-        if not found and self._contents.endless and self._place >= self._size - LAST_TAG:
-            found = bytearray(min(len(buffer), self._size - self._place))
+        chunk = bytearray(self._stream.read(len(buffer)))
+        if not chunk and self._contents.endless and self._place >= self._size - LAST_TAG:
+            chunk = bytearray(min(len(buffer), self._size - self._place))
         if self._contents.patch is not None:
             at, new = self._contents.patch
             for place, byte in enumerate(new, at - self._place):
-                if 0 <= place < len(found):
-                    found[place] = byte
-        buffer[: len(found)] = found
-        self._place += len(found)
-        return len(found)
+                if 0 <= place < len(chunk):
+                    chunk[place] = byte
+        buffer[: len(chunk)] = chunk
+        self._place += len(chunk)
+        return len(chunk)
 
 
 def read_header(path: Path) -> Header:

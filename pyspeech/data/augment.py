@@ -38,15 +38,15 @@ def draw_masks(num_frames: int, num_features: int, config: AugmentConfig, rng: n
 
 def masked(features_TF: npt.NDArray[np.float32], masks: Masks) -> npt.NDArray[np.float32]:
     """Return a copy in which the spans of ``masks`` hold the mean over time."""
-    result = features_TF.copy()
-    if not len(result):
-        return result
+    copy_TF = features_TF.copy()
+    if not len(copy_TF):
+        return copy_TF
     mean = features_TF.mean(axis=0)
     for start, stop in masks.times:
-        result[start:stop] = mean
+        copy_TF[start:stop] = mean
     for start, stop in masks.bins:
-        result[:, start:stop] = mean[start:stop]
-    return result
+        copy_TF[:, start:stop] = mean[start:stop]
+    return copy_TF
 
 
 def _spans(count: int, total: int, longest: int, rng: np.random.Generator) -> Spans:

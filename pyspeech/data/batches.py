@@ -164,10 +164,10 @@ def _speeds(index: CutIndex, config: Config) -> tuple[float, ...]:
             f"{index.manifest} holds stored features for {stored.sum()} of its {len(stored)} cuts; "
             "run pyspeech features again, or give the manifest without features"
         )
-    found = sorted({round(float(speed), 6) for speed in np.unique(index.rows["speed"])})
-    if set(found) != {round(speed, 6) for speed in config.augment.speeds}:
+    stored_speeds = sorted({round(float(speed), 6) for speed in np.unique(index.rows["speed"])})
+    if set(stored_speeds) != {round(speed, 6) for speed in config.augment.speeds}:
         raise UserError(
-            f"{index.manifest} holds features stored at the speeds {found}, augment.speeds is "
+            f"{index.manifest} holds features stored at the speeds {stored_speeds}, augment.speeds is "
             f"{list(config.augment.speeds)}; set it to those, or run pyspeech features again, with --perturb"
         )
     return (1.0,)

@@ -175,11 +175,12 @@ class FeatureExtractor:
         return layer
 
     def _stored(self, cut: Cut) -> Matrix:
-        found = (cut.custom or {}).get(SETTINGS_KEY)
-        if found != self.settings:
+        made_with = (cut.custom or {}).get(SETTINGS_KEY)
+        if made_with != self.settings:
             raise UserError(
-                f"cut '{cut.id}' has features made with other settings ({found}) than the model's ({self.settings}); "
-                "give the manifest without features, or run the feature stage again with the model's configuration"
+                f"cut '{cut.id}' has features made with other settings ({made_with}) than the model's "
+                f"({self.settings}); give the manifest without features, or run the feature stage again with the "
+                "model's configuration"
             )
         if cut.features.storage_type != LilcomChunkyWriter.name:  # what store() writes
             raise UserError(f"cut '{cut.id}' has features stored as {cut.features.storage_type}; run the feature stage")
@@ -255,9 +256,9 @@ def _is_read_in_pieces(cut: Cut, sampling_rate: int) -> bool:
     if source.type != "file" or not Path(source.source).is_file():
         return False
     try:
-        with AudioFile(Path(source.source)) as found:
-            is_known = (found.sampling_rate, found.num_samples) == (sampling_rate, recording.num_samples)
-            return found.format in EXACT and is_known
+        with AudioFile(Path(source.source)) as file:
+            is_known = (file.sampling_rate, file.num_samples) == (sampling_rate, recording.num_samples)
+            return file.format in EXACT and is_known
     except (OSError, ValueError, soundfile.SoundFileError):
         return False  # reading the whole tells why
 

@@ -131,16 +131,16 @@ def read_matrix(matrix_file: MatrixFile) -> Matrix:
         raise UserError(f"{path} is of kind '{matrix_file.kind}'; allowed: {', '.join(sorted(READERS))}")
     try:
         file_size(path)  # which refuses a pipe, that would be waited for
-        found = READERS[matrix_file.kind](matrix_file)
+        stored = READERS[matrix_file.kind](matrix_file)
     except MissingPackage:
         raise
     except Exception as error:  # what damaged bytes raise is of many kinds
         refuse_want_of_memory(error)
         raise UserError(f"cannot read features from {path}: {first_line(error)}; make the file again") from error
-    if found.ndim != 2 or found.dtype.kind not in "fi" or not found.size:
-        raise UserError(f"{path} holds {found.dtype} values of shape {found.shape}; expected [frames, features]")
+    if stored.ndim != 2 or stored.dtype.kind not in "fi" or not stored.size:
+        raise UserError(f"{path} holds {stored.dtype} values of shape {stored.shape}; expected [frames, features]")
     with np.errstate(over="ignore"):
-        matrix = np.array(found, dtype=np.float32)  # a copy: what is read from bytes cannot be written to
+        matrix = np.array(stored, dtype=np.float32)  # a copy: what is read from bytes cannot be written to
     if not np.isfinite(matrix).all():
         frame = int(np.argmin(np.isfinite(matrix).all(axis=1)))
         raise UserError(f"{path} holds a value that is not finite, in frame {frame}; compute the features again")
@@ -152,8 +152,8 @@ def _matrix_file(source: str, sphinx_columns: int) -> MatrixFile:
         raise UserError(f"'{source}' is a command, which is not run to read features; store its output in a file")
     if source.endswith("]"):
         raise UserError(f"'{source}' is a range of frames, which is not read; store the ranges (Kaldi: copy-feats)")
-    if found := WITH_OFFSET.fullmatch(source):
-        return MatrixFile("kaldi", str(Path(found[1]).resolve()), int(found[2]), 0)
+    if match := WITH_OFFSET.fullmatch(source):
+        return MatrixFile("kaldi", str(Path(match[1]).resolve()), int(match[2]), 0)
     path = Path(source).resolve()
     kind = FEATURE_FILES.get(path.suffix.lower(), "kaldi")
     return MatrixFile(kind, str(path), 0, sphinx_columns)

@@ -63,14 +63,14 @@ def read_speaker_index(path: Path, shortest: float) -> SpeakerIndex:
             raise UserError(f"{path}, cut '{cuts.cut(int(wrong_N.argmax())).id}': {message}")
     numbers = np.flatnonzero(rows["seconds"] >= shortest)
     # A speaker whose utterances are all too short is none.
-    found, speakers = np.unique(rows["speaker"][numbers], return_inverse=True)
-    if len(found) < 2:
+    speaker_numbers, speakers = np.unique(rows["speaker"][numbers], return_inverse=True)
+    if len(speaker_numbers) < 2:
         raise UserError(
-            f"{path} holds {len(found)} speakers with utterances of {shortest:g} seconds or more, two are needed; "
-            "check the split, and batches.min_utterance_seconds"
+            f"{path} holds {len(speaker_numbers)} speakers with utterances of {shortest:g} seconds or more, "
+            "two are needed; check the split, and batches.min_utterance_seconds"
         )
     return SpeakerIndex(
-        speakers=tuple(cuts.speakers[number] for number in found),
+        speakers=tuple(cuts.speakers[number] for number in speaker_numbers),
         first=np.concatenate([[0], np.bincount(speakers).cumsum()]),
         utterances=np.argsort(speakers, kind="stable"),
         seconds=rows["seconds"][numbers],

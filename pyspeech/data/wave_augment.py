@@ -93,11 +93,11 @@ class WaveAugment:
         with _noise_file(path) as file:
             needed = -(-length * file.sampling_rate // self.sampling_rate)
             length_there = _counted(path) if file.num_samples is None else file.num_samples
-            found = file.read(int(rng.integers(max(length_there - needed, 0) + 1)), needed)[:, 0]
+            piece_S = file.read(int(rng.integers(max(length_there - needed, 0) + 1)), needed)[:, 0]
             rate = file.sampling_rate
-        if not len(found):
+        if not len(piece_S):
             raise UserError(f"{path} holds no audio; remove it from noise.noise_dir")
-        return np.resize(_resampled(np.resize(found, needed), rate, self.sampling_rate), length)
+        return np.resize(_resampled(np.resize(piece_S, needed), rate, self.sampling_rate), length)
 
     def _impulse_response(self, path: Path) -> Samples:
         with _noise_file(path) as file:
@@ -142,10 +142,10 @@ def fast_size(size: int) -> int:
 
 
 def _rirs(folder: Path) -> list[Path]:
-    found = [path for path in _audio_below(folder, "rir_dir") if not _is_noise(path)]
-    if not found:
+    responses = [path for path in _audio_below(folder, "rir_dir") if not _is_noise(path)]
+    if not responses:
         raise UserError(f"{folder} (noise.rir_dir) holds noises only, by their names; give a folder of responses")
-    return [folder / path for path in found]
+    return [folder / path for path in responses]
 
 
 def _is_noise(path: Path) -> bool:
@@ -170,10 +170,10 @@ def _audio_below(folder: Path, key: str) -> list[Path]:
         (Path(above, name) for name in names if not name.startswith("."))
         for above, _, names in os.walk(folder, followlinks=True)
     )
-    found = sorted(path.relative_to(folder) for path in walk if path.suffix.lower() in AUDIO)
-    if not found:
+    paths = sorted(path.relative_to(folder) for path in walk if path.suffix.lower() in AUDIO)
+    if not paths:
         raise UserError(f"{folder} (noise.{key}) holds no audio; expected files that end in {', '.join(AUDIO)}")
-    return found
+    return paths
 
 
 def _resampled(samples_S: Samples, rate: int, target: int) -> Samples:

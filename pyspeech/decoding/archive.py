@@ -36,17 +36,17 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class Codec(Generic[T]):
-    """How the things of an archive are stored, one for each utterance.
+    """How what an archive holds of each utterance is stored.
 
     Args:
-        name: Of one of them, in errors.
+        name: What it holds, in errors.
         tables: Names of the lists of symbols that belong to an archive.
-        size: Values of one of them: its share of a shard.
+        size: Values of one utterance: its share of a shard.
         arrays: Names of the arrays of a shard; ``id`` holds the ids of its utterances.
-        encode: Several things into these arrays.
+        encode: What is held of several utterances into these arrays.
         decode: The stored arrays into those that ``cut_out`` takes, checked; with how many symbols each table has.
             Raises ValueError for damaged ones.
-        cut_out: The thing at a place in a shard.
+        cut_out: What is held of the utterance at a place in a shard.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Codec(Generic[T]):
 
 
 class ShardWriter(Generic[T]):
-    """Writes things as ``0.npz``, ``1.npz``, … into a new folder; in a ``with``, at whose end it writes the last."""
+    """Writes the shards ``0.npz``, ``1.npz``, … into a new folder; in a ``with``, at whose end it writes the last."""
 
     def __init__(self, folder: Path, codec: Codec[T]) -> None:
         self.folder = folder
@@ -68,19 +68,19 @@ class ShardWriter(Generic[T]):
         self._waiting_values = 0
         folder.mkdir(parents=True)
 
-    def write(self, thing: T) -> None:
+    def write(self, stored: T) -> None:
         """Add what is stored of the next utterance.
 
         Raises:
             UserError: it is more than can be read again.
         """
-        size = self._codec.size(thing)
+        size = self._codec.size(stored)
         if size > MAX_VALUES:
             raise UserError(
                 f"the {self._codec.name} of an utterance are {size} values, of which {MAX_VALUES} can be stored; lower "
                 "decode.frame_beam or decode.max_lattice_arcs, or cut it into shorter ones"
             )
-        self._waiting.append(thing)
+        self._waiting.append(stored)
         self._waiting_values += size
         if self._waiting_values >= SHARD_VALUES:
             self._flush()

@@ -101,7 +101,7 @@ class Decoder:
                 self._own(id_, log_probs_BTV[n, : lengths[n]].cpu().numpy()) if finite[n] and lengths[n] else best[n]
                 for n, id_ in enumerate(batch.ids)
             ]
-        found = self._found(
+        searched = self._searched(
             [n for n, length in enumerate(lengths) if length and finite[n]], batch, log_probs_BTV, lengths
         )
         kept_lengths = [length if finite[n] else 0 for n, length in enumerate(lengths)]
@@ -114,8 +114,8 @@ class Decoder:
                 yield self._greedy(scores, NO_TOKENS, ("the network's output is not finite",))
             elif not lengths[n]:
                 yield self._greedy(scores, NO_TOKENS, ("too short: the network gives no output frame",))
-            elif n in found:
-                yield self._from_search(scores, found[n], best[n])
+            elif n in searched:
+                yield self._from_search(scores, searched[n], best[n])
             else:
                 yield self._greedy(scores, best[n], ())
 
@@ -129,25 +129,25 @@ class Decoder:
             )
         return log_probs_BTV, lengths_B.tolist()
 
-    def _found(
+    def _searched(
         self, rows: Sequence[int], batch: Batch, log_probs_BTV: Tensor, lengths: Sequence[int]
     ) -> "dict[int, SearchResult]":
         if self._search is None or not rows:
             return {}
         ids = [batch.ids[n] for n in rows]
-        found = self._search(ids, log_probs_BTV[list(rows)], [lengths[n] for n in rows])
-        return dict(zip(rows, found, strict=True))
+        results = self._search(ids, log_probs_BTV[list(rows)], [lengths[n] for n in rows])
+        return dict(zip(rows, results, strict=True))
 
-    def _from_search(self, frames: FrameScores, found: "SearchResult", best: BestTokens) -> Decoded:
+    def _from_search(self, frames: FrameScores, searched: "SearchResult", best: BestTokens) -> Decoded:
         config, tokens = self.setup.config, self.recogniser.tokens
-        if found.lattice is None:
-            return self._greedy(frames, best, (*found.problems, "the greedy words stand in"))
+        if searched.lattice is None:
+            return self._greedy(frames, best, (*searched.problems, "the greedy words stand in"))
         clock = Clock(self.frame_seconds, frames.seconds)
-        line = from_lattice(found.lattice, self.words, tokens, clock, config.acoustic_scale).as_json()
+        line = from_lattice(searched.lattice, self.words, tokens, clock, config.acoustic_scale).as_json()
         if self.setup.method == "nbest":
-            candidates = n_best(found.lattice, config.nbest, found.lattice.scores(config.acoustic_scale))
+            candidates = n_best(searched.lattice, config.nbest, searched.lattice.scores(config.acoustic_scale))
             line["nbest"] = [candidate_json(each, self.words) for each in candidates]
-        return Decoded(line, found.lattice, frames, found.problems)
+        return Decoded(line, searched.lattice, frames, searched.problems)
 
     def _greedy(self, frames: FrameScores, best: BestTokens, problems: tuple[str, ...]) -> Decoded:
         tokens, clock = self.recogniser.tokens, Clock(self.frame_seconds, frames.seconds)

@@ -27,17 +27,17 @@ def read_timed_transcripts(decode_folder: Path) -> list[TimedTranscript]:
         UserError: no such file, or a line without what is needed, naming it.
     """
     path = existing_file(decode_folder / HYPOTHESES, "hypotheses")
-    found: dict[str, TimedTranscript] = {}
+    transcripts: dict[str, TimedTranscript] = {}
     for number, line in read_json_lines(path):
         where = f"{path}, line {number}"
         id_, entries = line.get("id"), line.get("word_times")
         if not isinstance(id_, str) or not isinstance(entries, list):
             raise UserError(f"{where}: expected an 'id' and 'word_times'; decode again")
-        if id_ in found:
+        if id_ in transcripts:
             raise UserError(f"{where}: a second hypothesis for {id_}; decode again")
         words = tuple(_timed_word(entry, where) for entry in entries)
-        found[id_] = TimedTranscript(id_, words, _number(line.get("seconds"), f"{where}, seconds"))
-    return list(found.values())
+        transcripts[id_] = TimedTranscript(id_, words, _number(line.get("seconds"), f"{where}, seconds"))
+    return list(transcripts.values())
 
 
 def _timed_word(entry: object, where: str) -> Timed:

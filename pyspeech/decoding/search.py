@@ -14,6 +14,7 @@ from torch import Tensor
 
 from pyspeech.decoding.config import DecodeConfig
 from pyspeech.decoding.lattice import NO_FRAME, Floats, Ints, Lattice, prune, reordered
+from pyspeech.errors import first_line
 
 # Searches for one utterance alone, by factors of its beams: when no path reached the end within them, and when the
 # search broke off, for want of memory as a rule.
@@ -47,8 +48,8 @@ class GraphSearch:
 
         ``log_probs_BTV`` are finite natural logarithms, float32, on the device of the graph.
         """
-        found = self._search([_Utterance(*each) for each in zip(ids, log_probs_BTV, lengths_B, strict=True)])
-        return [self._bounded(each) for each in found]
+        searched = self._search([_Utterance(*each) for each in zip(ids, log_probs_BTV, lengths_B, strict=True)])
+        return [self._bounded(each) for each in searched]
 
     def _search(self, utterances: "Sequence[_Utterance]") -> list[SearchResult]:
         try:
@@ -57,7 +58,7 @@ class GraphSearch:
             if len(utterances) > 1:
                 half = len(utterances) // 2
                 return self._search(utterances[:half]) + self._search(utterances[half:])
-            return [self._search_alone(utterances[0], NARROWER, f"search failed ({_reason(error)})")]
+            return [self._search_alone(utterances[0], NARROWER, f"search failed ({first_line(error)})")]
         return [
             SearchResult(lattice) if lattice else self._search_alone(utterance, WIDER, "no path reached the end")
             for utterance, lattice in zip(utterances, lattices, strict=True)
@@ -68,7 +69,7 @@ class GraphSearch:
             try:
                 lattice = self._intersect([utterance], factor)[0]
             except FAILURES as error:
-                problem += f"; beams x {factor:g} failed ({_reason(error)})"
+                problem += f"; beams x {factor:g} failed ({first_line(error)})"
                 continue
             if lattice:
                 return SearchResult(lattice, (f"{problem}; found with beams x {factor:g}",))
@@ -119,13 +120,13 @@ class GraphSearch:
             lattices.append(prune(lattice, beam, lattice.num_arcs, scale) if is_final.any() else None)
         return lattices
 
-    def _bounded(self, found: SearchResult) -> SearchResult:
-        lattice, limit = found.lattice, self.config.max_lattice_arcs
+    def _bounded(self, searched: SearchResult) -> SearchResult:
+        lattice, limit = searched.lattice, self.config.max_lattice_arcs
         if lattice is None:
-            return found
+            return searched
         kept = prune(lattice, self.config.output_beam, limit, self.config.acoustic_scale)
         harder = () if kept is lattice else (f"pruned harder, from {lattice.num_arcs} arcs to {kept.num_arcs}",)
-        return SearchResult(self._words.spell_out(kept), found.problems + harder)
+        return SearchResult(self._words.spell_out(kept), searched.problems + harder)
 
 
 @dataclass(frozen=True)
@@ -204,8 +205,3 @@ def _with_chains(lattice: Lattice, place: "np.ndarray[tuple[int], np.dtype[np.in
     number[order] = np.arange(len(order))
     lattice = replace(lattice, source=number[source], target=number[target])
     return reordered(lattice, np.argsort(lattice.source, kind="stable"))
-
-
-def _reason(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__

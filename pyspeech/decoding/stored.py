@@ -46,13 +46,13 @@ class StoredDecode:
     @cached_property
     def seconds(self) -> dict[str, float]:
         """Duration of every utterance by its id, in order."""
-        found: dict[str, float] = {}
+        durations: dict[str, float] = {}
         for number, line in read_json_lines(existing_file(self.folder / HYPOTHESES, "hypotheses")):
             where = f"{self.folder / HYPOTHESES}, line {number}"
             if not isinstance(line.get("id"), str) or "seconds" not in line:
                 raise UserError(f"{where}: no 'id' and 'seconds'; decode again")
-            found[line["id"]] = _number(line["seconds"], 0.0, f"{where}: seconds")
-        return found
+            durations[line["id"]] = _number(line["seconds"], 0.0, f"{where}: seconds")
+        return durations
 
     @cached_property
     def lattices(self) -> LatticeArchive:
@@ -114,13 +114,13 @@ class StoredDecode:
         path = manifest or self.manifest()
         if not path.exists():
             raise UserError(f"{self.folder} was decoded from {path}, which is not here; give --references MANIFEST")
-        found = {transcript.id: transcript for transcript in read_transcripts(path)}
-        if missing := [id_ for id_ in self.seconds if id_ not in found]:
+        transcripts = {transcript.id: transcript for transcript in read_transcripts(path)}
+        if missing := [id_ for id_ in self.seconds if id_ not in transcripts]:
             raise UserError(
                 f"{path} has no utterance {missing[0]}, which {self.folder} holds; put back the manifest that was "
                 "decoded, or give that of --tune as --references"
             )
-        return {id_: found[id_] for id_ in self.seconds}
+        return {id_: transcripts[id_] for id_ in self.seconds}
 
     def _lacks(self, what: str, rescored: str, otherwise: str) -> UserError:
         """What to say of a missing part; that of a rescored decode lies where it was made from."""

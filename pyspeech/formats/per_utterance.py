@@ -20,7 +20,7 @@ def file_name(id_: str, suffix: str) -> str:
     ``a%2Fb``. Of a name that no file system would take, its beginning is left and a digest of all, after a ``%`` that
     no other name has there.
     """
-    name = RESERVED.sub(lambda found: f"%{ord(found[0]):02X}", id_)
+    name = RESERVED.sub(lambda match: f"%{ord(match[0]):02X}", id_)
     if len(name.encode()) > LONGEST_NAME:
         name = f"{name.encode()[:KEPT].decode(errors='ignore')}%-{digest(id_)}"
     return name + suffix

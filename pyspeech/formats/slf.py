@@ -149,11 +149,11 @@ def _read_lines(path: Path) -> Iterator[_Line]:
 def _fields(line: bytes, where: str) -> Iterator[tuple[str, str]]:
     place = 0
     while place < len(line):
-        found = FIELD.match(line, place)
-        if not found:
+        match = FIELD.match(line, place)
+        if not match:
             rest = line[place : place + SHOWN_BYTES].decode(errors="replace").strip()
             raise UserError(f"{where}: expected NAME=value, found '{rest}'; write the lattice again")
-        name, value = found[1].decode(), found[2]
+        name, value = match[1].decode(), match[2]
         try:
             text = _unquoted(value)
         except UnicodeDecodeError as error:
@@ -161,7 +161,7 @@ def _fields(line: bytes, where: str) -> Iterator[tuple[str, str]]:
         if "\0" in text:
             raise UserError(f"{where}: {name}= holds the character NUL; write the lattice again")
         yield SHORT_NAMES.get(name, name), text
-        place = found.end()
+        place = match.end()
 
 
 def _read_header(path: Path, lines: Iterator[_Line]) -> _Line:
@@ -250,10 +250,10 @@ def _quoted(symbol: str) -> str:
     return RESERVED.sub(_escape, symbol.encode()).decode() or '""'
 
 
-def _escape(found: re.Match[bytes]) -> bytes:
-    return b"\\" + (found[0] if found[0] in (b"'", b'"', b"\\") else b"%03o" % ord(found[0]))
+def _escape(match: re.Match[bytes]) -> bytes:
+    return b"\\" + (match[0] if match[0] in (b"'", b'"', b"\\") else b"%03o" % ord(match[0]))
 
 
 def _unquoted(value: bytes) -> str:
     inner = value[1:-1] if value[:1] in (b"'", b'"') else value
-    return ESCAPED.sub(lambda found: bytes([int(found[1], 8)]) if len(found[1]) > 1 else found[1], inner).decode()
+    return ESCAPED.sub(lambda match: bytes([int(match[1], 8)]) if len(match[1]) > 1 else match[1], inner).decode()

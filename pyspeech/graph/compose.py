@@ -150,11 +150,11 @@ def spell(tokens: "TokenSet", vocabulary: Sequence[str]) -> Spelled:
     words = [word for word in vocabulary if word != UNKNOWN or tokens.kind == "phones"]
     if tokens.espeak is not None:
         tokens = _with_espeak(tokens, [word for word in words if word != UNKNOWN], tokens.espeak)
-    found = {word: tokens.pronunciations(word) for word in words}
-    if UNKNOWN in found:  # which a lexicon may write in capitals
-        found[UNKNOWN] = found[UNKNOWN] or tokens.pronunciations("<UNK>")
-    missing = tuple(word for word, ways in found.items() if not ways and word != UNKNOWN)
-    spellings = {word: ways for word, ways in found.items() if ways}
+    pronunciations = {word: tokens.pronunciations(word) for word in words}
+    if UNKNOWN in pronunciations:  # which a lexicon may write in capitals
+        pronunciations[UNKNOWN] = pronunciations[UNKNOWN] or tokens.pronunciations("<UNK>")
+    missing = tuple(word for word, ways in pronunciations.items() if not ways and word != UNKNOWN)
+    spellings = {word: ways for word, ways in pronunciations.items() if ways}
     if not spellings:
         shown = ", ".join(missing[:NUM_EXAMPLES]) or "none"
         raise UserError(
@@ -177,6 +177,9 @@ def compile_graph(
     ``symbols`` are the tokens, the blank first; ``spellings`` the ways, one or more, of every word in token ids.
     N-grams of ``arpa`` with a word that has no spelling are left out, the rest keep their scores. ``theirs`` says how
     ``arpa`` writes a word, where that is not alike.
+
+    Raises:
+        UserError: the model cannot be read, or allows no sentence of the words.
     """
     words = (EPSILON, *spellings)
     ids = {word: id_ for id_, word in enumerate(words) if id_}

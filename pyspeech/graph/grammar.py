@@ -85,11 +85,11 @@ class _Histories:
 
     def _longest(self, node: int, word: int) -> int:
         """Follow ``word`` from ``node`` or the longest of its suffixes that has it."""
-        while (found := self.children.get(_key(node, word))) is None:
+        while (child := self.children.get(_key(node, word))) is None:
             if node == ROOT:
                 return ROOT
             node = self.suffix[node]
-        return found
+        return child
 
     def arcs(self, back_off_id: int) -> Arcs:
         """Turn the trie into arcs: a node that nothing extends and that backs off for free is its suffix."""

@@ -115,11 +115,11 @@ def enrolments_in(people_dir: Path, embedder: Embedder) -> dict[str, Enrolment]:
     if not folders:
         raise UserError(f"{people_dir} holds no folder of a person; make one for each, with their audio in it")
     files = {check_name(folder.name): _audio_files(folder) for folder in folders}
-    found = {}
+    enrolments = {}
     for name, paths in tqdm(files.items(), desc="enrol", unit=" people", dynamic_ncols=True, disable=None):
         rows_ND = np.stack([embed_file(path, embedder) for path in paths])
-        found[name] = Enrolment(len(paths), mean_embedding(rows_ND, name).astype(np.float32))
-    return found
+        enrolments[name] = Enrolment(len(paths), mean_embedding(rows_ND, name).astype(np.float32))
+    return enrolments
 
 
 def embed_file(path: Path, embedder: Embedder) -> NDArray[np.float32]:

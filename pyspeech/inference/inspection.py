@@ -44,25 +44,25 @@ def inspect(cuts: Path, ids: Sequence[str], exp: Path | None, decode: Path | Non
     Raises:
         UserError: an id that the manifest lacks (naming the nearest), or something is missing or damaged.
     """
-    found = _find(cuts, ids)
+    cuts_by_id = _find(cuts, ids)
     config = None if exp is None else trained_config(exp).features
     recogniser = load_recogniser(exp, "cpu") if exp is not None and (exp / RecognitionTask.table).exists() else None
     stored = {} if decode is None else _stored(decode, ids)
     for id_ in ids:
-        yield _inspected(found[id_], config, recogniser, stored.get(id_))
+        yield _inspected(cuts_by_id[id_], config, recogniser, stored.get(id_))
 
 
 def _find(cuts: Path, ids: Sequence[str]) -> dict[str, Cut]:
     """Return the cuts of ``ids``; entries before the last of them are read, no more of each than its line."""
-    found: dict[str, Cut] = {}
+    cuts_by_id: dict[str, Cut] = {}
     seen: list[str] = []
     for number, entry in read_json_lines(existing(cuts, "manifest")):
         seen.append(str(entry.get("id")))
         if seen[-1] in ids:
-            found[seen[-1]] = cut_of(entry, f"{cuts}, line {number}")
-            if len(found) == len(set(ids)):
-                return found
-    missing = next(id_ for id_ in ids if id_ not in found)
+            cuts_by_id[seen[-1]] = cut_of(entry, f"{cuts}, line {number}")
+            if len(cuts_by_id) == len(set(ids)):
+                return cuts_by_id
+    missing = next(id_ for id_ in ids if id_ not in cuts_by_id)
     near = "".join(f", the nearest is '{id_}'" for id_ in difflib.get_close_matches(missing, seen, n=1))
     raise UserError(f"{cuts} has no utterance '{missing}' among its {len(seen):,}{near}")
 

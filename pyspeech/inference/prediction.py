@@ -37,8 +37,8 @@ class LabelModel:
         samples_S = checked_samples(samples_S, sampling_rate, config.sampling_rate)
         batch = one_utterance(FeatureExtractor(config).normalised(samples_S), "")
         row_V = ClassificationTask(self.classifier.labels).predict(self.classifier.model, batch)[0].tolist()
-        found = zip(self.classifier.labels.labels, row_V, strict=True)
-        return dict(sorted(found, key=lambda item: (-item[1], item[0])))
+        probabilities = zip(self.classifier.labels.labels, row_V, strict=True)
+        return dict(sorted(probabilities, key=lambda item: (-item[1], item[0])))
 
 
 def predict(exp: Path, cuts: Path, out: Path, device: str | None = None) -> int:

@@ -147,10 +147,10 @@ def _year(digits: str) -> str:
 
 def _before(match: re.Match[str]) -> tuple[str, str]:
     """The two words before what is found, the nearest one last; empty where a clause begins."""
-    found = re.search(
+    preceding = re.search(
         r"(?:([^\W\d]+)[^\S\n]+)?([^\W\d]+)\s+$", match.string[max(0, match.start() - 60) : match.start()]
     )
-    return (found[1] or "", found[2]) if found else ("", "")
+    return (preceding[1] or "", preceding[2]) if preceding else ("", "")
 
 
 def _begins(match: re.Match[str]) -> bool:

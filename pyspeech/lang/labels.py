@@ -87,8 +87,8 @@ def count_labels(manifests: Iterable[Path], field: Field) -> dict[str, int]:
                 raise UserError(f"{manifest}, cut '{transcript.id}' has no {field}; give every utterance one")
             counts[label] += 1
     if len(counts) < 2:
-        found = f"only '{next(iter(counts))}'" if counts else "none"
-        raise UserError(f"two labels at least are needed to tell apart, found {found}; see --manifest and --field")
+        labels = f"only '{next(iter(counts))}'" if counts else "none"
+        raise UserError(f"two labels at least are needed to tell apart, found {labels}; see --manifest and --field")
     return dict(sorted(counts.items()))
 
 

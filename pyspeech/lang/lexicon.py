@@ -156,7 +156,7 @@ def in_case_of(lexicon: Lexicon, words: Collection[str]) -> Lexicon:
     case = case_of(words)
     if case is None:
         return lexicon
-    found: dict[str, list[Pronunciation]] = {}
+    merged: dict[str, list[Pronunciation]] = {}
     for word, every in lexicon.items():
-        found.setdefault(in_case(word, case), []).extend(every)
-    return {word: list(dict.fromkeys(every)) for word, every in found.items()}
+        merged.setdefault(in_case(word, case), []).extend(every)
+    return {word: list(dict.fromkeys(every)) for word, every in merged.items()}

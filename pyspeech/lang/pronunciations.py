@@ -55,8 +55,8 @@ def pronounce(words: Iterable[str], lexicon: Lexicon, espeak: str | None) -> Pro
     if espeak is not None and in_arpabet:
         lexicon = without_stress(lexicon)
     wanted = sorted(set(words))
-    found = {word: tuple(lexicon[word]) for word in wanted if lexicon.get(word)}
-    missing = [word for word in wanted if word not in found]
+    listed = {word: tuple(lexicon[word]) for word in wanted if lexicon.get(word)}
+    missing = [word for word in wanted if word not in listed]
     if missing and espeak is None:
         raise UserError(
             f"{_named(missing)} not in the lexicon; add lines for them, "
@@ -72,9 +72,9 @@ def pronounce(words: Iterable[str], lexicon: Lexicon, espeak: str | None) -> Pro
     if in_arpabet:
         _refuse_sounds_that_arpabet_lacks(spoken)
     else:
-        _refuse_two_alphabets(_phones(found), _phones(spoken))
-    everything = {**found, **spoken}
-    return Pronounced({word: everything[word] for word in wanted}, len(found), len(spoken))
+        _refuse_two_alphabets(_phones(listed), _phones(spoken))
+    everything = {**listed, **spoken}
+    return Pronounced({word: everything[word] for word in wanted}, len(listed), len(spoken))
 
 
 def doubts(lexicon: Lexicon, espeak: str | None) -> Iterator[str]:

@@ -188,8 +188,8 @@ def _decimal_point(converter: str) -> tuple[str, bool]:
     three = cardinal(converter, "3") or ""
     for one_number, after in ((False, one_by_one(converter, "14")), (True, cardinal(converter, "14") or "")):
         middle = r"\s*(\w[\w\s]*?)\s*"
-        if found := re.fullmatch(f"{re.escape(three)}{middle}{re.escape(after).replace(chr(92) + ' ', ' *')}", said):
-            return found[1], one_number
+        if match := re.fullmatch(f"{re.escape(three)}{middle}{re.escape(after).replace(chr(92) + ' ', ' *')}", said):
+            return match[1], one_number
     return "", False
 
 

@@ -60,11 +60,11 @@ def case_to_bring(ours: Collection[str], theirs: Mapping[str, int], name: str, *
         UserError: it is prose where ours are words as spoken: with punctuation, or a model of both cases.
     """
     case = case_of(ours)
-    found = None if case is None else case_of(theirs)
-    if case is None or found == case:
+    their_case = None if case is None else case_of(theirs)
+    if case is None or their_case == case:
         _refuse_prose(ours, theirs, name, fold=False)
         return None
-    if found is None and not any_case:
+    if their_case is None and not any_case:
         _refuse_prose(ours, theirs, name, fold=True)
         return None
     recased: Counter[str] = Counter()

@@ -98,7 +98,7 @@ class ArpaReader:
         Raises:
             UserError: the file is damaged; some blocks may have been yielded before that is seen.
         """
-        highest, order, found = len(self.counts), 1, 0
+        highest, order, num_read = len(self.counts), 1, 0
         ngrams = _Ngrams(self.path)
         with self._opened() as stream:
             self._read_counts(stream)
@@ -106,19 +106,19 @@ class ArpaReader:
                 if order > highest and (lines.strip() or command):
                     raise UserError(f"{self.path} goes on after its line '\\end\\'; is it one model? Make it again")
                 if block := self._block(lines, order):
-                    found += len(block.ngrams)
+                    num_read += len(block.ngrams)
                     ngrams.add(block)
                     yield block
                 self._number += lines.count("\n")
                 if command is None:
                     continue
                 self._number += 1
-                if found != (promised := self.counts[order - 1]):
-                    counted = f"{found} {order}-grams where its head says {promised}"
+                if num_read != (promised := self.counts[order - 1]):
+                    counted = f"{num_read} {order}-grams where its head says {promised}"
                     raise UserError(f"{self._where()}: {counted}; make the model again")
                 ngrams.finish(order)
                 self._expect(command, f"\\{order + 1}-grams:" if order < highest else "\\end\\")
-                order, found = order + 1, 0
+                order, num_read = order + 1, 0
         if order <= highest:
             raise self._incomplete("\\end\\")
 
@@ -149,8 +149,8 @@ class ArpaReader:
                 break
             first = first or text
         else:
-            found = f"begins with '{_shown(first)}'" if first else "is empty"
-            raise UserError(f"{self.path} is not an ARPA file, it {found} where {DATA} is expected; make it again")
+            beginning = f"begins with '{_shown(first)}'" if first else "is empty"
+            raise UserError(f"{self.path} is not an ARPA file, it {beginning} where {DATA} is expected; make it again")
         for line in lines:
             self._number += 1
             read += line
@@ -169,10 +169,10 @@ class ArpaReader:
         return tuple(counts)
 
     def _promised(self, line: str, order: int) -> int:
-        found = COUNT.fullmatch(line)
-        if found is None or int(found[1]) != order:
+        match = COUNT.fullmatch(line)
+        if match is None or int(match[1]) != order:
             raise UserError(f"{self._where()}: expected 'ngram {order}=<count>', found '{_shown(line)}'")
-        return int(found[2])
+        return int(match[2])
 
     def _pieces(self, stream: IO[bytes]) -> Iterator[tuple[str, str | None]]:
         """Yield whole lines, many at once, and the line that begins with a backslash after them if there is one."""
@@ -196,10 +196,10 @@ class ArpaReader:
                 start = command.end() + 1
             yield text[start:], None
 
-    def _expect(self, found: str, expected: str) -> None:
-        if found != expected:
+    def _expect(self, command: str, expected: str) -> None:
+        if command != expected:
             raise UserError(
-                f"{self._where()}: expected {expected}, found {_shown(found)}; is this a model in ARPA format?"
+                f"{self._where()}: expected {expected}, found {_shown(command)}; is this a model in ARPA format?"
             )
 
     def _block(self, lines: str, order: int) -> Block | None:
@@ -252,7 +252,7 @@ class _Ngrams:
         self._path = path
         self._ids: dict[str, int] = {}
         self._keys: list[Keys] = []  # sorted, from order 2 on, each with LAST after them
-        self._found: list[Keys] = []
+        self._unsorted: list[Keys] = []
 
     def add(self, block: Block) -> None:
         if block.order == 1:
@@ -271,7 +271,7 @@ class _Ngrams:
         for order, column in enumerate(ids.T[1:], 2):
             key = key * len(self._ids) + column
             if order == block.order:
-                self._found.append(key)
+                self._unsorted.append(key)
                 return
             known = self._keys[order - 2]
             place = np.searchsorted(known, key)
@@ -287,20 +287,20 @@ class _Ngrams:
                 if mark not in self._ids:
                     raise self._fault(f"the {what} of a sentence, {mark}, is no 1-gram")
             return
-        keys = np.sort(np.concatenate([*self._found, [LAST]]))
-        self._found = []
+        keys = np.sort(np.concatenate([*self._unsorted, [LAST]]))
+        self._unsorted = []
         self._keys.append(keys)
         if len(twice := np.flatnonzero(keys[1:] == keys[:-1])):
             raise self._twice(self._ngram(order, int(keys[twice[0]])))
 
     def _ngram(self, order: int, key: int) -> str:
         words = list(self._ids)
-        found = []
+        backwards = []
         for known in [*reversed(self._keys[: order - 2]), None]:
             key, word = divmod(key, len(words))
-            found.append(words[word])
+            backwards.append(words[word])
             key = key if known is None else int(known[key])
-        return " ".join(reversed([*found, words[key]]))
+        return " ".join(reversed([*backwards, words[key]]))
 
     def _twice(self, ngram: str) -> UserError:
         return self._fault(f"'{ngram}' stands twice")

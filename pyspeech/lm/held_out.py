@@ -51,4 +51,4 @@ def index_sentences(texts: Iterable[str]) -> HeldOut:
         words = sentence.split()
         lengths.setdefault(" ".join(words[:KEY_WORDS]), set()).add(len(words))
         marks.add(min(words, key=lambda word: (counts[word], word)))
-    return HeldOut(sentences, {key: tuple(sorted(found)) for key, found in lengths.items()}, frozenset(marks))
+    return HeldOut(sentences, {key: tuple(sorted(num_words)) for key, num_words in lengths.items()}, frozenset(marks))

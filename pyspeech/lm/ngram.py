@@ -122,8 +122,8 @@ def find_program(name: str) -> str:
     """
     chosen = os.environ.get("PYSPEECH_KENLM_BIN", "")
     for folder in (chosen, str(PROJECT / "tools" / "kenlm" / "bin"), os.environ.get("PATH", "")):
-        if folder and (found := shutil.which(name, path=folder)):
-            return found
+        if folder and (program := shutil.which(name, path=folder)):
+            return program
     raise UserError(f"KenLM's program {name} is not installed; run tools/install.sh, or set PYSPEECH_KENLM_BIN")
 
 
@@ -271,9 +271,9 @@ def run_program(command: list[str]) -> None:
     Raises:
         UserError: it failed, with the last line of what it said.
     """
-    result = subprocess.run(bound(command), capture_output=True, text=True, errors="replace", check=False)
-    if result.returncode:
-        raise UserError(f"{Path(command[0]).name} failed: {_last_line(result.stderr, result.returncode)}")
+    completed = subprocess.run(bound(command), capture_output=True, text=True, errors="replace", check=False)
+    if completed.returncode:
+        raise UserError(f"{Path(command[0]).name} failed: {_last_line(completed.stderr, completed.returncode)}")
 
 
 def _last_line(text: str, status: int) -> str:

@@ -19,8 +19,8 @@ HEARD = 20  # of those with several, whose audio is read
 MOST_SECONDS = 30.0  # of each
 
 
-def choose_channel(found: FoundCorpus, split: str, asked: str) -> FoundCorpus:
-    """``found`` with what was ``asked`` for, or the first channel where all say the same.
+def choose_channel(corpus: FoundCorpus, split: str, asked: str) -> FoundCorpus:
+    """``corpus`` with what was ``asked`` for, or the first channel where all say the same.
 
     Raises:
         UserError: channels differ, and none was asked for; or the corpus itself says the channel.
@@ -28,24 +28,24 @@ def choose_channel(found: FoundCorpus, split: str, asked: str) -> FoundCorpus:
     from pyspeech.corpora.channels import check_channel
 
     check_channel(asked)
-    takes = any(field.name == "channel" for field in fields(found.source))  # type: ignore[arg-type]
+    takes = any(field.name == "channel" for field in fields(corpus.source))  # type: ignore[arg-type]
     if asked and not takes:
         raise UserError(
-            f"--channel {asked} is for tables, folders and Kaldi data; {found.what} says the channel itself"
+            f"--channel {asked} is for tables, folders and Kaldi data; {corpus.what} says the channel itself"
         )
-    cuts = list(islice(_with_audio(found, split), LOOKED_AT)) if takes else []
+    cuts = list(islice(_with_audio(corpus, split), LOOKED_AT)) if takes else []
     several = [cut for cut in cuts if len(cut.recording.channel_ids) > 1]
     if several and asked:
         line = f"channel: {asked}, of up to {max(len(cut.recording.channel_ids) for cut in several)}"
-        return replace(found, source=replace(found.source, channel=asked), decided=(*found.decided, line))  # type: ignore[type-var]
-    if not several or found.says_channel:
-        return found
+        return replace(corpus, source=replace(corpus.source, channel=asked), decided=(*corpus.decided, line))  # type: ignore[type-var]
+    if not several or corpus.says_channel:
+        return corpus
     line = _heard(several[:: max(1, len(several) // HEARD)], f"{len(several)} of {len(cuts)} utterances")
-    return replace(found, decided=(*found.decided, line))
+    return replace(corpus, decided=(*corpus.decided, line))
 
 
-def _with_audio(found: FoundCorpus, split: str) -> "Iterator[MonoCut]":
-    return (cut for cut in found.source.cuts(found.corpus, split) if cut.has_recording)
+def _with_audio(corpus: FoundCorpus, split: str) -> "Iterator[MonoCut]":
+    return (cut for cut in corpus.source.cuts(corpus.folder, split) if cut.has_recording)
 
 
 def _heard(cuts: "list[MonoCut]", which: str) -> str:

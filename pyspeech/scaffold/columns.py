@@ -126,8 +126,8 @@ def needed(kind: str, columns: Sequence[str], column: str) -> str:
 def split_column(rows: Sequence[Row], asked: str) -> str:
     """The column asked for, the one called split, else the one whose values are train, dev and test by usual names."""
     columns = list(rows[0])
-    if found := column_for("split", columns, asked):
-        return found
+    if named := column_for("split", columns, asked):
+        return named
     values = {column: {usual_name(row[column]) for row in rows} for column in columns}
     return _only([column for column in columns if TRAIN in values[column] and values[column] <= set(KINDS)], "split")
 
@@ -138,12 +138,12 @@ def spoken_column(rows: Sequence[Row]) -> str:
     Of several that mostly hold the same words, as LJSpeech's two do, it is the one with the fewest digits and signs.
     """
     sample = _sample(rows)
-    found = [column for column in rows[0] if sum(" " in row[column] for row in sample) > len(sample) / 2]
-    same = sum(len({_letters(row[column]) for column in found}) == 1 for row in sample)
-    if len(found) > 1 and same <= len(sample) / 2:
+    spoken = [column for column in rows[0] if sum(" " in row[column] for row in sample) > len(sample) / 2]
+    same = sum(len({_letters(row[column]) for column in spoken}) == 1 for row in sample)
+    if len(spoken) > 1 and same <= len(sample) / 2:
         return ""
-    signs = {column: sum(not (c.isalpha() or c.isspace()) for row in rows for c in row[column]) for column in found}
-    return min(reversed(found), key=signs.__getitem__, default="")
+    signs = {column: sum(not (c.isalpha() or c.isspace()) for row in rows for c in row[column]) for column in spoken}
+    return min(reversed(spoken), key=signs.__getitem__, default="")
 
 
 def times_of(folder: Path, rows: Sequence[Row], audio: str, asked: Asked) -> Times | None:
@@ -275,8 +275,8 @@ def _best_templates(folder: Path, rows: Sequence[Row], asked: str) -> list[str]:
 def _not_read(folder: Path, row: Row, asked: str, rows: Sequence[Row]) -> Path | None:
     """A file that the table could mean if its kind were read."""
     candidates = [asked] if "{" in asked else _candidates(folder, row, asked, NOT_READ)
-    found = (file for template in candidates for file in _there(folder, template, rows, NOT_READ))
-    return next(map(Path, found), None)
+    files = (file for template in candidates for file in _there(folder, template, rows, NOT_READ))
+    return next(map(Path, files), None)
 
 
 def _candidates(
@@ -318,12 +318,12 @@ def _sample(rows: Sequence[AnyRow]) -> Sequence[AnyRow]:
     return rows[:: max(1, len(rows) // SAMPLE)]
 
 
-def _only(found: Sequence[str], kind: str) -> str:
-    if len(found) > 1:
+def _only(columns: Sequence[str], kind: str) -> str:
+    if len(columns) > 1:
         raise UserError(
-            f"the columns {' and '.join(found)} may each be the {kind}; choose one by {OPTIONS[kind]} COLUMN"
+            f"the columns {' and '.join(columns)} may each be the {kind}; choose one by {OPTIONS[kind]} COLUMN"
         )
-    return found[0] if found else ""
+    return columns[0] if columns else ""
 
 
 def _letters(text: str) -> str:

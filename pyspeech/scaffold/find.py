@@ -150,8 +150,8 @@ def _text_column(wanted: Wanted, rows: Sequence[Row]) -> str:
                 "name another by --text COLUMN, or use --task recognition"
             )
         return label
-    found = column_for("text", columns, asked) or spoken_column(rows) or column_for("label", columns, "")
-    return needed("text", columns, found)
+    column = column_for("text", columns, asked) or spoken_column(rows) or column_for("label", columns, "")
+    return needed("text", columns, column)
 
 
 def _training_rows(rows: Sequence[Row], file: str, split: str) -> int:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 MOST_READ = 2000  # utterances whose headers are read; more take minutes and tell the same
 
 
-def measure(found: FoundCorpus, split: str) -> tuple[Speech, list[str]]:
+def measure(corpus: FoundCorpus, split: str) -> tuple[Speech, list[str]]:
     """How much the utterances of ``split`` are, and their texts.
 
     At most MOST_READ are read where a count is known that tells how many more there are.
@@ -23,15 +23,15 @@ def measure(found: FoundCorpus, split: str) -> tuple[Speech, list[str]]:
         UserError: there is none, or one that cannot be read.
     """
     count, seconds, rates, texts, first = 0, 0.0, set(), list[str](), None
-    for cut in islice(_cuts(found, split), MOST_READ if found.utterances else None):
+    for cut in islice(_cuts(corpus, split), MOST_READ if corpus.utterances else None):
         first = first or cut
         count += 1
         seconds += cut.duration
         rates.add(cut.sampling_rate if cut.has_recording else 0)
         texts.append(cut.supervisions[0].text or "")
     if first is None:
-        raise UserError(f"{found.corpus} holds no utterance that trains; is it the unpacked corpus?")
-    total = count if count < MOST_READ else max(found.utterances, count)
+        raise UserError(f"{corpus.folder} holds no utterance that trains; is it the unpacked corpus?")
+    total = count if count < MOST_READ else max(corpus.utterances, count)
     # The lowest rate: what a telephone recorded has nothing above, and training should not see which that is.
     rate = min(rates)
     columns, shift = (0, 0.0) if rate else _given(first)
@@ -46,5 +46,5 @@ def _given(cut: "MonoCut") -> tuple[int, float]:
     return matrix.shape[1], round(cut.duration / len(matrix), 6)
 
 
-def _cuts(found: FoundCorpus, split: str) -> Iterator["MonoCut"]:
-    return found.source.cuts(found.corpus, split)
+def _cuts(corpus: FoundCorpus, split: str) -> Iterator["MonoCut"]:
+    return corpus.source.cuts(corpus.folder, split)

@@ -27,7 +27,7 @@ class Source(Protocol):
 class FoundCorpus:
     """A corpus, how it is read, and what was found out about it: one line each."""
 
-    corpus: Path
+    folder: Path
     source: Source
     what: str
     decided: tuple[str, ...] = ()
@@ -43,7 +43,7 @@ class Plan:
     name: str
     task: Task
     model: str
-    found: FoundCorpus
+    corpus: FoundCorpus
     speech: Speech
     tests: tuple[str, ...]  # the splits that are scored
     settings: Settings
@@ -53,7 +53,7 @@ class Plan:
     @property
     def what(self) -> str:
         """What the corpus is, short, without the letters that mean something in Python, Bash or Markdown."""
-        return re.sub(r"[\\\"`|<>]", "'", self.found.what)[:60]
+        return re.sub(r"[\\\"`|<>]", "'", self.corpus.what)[:60]
 
     @property
     def scored(self) -> str:
@@ -73,7 +73,7 @@ class Plan:
     @property
     def tokens(self) -> str:
         """The kind of tokens and its options, as the verb ``tokens`` takes them."""
-        espeak = f" --espeak {self.found.language}" if self.found.language else ""
+        espeak = f" --espeak {self.corpus.language}" if self.corpus.language else ""
         if self.lexicon:
             return f'phones --lexicon "$lexicon"{espeak}'
         if espeak:

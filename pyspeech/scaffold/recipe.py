@@ -67,21 +67,21 @@ def make_plan(name: str, wanted: Wanted, model: str) -> Plan:
         UserError: the corpus leaves a question, has no utterance that trains or tests, or no audio to crop.
     """
     _check_brought(wanted)
-    found = find(wanted)
-    splits = found.source.splits(found.corpus)
-    found = choose_channel(found, splits[0], wanted.channel)
-    speech, texts = measure(found, splits[0])
+    corpus = find(wanted)
+    splits = corpus.source.splits(corpus.folder)
+    corpus = choose_channel(corpus, splits[0], wanted.channel)
+    speech, texts = measure(corpus, splits[0])
     if wanted.task == "recognition":
-        found = _with_words(found, texts)
+        corpus = _with_words(corpus, texts)
     if wanted.lexicon:
-        found = _with_lexicon(found, wanted.lexicon, texts)
+        corpus = _with_lexicon(corpus, wanted.lexicon, texts)
     if wanted.task == "verification" and not speech.sampling_rate:
-        raise UserError(f"{found.corpus} holds features without audio; verification trains on crops of audio")
+        raise UserError(f"{corpus.folder} holds features without audio; verification trains on crops of audio")
     for split in splits:  # words of run.sh, which come from the corpus
         refuse_unless_plain(split, split)
     tests = tuple(split for split in splits if kind_of(split) == TEST)
     return Plan(
-        name, wanted.task, model, found, speech, tests, settings(speech, wanted.task, model), wanted.lexicon, wanted.lm
+        name, wanted.task, model, corpus, speech, tests, settings(speech, wanted.task, model), wanted.lexicon, wanted.lm
     )
 
 
@@ -95,29 +95,29 @@ def _check_brought(wanted: Wanted) -> None:
         raise UserError(f"{wanted.lm} is no language model in ARPA format, which a graph is made of; convert it")
 
 
-def _with_words(found: FoundCorpus, texts: Sequence[str]) -> FoundCorpus:
+def _with_words(corpus: FoundCorpus, texts: Sequence[str]) -> FoundCorpus:
     """The corpus, read by characters where its texts have no spaces, and what is to be known of that and of marks."""
     if marks := counted(mark for text in texts for mark in marks_of(text)):
         warning = f"words: warning: marks of noises are learnt as words, {marks}; take them out of the texts"
-        found = replace(found, decided=(*found.decided, warning))
-    by_character = found.language.partition("-")[0] in BY_CHARACTER
+        corpus = replace(corpus, decided=(*corpus.decided, warning))
+    by_character = corpus.language.partition("-")[0] in BY_CHARACTER
     if unspaced := unspaced_language(texts):
-        if unspaced in BY_CHARACTER and getattr(found.source, "language", None) is not None:
-            found = replace(found, source=replace(found.source, language=unspaced))  # type: ignore[type-var]
+        if unspaced in BY_CHARACTER and getattr(corpus.source, "language", None) is not None:
+            corpus = replace(corpus, source=replace(corpus.source, language=unspaced))  # type: ignore[type-var]
             by_character = True
         else:
             warning = (
                 "words: warning: the texts have no spaces between words, and a whole sentence would be one; put spaces "
                 "between the words, or the characters, and make the recipe again"
             )
-            return replace(found, decided=(*found.decided, warning))
+            return replace(corpus, decided=(*corpus.decided, warning))
     if not by_character:
-        return found
+        return corpus
     told = "words: each character of a language without spaces; %WER is then a character error rate (CER)"
-    return replace(found, decided=(*found.decided, told))
+    return replace(corpus, decided=(*corpus.decided, told))
 
 
-def _with_lexicon(found: FoundCorpus, path: Path, texts: Sequence[str]) -> FoundCorpus:
+def _with_lexicon(corpus: FoundCorpus, path: Path, texts: Sequence[str]) -> FoundCorpus:
     """The corpus, with what is to be known of a lexicon for it."""
     words = {word for text in texts for word in text.split()}
     lexicon = in_case_of(read_lexicon(path), words)
@@ -126,20 +126,20 @@ def _with_lexicon(found: FoundCorpus, path: Path, texts: Sequence[str]) -> Found
     if lacking:
         shown = " ".join(lacking[:SHOWN]) + (" ..." if len(lacking) > SHOWN else "")
         told += f"; it lacks {len(lacking)} of train's {len(words)}, {shown}: "
-        told += "espeak-ng says them" if found.language else "stage 3 will ask for them, or give --language CODE"
-    return replace(found, decided=(*found.decided, told))
+        told += "espeak-ng says them" if corpus.language else "stage 3 will ask for them, or give --language CODE"
+    return replace(corpus, decided=(*corpus.decided, told))
 
 
 def _decisions(plan: Plan) -> Iterator[str]:
-    yield f"corpus: {plan.found.what} in {plan.found.corpus}"
-    yield from plan.found.decided
+    yield f"corpus: {plan.corpus.what} in {plan.corpus.folder}"
+    yield from plan.corpus.decided
     speech = plan.speech
     rate = f"{speech.sampling_rate} Hz" if speech.sampling_rate else "given features"
     yield f"train: {speech.utterances} utterances, {speech.hours:.2f} hours, {rate}"
     if plan.task == "recognition":
         advice = (
             ""
-            if plan.found.language or plan.lexicon
+            if plan.corpus.language or plan.lexicon
             else "; if espeak-ng speaks the language, --language en-us (or another) is better"
         )
         yield f"tokens: {plan.tokens}{advice}"

@@ -87,7 +87,7 @@ def settings(speech: Speech, task: Task, model: str) -> Settings:
     """The sections of a configuration that suit ``speech``; the shared defaults are not taken out of it."""
     size = size_for(speech.hours)
     few = {"buckets": 2} if speech.utterances < FEW_UTTERANCES else {}
-    found: Settings = {
+    sections: Settings = {
         "features": _features(speech),
         "augment": _augment(speech),
         "batches": {"max_seconds": size.batch_seconds, **few},
@@ -98,18 +98,18 @@ def settings(speech: Speech, task: Task, model: str) -> Settings:
         },
         "model": size.model(model),
     }
-    return found | _of_verification(found, size) if task == "verification" else found
+    return sections | _of_verification(sections, size) if task == "verification" else sections
 
 
-def _of_verification(found: Settings, size: Size) -> Settings:
+def _of_verification(sections: Settings, size: Size) -> Settings:
     """What is different for verification: in few hours of speech there are few steps, which noise and masks slow down.
 
     So it was measured on 0.8 hours: see recipes/voxceleb/RESULTS.md.
     """
     speakers = {"per_batch": min(int(size.batch_seconds / CROP_SECONDS), MOST_SPEAKERS), "utterances_each": 1}
-    changed: Settings = {"features": {**found["features"], "normalise": "mean"}, "speakers": speakers}
+    changed: Settings = {"features": {**sections["features"], "normalise": "mean"}, "speakers": speakers}
     if size.hours <= FEW_HOURS:
-        changed["augment"] = {**found["augment"], "time_masks": 1, "frequency_masks": 1}
+        changed["augment"] = {**sections["augment"], "time_masks": 1, "frequency_masks": 1}
         changed["noise"] = {"noise_probability": 0.2, "rir_probability": 0.2}
         changed["speakers"] = {**speakers, "crops_each": 16}
     return changed
@@ -122,10 +122,10 @@ def _features(speech: Speech) -> dict[str, float]:
 
 
 def _augment(speech: Speech) -> dict[str, float]:
-    found: dict[str, float] = {}
+    mask_limits: dict[str, float] = {}
     bins = int(_features(speech).get("num_mel_bins", speech.num_given) or BINS)
     if bins < BINS:
-        found["max_frequency_mask_bins"] = max(1, int(MASKED_SHARE * bins))
+        mask_limits["max_frequency_mask_bins"] = max(1, int(MASKED_SHARE * bins))
     if speech.mean_seconds < SHORT_SECONDS:
-        found["max_time_mask_frames"] = SHORT_MASK_FRAMES
-    return found
+        mask_limits["max_time_mask_frames"] = SHORT_MASK_FRAMES
+    return mask_limits

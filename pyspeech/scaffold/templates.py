@@ -25,7 +25,7 @@ def files(plan: Plan) -> dict[str, str]:
 
 def prepare(plan: Plan) -> str:
     """The corpus, described; its constant is named for the recipe."""
-    source, name = type(plan.found.source), plan.name.upper()
+    source, name = type(plan.corpus.source), plan.name.upper()
     return "\n".join(
         [
             f'"""{plan.name}: {plan.what}."""',
@@ -33,7 +33,7 @@ def prepare(plan: Plan) -> str:
             "from pyspeech.corpora.corpus import corpus_cli",
             f"from {source.__module__} import {source.__name__}",
             "",
-            assignment(name, plan.found.source),  # type: ignore[arg-type]
+            assignment(name, plan.corpus.source),  # type: ignore[arg-type]
             "",
             'if __name__ == "__main__":',
             f"    corpus_cli({name}.cuts, {name}.splits)",
@@ -82,7 +82,7 @@ def run_classification(plan: Plan) -> str:
 def run_verification(plan: Plan) -> str:
     """The speakers of train teach embeddings; trials are pairs of utterances of dev, and of test."""
     trials = "; ".join(f"trials {split}" for split in ("dev", *plan.tests))
-    results = " ".join(f"{split}_cohort" for split in plan.tests)
+    normalised = " ".join(f"{split}_cohort" for split in plan.tests)
     calibrated = " ".join(f"{split} {split}_cohort_calibrated" for split in plan.tests)
     return _run(
         plan,
@@ -97,7 +97,7 @@ def run_verification(plan: Plan) -> str:
             'if stage 3 "Make the table of speakers"; then labels speaker; fi',
             'if stage 4 "Train"; then train; fi',
             f'if stage 5 "Embed, score the trials"; then embed train dev {plan.scored}; by_cosine {plan.scored}; fi',
-            f'if stage 6 "Normalise, calibrate"; then by_cohort dev {plan.scored}; calibrate {results}; fi',
+            f'if stage 6 "Normalise, calibrate"; then by_cohort dev {plan.scored}; calibrate {normalised}; fi',
             f'if stage 7 "Score"; then score {calibrated}; fi',
         ],
     )
@@ -120,7 +120,7 @@ def _graph(plan: Plan) -> list[str]:
 
 
 def _run(plan: Plan, summary: str, more: Mapping[str, str], stages: Sequence[str]) -> str:
-    corpus = f"corpus_dir={shlex.quote(str(plan.found.corpus))}"
+    corpus = f"corpus_dir={shlex.quote(str(plan.corpus.folder))}"
     options = {corpus: "the folder of the corpus", f"model={plan.model}": "conf/<model>.yaml", **more}
     width = max(map(len, options))
     return "\n".join(
@@ -159,10 +159,10 @@ def configuration(plan: Plan) -> str:
 
 
 def _defaults(includes: Sequence[str], section: str) -> Mapping[str, object]:
-    found: dict[str, object] = {}
+    defaults: dict[str, object] = {}
     for name in includes:
-        found.update(read_yaml(SHARED_CONF / f"{name}.yaml").get(section, {}))
-    return found
+        defaults.update(read_yaml(SHARED_CONF / f"{name}.yaml").get(section, {}))
+    return defaults
 
 
 def results(plan: Plan) -> str:

@@ -103,22 +103,22 @@ def compare_labels(
     Raises:
         UserError: naming ``source``, for a duplicate id, a prediction of no reference, or no reference at all.
     """
-    found: dict[str, Labelled] = {}
+    labelled: dict[str, Labelled] = {}
     for reference in references:
-        if reference.id in found:
+        if reference.id in labelled:
             raise UserError(f"{source}: two utterances are called {reference.id}; give each its own id")
         label = label_of(reference, field)
         if not label:
             raise UserError(f"{source}, cut '{reference.id}' has no {field} to score against; give every utterance one")
-        found[reference.id] = Labelled(reference.id, label, predictions.get(reference.id))
-    if not found:
+        labelled[reference.id] = Labelled(reference.id, label, predictions.get(reference.id))
+    if not labelled:
         raise UserError(f"{source} holds no utterance; there is nothing to score")
-    if unknown := [id_ for id_ in predictions if id_ not in found]:
+    if unknown := [id_ for id_ in predictions if id_ not in labelled]:
         raise UserError(
             f"{len(unknown)} predictions belong to no utterance of {source}: {shortened(unknown)}; "
             "score against the manifest that was predicted"
         )
-    return tuple(found.values())
+    return tuple(labelled.values())
 
 
 def read_predictions(path: Path) -> dict[str, str]:

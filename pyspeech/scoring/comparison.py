@@ -150,16 +150,16 @@ def _difference_text(comparison: Comparison) -> str:
     return f"{100 * comparison.difference:+.2f} 95% [ {100 * low:+.2f}, {100 * high:+.2f} ]"
 
 
-def _segments_text(found: MatchedPairs) -> str:
-    few = f" (few: the test wants some {ENOUGH_SEGMENTS})" if 0 < found.segments < ENOUGH_SEGMENTS else ""
-    z = "no variance, so no test" if found.z is None else f"z {found.z:+.2f}"
-    return f"{found.segments} segments with errors{few}, B-A {found.mean:+.3f} errors a segment, {z}"
+def _segments_text(test: MatchedPairs) -> str:
+    few = f" (few: the test wants some {ENOUGH_SEGMENTS})" if 0 < test.segments < ENOUGH_SEGMENTS else ""
+    z = "no variance, so no test" if test.z is None else f"z {test.z:+.2f}"
+    return f"{test.segments} segments with errors{few}, B-A {test.mean:+.3f} errors a segment, {z}"
 
 
-def _p_text(found: MatchedPairs) -> str:
-    if found.p is None:
+def _p_text(test: MatchedPairs) -> str:
+    if test.p is None:
         return "n/a"
-    return f"{found.p:.4f}" if found.p >= 0.0001 else "<0.0001"
+    return f"{test.p:.4f}" if test.p >= 0.0001 else "<0.0001"
 
 
 def _top(words: Counter[str]) -> list[str]:

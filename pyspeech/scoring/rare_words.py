@@ -69,9 +69,11 @@ class TrainingClass:
 
 def count_rare_words(pairs: Pairs, words: frozenset[str]) -> RareWordCounts:
     """Count the errors of one alignment, apart for ``words`` and all others."""
-    listed = tuple((reference, found) for reference, found in pairs if (reference or found) in words)
-    unlisted = tuple((reference, found) for reference, found in pairs if (reference or found) not in words)
-    false = sum(found in words and found != reference for reference, found in pairs)
+    listed = tuple((reference, hypothesis) for reference, hypothesis in pairs if (reference or hypothesis) in words)
+    unlisted = tuple(
+        (reference, hypothesis) for reference, hypothesis in pairs if (reference or hypothesis) not in words
+    )
+    false = sum(hypothesis in words and hypothesis != reference for reference, hypothesis in pairs)
     return RareWordCounts(count_errors(listed), count_errors(unlisted), false)
 
 

@@ -157,6 +157,9 @@ def least_cllr(shares: Shares) -> float:
 
     The map is found by pooling adjacent violators: it gives each run the part of target trials among the trials of
     its pool, both kinds taken for equally frequent.
+
+    Raises:
+        MissingPackage: scipy is not installed.
     """
     try:
         from scipy.optimize import isotonic_regression

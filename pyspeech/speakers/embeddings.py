@@ -37,6 +37,7 @@ class Embeddings:
 
     @property
     def space(self) -> Space:
+        """The network's digest and the width D: embeddings of one space can be compared."""
         return self.origin, self.rows_ND.shape[1]
 
     def by_speaker(self) -> dict[str, list[int]]:

@@ -58,7 +58,7 @@ def load_enrolments(store: Path, origin: str) -> dict[str, Enrolment]:
         made_with, values = stored.get("origin"), stored.get("people")
         if not isinstance(made_with, str) or not isinstance(values, dict):
             raise ValueError("no 'origin' and 'people'")
-        if stored.get(DIGEST, found := digest(made_with, values)) != found:
+        if stored.get(DIGEST, content_digest := digest(made_with, values)) != content_digest:
             raise ValueError("something in it was changed")
         people = {check_name(name): _enrolment(name, each) for name, each in values.items()}
         if len({len(one.mean_D) for one in people.values()}) > 1:
@@ -108,8 +108,8 @@ def refuse_change(store: Path, origin: str, remove: Collection[str]) -> dict[str
     people = load_enrolments(store, origin) if remove or is_store(store) else {}
     for name in remove:
         if name not in people:
-            found = nearest(name, people) if people else "; it is empty"
-            raise UserError(f"{store} has nobody called '{name}'{found}")
+            hint = nearest(name, people) if people else "; it is empty"
+            raise UserError(f"{store} has nobody called '{name}'{hint}")
     return people
 
 
@@ -135,5 +135,5 @@ def _text(people: Mapping[str, Enrolment], origin: str) -> str:
         for name, one in sorted(people.items())
     ]
     joined = ",\n".join(lines)
-    found = digest(origin, json.loads(f"{{{joined}}}"))
-    return f'{{"origin": {json.dumps(origin)}, "{DIGEST}": "{found}", "people": {{\n{joined}\n}}}}\n'
+    content_digest = digest(origin, json.loads(f"{{{joined}}}"))
+    return f'{{"origin": {json.dumps(origin)}, "{DIGEST}": "{content_digest}", "people": {{\n{joined}\n}}}}\n'

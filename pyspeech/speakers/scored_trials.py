@@ -41,10 +41,12 @@ class ScoredTrials:
 
     @property
     def targets(self) -> list[bool]:
+        """Of each trial, whether it is of one speaker."""
         return [trial.target for trial in self.trials]
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
+        """The two utterances of each trial, by their ids."""
         return [(trial.left, trial.right) for trial in self.trials]
 
 
@@ -55,15 +57,15 @@ def load_scored_trials(folder: Path) -> ScoredTrials:
         UserError: a file is missing or damaged, or there are trials of one kind only.
     """
     path = existing_file(existing(folder, "verification") / SCORES, "scores")
-    found = _description(existing_file(folder / MEANS, "description of scores"))
+    description = _description(existing_file(folder / MEANS, "description of scores"))
     lines = list(_lines(path))
     scored = ScoredTrials(
         trials=tuple(trial for trial, _ in lines),
         score_T=np.array([score for _, score in lines], np.float64),
-        means=found["scores"],
-        calibrated=found["calibrated"],
-        made_with=found["made_with"],
-        speakers=tuple(found["speakers"]),
+        means=description["scores"],
+        calibrated=description["calibrated"],
+        made_with=description["made_with"],
+        speakers=tuple(description["speakers"]),
     )
     try:
         check_measurable(scored.score_T, np.array(scored.targets, bool))
@@ -73,13 +75,13 @@ def load_scored_trials(folder: Path) -> ScoredTrials:
 
 
 def _description(path: Path) -> dict[str, Any]:
-    found = read_json(path, "description of a verification", "run pyspeech verify again")
+    description = read_json(path, "description of a verification", "run pyspeech verify again")
     for name, kind in _PARTS.items():
-        if not isinstance(found.get(name), kind):
+        if not isinstance(description.get(name), kind):
             raise UserError(f"{path}: expected an object with a {kind.__name__} '{name}'; run pyspeech verify again")
-    if not all(isinstance(speaker, str) for speaker in found["speakers"]):
+    if not all(isinstance(speaker, str) for speaker in description["speakers"]):
         raise UserError(f"{path}: expected names as 'speakers'; run pyspeech verify again")
-    return found
+    return description
 
 
 def _lines(path: Path) -> Iterator[tuple[Trial, float]]:

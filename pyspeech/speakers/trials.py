@@ -127,14 +127,14 @@ def by_ids(trials: Iterable[Trial], ids: Collection[str]) -> Iterator[Trial]:
     for id_ in known:
         key = "-".join(_parts(id_))
         keys[key] = None if key in keys else id_
-    found: dict[str, str] = {}
+    resolved: dict[str, str] = {}
 
     def id_of(name: str) -> str:
-        if name not in found:
+        if name not in resolved:
             parts = _parts(name)
             ends = ("-".join(parts[start:]) for start in range(len(parts)))
-            found[name] = name if name in known else next((keys[end] for end in ends if end in keys), None) or name
-        return found[name]
+            resolved[name] = name if name in known else next((keys[end] for end in ends if end in keys), None) or name
+        return resolved[name]
 
     for trial in trials:
         yield Trial(trial.target, id_of(trial.left), id_of(trial.right))

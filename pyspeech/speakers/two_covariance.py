@@ -83,10 +83,10 @@ def fit(data: Statistics) -> TwoCovariance:
     There are at least two speakers, one of them with two utterances.
     """
     before = -np.inf
-    for model, found in steps(data):
-        if found - before < LEAST_GAIN:
+    for model, log_density in steps(data):
+        if log_density - before < LEAST_GAIN:
             return model
-        before = found
+        before = log_density
     return model
 
 

@@ -103,8 +103,8 @@ def verify(
         cohort_KD = speaker_means(cohort)
         if backend.top > len(cohort_KD):
             echo(f"{backend.cohort} has {len(cohort_KD)} speakers, not {backend.top}; all of them count")
-        found = cohort_statistics(vectors, _vectors(cohort_KD, plda), backend.top)
-        scores_T = found.normalised(scores_T, listed.left_T, listed.right_T)
+        statistics = cohort_statistics(vectors, _vectors(cohort_KD, plda), backend.top)
+        scores_T = statistics.normalised(scores_T, listed.left_T, listed.right_T)
         made_with["cohort"] = digest(*(backend.cohort / name for name in (IDS, SPEAKERS, ROWS)))
         made_with["number of cohort speakers"] = min(backend.top, len(cohort_KD))
     description = {

@@ -59,10 +59,10 @@ class Processes:
         sizes = self.sum(lengths).tolist()
         padded = torch.zeros(max(sizes), dtype=torch.uint8, device=self.device)
         padded[: len(content)] = content
-        found = [torch.empty_like(padded) for _ in sizes]
+        gathered = [torch.empty_like(padded) for _ in sizes]
         with _lost_process():
-            _collectives.all_gather(found, padded)
-        return [json.loads(bytes(each[:size].tolist())) for each, size in zip(found, sizes, strict=True)]
+            _collectives.all_gather(gathered, padded)
+        return [json.loads(bytes(each[:size].tolist())) for each, size in zip(gathered, sizes, strict=True)]
 
     def decided(self, choice: int) -> int:
         """Return what the first process chose."""

@@ -94,9 +94,9 @@ class Gradient:
         ]
         before_N = self.buffers.copy()
         while True:
-            found, too_large = self._attempt(pieces, place, scale, before_N)
+            attempt, too_large = self._attempt(pieces, place, scale, before_N)
             if too_large is None:
-                return Summed(found.loss, found.weight, found.buffers_N, found.shares, (*notes, *found.notes))
+                return Summed(attempt.loss, attempt.weight, attempt.buffers_N, attempt.shares, (*notes, *attempt.notes))
             # The gradients that it added to may hold a part of its own: all of the step is done again.
             halves = pieces[too_large].split()
             notes.append(_note(OUT_OF_MEMORY, place, pieces[too_large], left_out=not halves))

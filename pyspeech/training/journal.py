@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pyspeech.errors import UserError
+from pyspeech.scoring.wer import shortened
 from pyspeech.training.gradient import BAD_BATCHES, LEFT_OUT, NOTES, OUT_OF_MEMORY, UNREADABLE, Note
 from pyspeech.training.json_lines import Line, Lines, Position, position_of
 
@@ -77,17 +78,17 @@ class Journal:
         if count > self.max_bad_batches:
             raise UserError(
                 f"{count} batches had a non-finite loss or gradient, training.max_bad_batches allows "
-                f"{self.max_bad_batches}; the last held the cuts {shown(last['ids'])}; "
+                f"{self.max_bad_batches}; the last held the cuts {shortened(last['ids'], SHOWN_IDS)}; "
                 f"{self.files[BAD_BATCHES].path} lists all: look at their audio, or lower training.learning_rate"
             )
 
     def _limit_lost(self, epoch: int) -> None:
-        found = self.reasons[epoch]
-        if len(found) > self.max_unreadable:
+        reasons = self.reasons[epoch]
+        if len(reasons) > self.max_unreadable:
             raise UserError(
-                f"{len(found)} utterances of epoch {epoch} are lost, batches.max_unreadable_fraction allows "
-                f"{self.max_unreadable}: {shown(list(found))} ({list(found.values())[-1]}); mend their audio, or "
-                f"take them out by pyspeech validate --fix; {self.files[UNREADABLE].path} and "
+                f"{len(reasons)} utterances of epoch {epoch} are lost, batches.max_unreadable_fraction allows "
+                f"{self.max_unreadable}: {shortened(list(reasons), SHOWN_IDS)} ({list(reasons.values())[-1]}); "
+                f"mend their audio, or take them out by pyspeech validate --fix; {self.files[UNREADABLE].path} and "
                 f"{self.files[OUT_OF_MEMORY].path.name} list all"
             )
 
@@ -105,8 +106,3 @@ def counts(lines: dict[str, list[Line]]) -> dict[str, int]:
     """Return how many batches were bad, utterances left out or unreadable, and pieces too large for the memory."""
     left_out = sum(len(line["ids"]) for line in lines[LEFT_OUT])
     return {name: left_out if name == LEFT_OUT else len(lines[name]) for name in NOTES}
-
-
-def shown(ids: Sequence[str]) -> str:
-    """Return the first of ``ids``, and how many there are more."""
-    return ", ".join(ids[:SHOWN_IDS]) + (f" and {len(ids) - SHOWN_IDS} more" if len(ids) > SHOWN_IDS else "")

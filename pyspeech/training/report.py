@@ -5,10 +5,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from pyspeech.scoring.wer import shortened
 from pyspeech.training.checkpoint import Progress
 from pyspeech.training.gradient import LEFT_OUT, Place
 from pyspeech.training.history import METRICS, STEPS
-from pyspeech.training.journal import Journal, counts, shown
+from pyspeech.training.journal import SHOWN_IDS, Journal, counts
 from pyspeech.training.json_lines import Lines, Position
 from pyspeech.training.progress import Display
 from pyspeech.training.step import Step
@@ -83,7 +84,7 @@ class Report:
         """Count what was left out of the batches from ``position`` on, and say what had no loss."""
         lines = self.journal.since(position)
         if ids := [id_ for line in lines[LEFT_OUT] for id_ in line["ids"]]:
-            self.display.say(f"left out {shown(ids)}: {self.left_out_reason}; see left_out.jsonl")
+            self.display.say(f"left out {shortened(ids, SHOWN_IDS)}: {self.left_out_reason}; see left_out.jsonl")
         return counts(lines)
 
     def validation(self, line: Mapping[str, Any], error_name: str) -> None:

@@ -42,12 +42,12 @@ class Stepper:
     def take(self, batches: Sequence[Numbered], place: Place, data_wait: float) -> Step:
         """Change the weights once by the gradient of the batches that this process and the others have of the step."""
         buffers = self.gradient.buffers
-        found = self.gradient.compute(batches, place, self.scale.value)
+        own = self.gradient.compute(batches, place, self.scale.value)
         seconds = sum(each.batch.seconds for each in batches)
         loss, weight, seconds, data_wait, shares, num_notes = self._sum(
-            found.loss, found.weight, seconds, data_wait / self.processes.count, found.shares, float(len(found.notes))
+            own.loss, own.weight, seconds, data_wait / self.processes.count, own.shares, float(len(own.notes))
         )
-        notes = self._all_notes(found) if num_notes else ()
+        notes = self._all_notes(own) if num_notes else ()
         nothing = Sums(seconds=seconds, data_wait=data_wait)
         if weight == 0:
             return Step(nothing, None, notes)
@@ -57,7 +57,7 @@ class Stepper:
             return Step(nothing + Sums(overflows=1), None, notes)
         if not finite:
             return Step(nothing, None, (*notes, self._bad_gradient(batches, place)))
-        buffers.put(self.processes.sum(found.buffers_N).div(shares))
+        buffers.put(self.processes.sum(own.buffers_N).div(shares))
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate(place.progress)
         self.optimizer.step()
@@ -66,10 +66,10 @@ class Stepper:
     def _sum(self, *values: float) -> list[float]:
         if self.processes.count == 1:
             return list(values)
-        found: list[float] = self.processes.sum(
+        sums: list[float] = self.processes.sum(
             torch.tensor(values, dtype=torch.float64, device=self.processes.device)
         ).tolist()
-        return found
+        return sums
 
     def _sum_gradients(self, weight: float) -> float:
         """Divide the gradients, summed over processes, by ``weight`` and the loss scale; clip; return their norm."""
@@ -78,9 +78,9 @@ class Stepper:
         torch._foreach_div_([p.grad for p in parameters], weight * self.scale.value)
         return float(clip_grad_norm_(parameters, self.config.clip_norm))
 
-    def _all_notes(self, found: Summed) -> tuple[Note, ...]:
+    def _all_notes(self, summed: Summed) -> tuple[Note, ...]:
         """Return the notes of all processes, in the order of their batches."""
-        gathered = self.processes.gather([[note.file, note.line] for note in found.notes])
+        gathered = self.processes.gather([[note.file, note.line] for note in summed.notes])
         notes = [Note(file, line) for each in gathered for file, line in each]
         return tuple(sorted(notes, key=lambda note: note.line["batch"]))
 

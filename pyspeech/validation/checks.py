@@ -42,17 +42,17 @@ class Checks:
 
     def __call__(self, entry: Entry) -> list[Finding]:
         """Find everything that is wrong with ``entry`` by itself, its samples aside."""
-        found = list(check_audio(entry, self.headers))
+        findings = list(check_audio(entry, self.headers))
         if entry.stored is None and 0 < round(entry.duration * self.features.sampling_rate) < self._window:
-            found.append(Finding(TOO_SHORT, f"{1000 * entry.duration:g} ms"))
+            findings.append(Finding(TOO_SHORT, f"{1000 * entry.duration:g} ms"))
         if entry.supervisions != 1:
             kind = SEVERAL_SUPERVISIONS if entry.supervisions else NO_SUPERVISION
-            return [*found, Finding(kind, str(entry.supervisions) if entry.supervisions else "")]
+            return [*findings, Finding(kind, str(entry.supervisions) if entry.supervisions else "")]
         side = self.sides[entry.manifest]
-        found += self.text(entry.text, is_test=side == TEST)
+        findings += self.text(entry.text, is_test=side == TEST)
         if self.fit is not None and entry.text is not None and entry.duration > 0 and side != TEST:
-            found += self.fit(entry, self.text.tidied(entry.text), is_dev=side == DEV)
-        return [finding for finding in found if not (self.wordless and finding.kind is EMPTY_TEXT)]
+            findings += self.fit(entry, self.text.tidied(entry.text), is_dev=side == DEV)
+        return [finding for finding in findings if not (self.wordless and finding.kind is EMPTY_TEXT)]
 
 
 def load_checks(

@@ -70,7 +70,7 @@ class _Manifest:
         for line in read_lines(path):
             place = (self.number, line.number)
             id_ = self.validation.ids.get(place, "")
-            faults = [f for f in self.validation.found.get(place, ()) if f.kind.severity == "fault"]
+            faults = [f for f in self.validation.findings.get(place, ()) if f.kind.severity == "fault"]
             content = json.dumps(line.content, sort_keys=True) if id_ in twice else ""
             if content in self.seen:
                 self._note(self.changes.dropped, line, id_, faults)
@@ -85,7 +85,7 @@ class _Manifest:
     def _ids_that_come_twice(self) -> set[str]:
         return {
             self.validation.ids[place]
-            for place, findings in self.validation.found.items()
+            for place, findings in self.validation.findings.items()
             if place[0] == self.number and any(finding.kind is DUPLICATE_ID for finding in findings)
         }
 
@@ -122,8 +122,8 @@ class _Manifest:
             from pyspeech.validation.matrices import check_matrices
             from pyspeech.validation.samples import check_samples
 
-            for _, found in (*check_samples([entry], self.validation.checks.headers), *check_matrices([entry])):
-                findings += found
+            for _, deep_findings in (*check_samples([entry], self.validation.checks.headers), *check_matrices([entry])):
+                findings += deep_findings
         return (finding for finding in findings if finding.kind.severity == "fault")
 
     def _free(self, wanted: str, own: str) -> str:

@@ -62,8 +62,8 @@ def _take_the_files(cut: Cut, headers: Mapping[str, Header | Finding]) -> None:
 
 
 def _counted_otherwise(recording: dict[str, Any], sampling_rate: int, num_samples: int) -> bool:
-    found = recording["sampling_rate"], recording["num_samples"]
-    return bool(found[0] != sampling_rate or abs(found[1] - num_samples) > DURATION_TOLERANCE * sampling_rate)
+    rate, count = recording["sampling_rate"], recording["num_samples"]
+    return bool(rate != sampling_rate or abs(count - num_samples) > DURATION_TOLERANCE * sampling_rate)
 
 
 def _set_duration(cut: Cut, duration: float) -> None:

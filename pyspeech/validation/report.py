@@ -19,7 +19,7 @@ Located = tuple[Place, Finding]
 def table_text(validation: Validation) -> str:
     """Return the table, faults first, and the notes on what was not looked at."""
     by_kind: dict[Kind, list[Located]] = defaultdict(list)
-    for place, findings in validation.found.items():
+    for place, findings in validation.findings.items():
         for finding in findings:
             by_kind[finding.kind].append((place, finding))
     shown = sorted(by_kind, key=lambda kind: (kind.severity, KINDS.index(kind)))
@@ -30,8 +30,8 @@ def table_text(validation: Validation) -> str:
 
 def summary_line(validation: Validation) -> str:
     """``1200 utterances in 3 manifests: 14 faults in 12 utterances, 3 warnings``."""
-    every = [finding for findings in validation.found.values() for finding in findings]
-    faulty = sum(any(f.kind.severity == "fault" for f in findings) for findings in validation.found.values())
+    every = [finding for findings in validation.findings.values() for finding in findings]
+    faulty = sum(any(f.kind.severity == "fault" for f in findings) for findings in validation.findings.values())
     faults = validation.faults
     where = f" in {_count(faulty, 'utterance')}" if faults else ""
     return (

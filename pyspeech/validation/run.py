@@ -45,7 +45,7 @@ class Validation:
     sources: Sources
     names: tuple[str, ...]
     ids: Mapping[Place, str]
-    found: Mapping[Place, Sequence[Finding]]
+    findings: Mapping[Place, Sequence[Finding]]
     checks: Checks
     unread: int
     of_several: int
@@ -53,7 +53,7 @@ class Validation:
     @property
     def faults(self) -> int:
         """Faults, without the warnings."""
-        return sum(each.kind.severity == "fault" for every in self.found.values() for each in every)
+        return sum(each.kind.severity == "fault" for every in self.findings.values() for each in every)
 
 
 def validate(sources: Sources) -> Validation:
@@ -64,8 +64,8 @@ def validate(sources: Sources) -> Validation:
     """
     sources = replace(sources, manifests=tuple(sorted(sources.manifests, key=_rank)))
     names = side_names(sources.manifests)
-    found: dict[Place, list[Finding]] = defaultdict(list)
-    entries = list(_entries(sources.manifests, found))
+    by_place: dict[Place, list[Finding]] = defaultdict(list)
+    entries = list(_entries(sources.manifests, by_place))
     pieces = [piece for entry in entries for piece in entry.parts or (entry,)]
     named = [piece.audio.path for piece in pieces if piece.audio is not None]
     headers = read_headers(list(dict.fromkeys(path for path in named if path is not None)))
@@ -73,20 +73,20 @@ def validate(sources: Sources) -> Validation:
     for entry in entries:
         findings = checks(entry)
         if findings:
-            found[entry.manifest, entry.line] += findings
+            by_place[entry.manifest, entry.line] += findings
     if sources.deep:
         from pyspeech.validation.matrices import check_matrices
         from pyspeech.validation.samples import check_samples
 
         for entry, findings in (*check_samples(pieces, headers), *check_matrices(pieces)):
             if findings:
-                found[entry.manifest, entry.line] += findings
+                by_place[entry.manifest, entry.line] += findings
     rate = None if checks.fit is None else checks.fit.config.features.sampling_rate
     for entry, finding in (*check_between(entries, rate), *check_outliers(entries)):
-        found[entry.manifest, entry.line].append(finding)
+        by_place[entry.manifest, entry.line].append(finding)
     ids = {(entry.manifest, entry.line): entry.id for entry in entries}
     return Validation(
-        sources, names, ids, dict(sorted(found.items())), checks, named.count(None), _of_several(entries, headers)
+        sources, names, ids, dict(sorted(by_place.items())), checks, named.count(None), _of_several(entries, headers)
     )
 
 
@@ -118,7 +118,7 @@ def _rank(path: Path) -> int:
     return ORDER.index(side if side in ORDER else OTHER)
 
 
-def _entries(manifests: Sequence[Path], found: dict[Place, list[Finding]]) -> Iterator[Entry]:
+def _entries(manifests: Sequence[Path], by_place: dict[Place, list[Finding]]) -> Iterator[Entry]:
     for number, path in enumerate(manifests):
         empty = True
         for line in tqdm(read_lines(path), path.name, unit=" lines", leave=False, disable=None):
@@ -127,6 +127,6 @@ def _entries(manifests: Sequence[Path], found: dict[Place, list[Finding]]) -> It
             if isinstance(entry, Entry):
                 yield entry
             else:
-                found[number, line.number].append(entry)
+                by_place[number, line.number].append(entry)
         if empty:
-            found[number, 1].append(Finding(NO_UTTERANCE))
+            by_place[number, 1].append(Finding(NO_UTTERANCE))

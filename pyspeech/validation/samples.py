@@ -96,11 +96,11 @@ def _check_entry(file: AudioFile, entry: Entry, num_samples: int, read: Set[int]
     if entry.channel not in entry.audio.channels[: samples_SC.shape[1]]:
         return []
     own_S = samples_SC[:, entry.audio.channels.index(entry.channel)]
-    found = judge(own_S, COARSE_FULL_SCALE.get(file.subtype, FULL_SCALE))
+    findings = judge(own_S, COARSE_FULL_SCALE.get(file.subtype, FULL_SCALE))
     if file.channels == 1:
-        return found
+        return findings
     which = f"channel {entry.channel} of {file.channels}"
-    found = [Finding(SILENT_AUDIO, which) if each.kind is SILENT_AUDIO else each for each in found]
+    findings = [Finding(SILENT_AUDIO, which) if each.kind is SILENT_AUDIO else each for each in findings]
     for channel, other_S in zip(entry.audio.channels, samples_SC.T, strict=False):
         if (
             channel not in read
@@ -108,5 +108,5 @@ def _check_entry(file: AudioFile, entry: Entry, num_samples: int, read: Set[int]
             and not is_silent(other_S)
             and not is_equal(other_S, own_S)
         ):
-            return [*found, Finding(UNREAD_CHANNEL, f"{channel}, read is {entry.channel}")]
-    return found
+            return [*findings, Finding(UNREAD_CHANNEL, f"{channel}, read is {entry.channel}")]
+    return findings

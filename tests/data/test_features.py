@@ -245,7 +245,7 @@ def test_a_cut_shorter_than_one_window_is_named_everywhere(tmp_path, samples):
     ):
         with pytest.raises(CannotRead, match=message):
             attempt()
-    found = validate(Sources((tmp_path / "train.jsonl",))).found
+    found = validate(Sources((tmp_path / "train.jsonl",))).findings
     assert TOO_SHORT in [finding.kind for finding in found[0, 1]]
 
 

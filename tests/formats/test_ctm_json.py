@@ -3,12 +3,12 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.decoding.test_timed_transcripts import LINE, TRANSCRIPT
 
 from pyspeech.decoding.hypothesis import Timed
 from pyspeech.decoding.read_hypotheses import TimedTranscript
 from pyspeech.errors import UserError
 from pyspeech.formats.ctm_json import ctm_text, json_text
+from tests.decoding.test_read_hypotheses import LINE, TRANSCRIPT
 
 
 def test_ctm_has_a_line_for_each_word_sorted_by_recording():

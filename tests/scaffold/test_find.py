@@ -255,7 +255,7 @@ class TestOthers:
         result = found(tmp_path, kind="lhotse")
         assert result.source == LhotseManifests()
         assert found(tmp_path, "classification", kind="lhotse").source == LhotseManifests("classification")
-        assert result.source.splits(result.corpus) == ("train", "dev", "test")
+        assert result.source.splits(result.folder) == ("train", "dev", "test")
 
 
 @pytest.mark.parametrize(
@@ -285,7 +285,7 @@ def test_the_source_that_was_found_reads_features(tmp_path):
         np.save(tmp_path / f"{number}.npy", np.zeros((10, 4), np.float32))
     rows = (f"{number},{number}.npy,one,{split}" for number, split in enumerate(("train", "dev", "test")))
     result = found(table(tmp_path, "id,file,text,split", *rows, audio=()))
-    (cut,) = result.source.cuts(result.corpus, "train")
+    (cut,) = result.source.cuts(result.folder, "train")
     assert cut.duration == pytest.approx(0.1)
 
 

@@ -2,7 +2,7 @@ import pytest
 
 from pyspeech.errors import UserError
 from pyspeech.training.gradient import BAD_BATCHES, LEFT_OUT, OUT_OF_MEMORY, UNREADABLE, Note
-from pyspeech.training.journal import SHOWN_IDS, Journal, counts, shown
+from pyspeech.training.journal import Journal, counts
 
 
 def unreadable(epoch, batch, id_):
@@ -54,9 +54,3 @@ def test_an_utterance_that_does_not_fit_into_the_memory_counts_as_lost(tmp_path)
         UserError, match=r"2 utterances of epoch 1 are lost, .*: a, b \(it does not fit into the memory;"
     ):
         journal.add([large(1, 0, "b")], said.append)
-
-
-def test_many_ids_are_shown_in_part():
-    ids = [str(number) for number in range(SHOWN_IDS + 3)]
-    assert shown(ids).endswith(f"{SHOWN_IDS - 1} and 3 more")
-    assert shown(ids[:2]) == "0, 1"

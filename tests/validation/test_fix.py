@@ -160,6 +160,6 @@ def test_a_plain_manifest_stays_plain_and_its_last_line_ends(tmp_path):
     plain = tmp_path / "train.jsonl"
     plain.write_bytes(gzip.decompress(packed.read_bytes()).rstrip())
     validation = validate(Sources((plain,)))
-    assert not any(finding.kind is faults.CUT_SHORT for every in validation.found.values() for finding in every)
+    assert not any(finding.kind is faults.CUT_SHORT for every in validation.findings.values() for finding in every)
     fix(validation, tmp_path / "out")
     assert (tmp_path / "out" / "train.jsonl").read_bytes() == gzip.decompress(packed.read_bytes())

@@ -17,7 +17,7 @@ from tests.validation.planted import plant, ran, said
 
 def found_by_kind(validation):
     found = {}
-    for (manifest, line), findings in validation.found.items():
+    for (manifest, line), findings in validation.findings.items():
         id_ = validation.ids.get((manifest, line), f"line {line}")
         for finding in findings:
             found.setdefault(finding.kind, set()).add(f"{validation.names[manifest]}: {id_}")
@@ -44,7 +44,7 @@ def test_every_planted_fault_is_found_and_nothing_else(planted):
     sources = Sources(planted.manifests, planted.folder / "lang", planted.folder / "conf.yaml", deep=True)
     validation = validate(sources)
     assert named(found_by_kind(validation)) == named(planted.expected)
-    assert Counter(each.kind for every in validation.found.values() for each in every) == planted.counts
+    assert Counter(each.kind for every in validation.findings.values() for each in every) == planted.counts
 
 
 def test_without_tokens_model_and_decoding_the_rest_is_found_still(planted):
@@ -64,14 +64,14 @@ def test_without_tokens_model_and_decoding_the_rest_is_found_still(planted):
 
 def test_a_sound_corpus_has_no_finding(tmp_path):
     manifest = tone_manifest(tmp_path / "train.jsonl.gz", 40)
-    assert validate(Sources((manifest,), deep=True)).found == {}
+    assert validate(Sources((manifest,), deep=True)).findings == {}
 
 
 def test_a_manifest_that_breaks_off_is_named_and_read_as_far_as_it_goes(tmp_path):
     manifest = tone_manifest(tmp_path / "train.jsonl.gz", 40)
     manifest.write_bytes(manifest.read_bytes()[:-300])
     validation = validate(Sources((manifest,)))
-    (finding,) = [finding for every in validation.found.values() for finding in every]
+    (finding,) = [finding for every in validation.findings.values() for finding in every]
     assert finding.kind is faults.CUT_SHORT
     assert 0 < len(validation.ids) < 40
 
@@ -82,7 +82,7 @@ def test_copies_at_other_speeds_with_stored_features_are_no_fault(tmp_path):
     config = load_config(tmp_path / "conf.yaml")
     store_features(manifest, tmp_path / "fbank" / "train.jsonl.gz", config.features, (0.9, 1.0, 1.1))
     stored = Sources((tmp_path / "fbank" / "train.jsonl.gz",), model=tmp_path / "conf.yaml", deep=True)
-    assert validate(stored).found == {}
+    assert validate(stored).findings == {}
     archive, *_ = (tmp_path / "fbank" / "train.lca").iterdir()  # one for each speed
     archive.write_bytes(archive.read_bytes()[:-10])
     (ids,) = found_by_kind(validate(stored)).values()

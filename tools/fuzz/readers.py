@@ -40,8 +40,8 @@ def _corpus(kind: str, path: str, task: str = "recognition") -> Read:
 
         with redirect_stderr(io.StringIO()):
             found = find(Wanted(Path(path), kind, task))  # type: ignore[arg-type]
-            splits = found.source.splits(found.corpus)
-            return [cut.duration for split in splits for cut in found.source.cuts(found.corpus, split)]
+            splits = found.source.splits(found.folder)
+            return [cut.duration for split in splits for cut in found.source.cuts(found.folder, split)]
 
     return read
 

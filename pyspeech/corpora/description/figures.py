@@ -55,11 +55,11 @@ def duration_histogram(seconds: Sequence[Floats]) -> tuple[list[tuple[float, flo
     limit = max(float(np.percentile(each, 100 - OPEN_BIN_PERCENT)) for each in seconds)
     width = _bin_width(limit)
     count = math.floor(limit / width) + 1
-    found = [np.bincount((each / width).clip(max=count).astype(int), minlength=count + 1) for each in seconds]
+    counts = [np.bincount((each / width).clip(max=count).astype(int), minlength=count + 1) for each in seconds]
     bins: list[tuple[float, float | None]] = [(round(n * width, 3), round((n + 1) * width, 3)) for n in range(count)]
-    if any(each[count] for each in found):
+    if any(each[count] for each in counts):
         bins.append((round(count * width, 3), None))
-    return bins, [each[: len(bins)].tolist() for each in found]
+    return bins, [each[: len(bins)].tolist() for each in counts]
 
 
 def in_order(counts: Mapping[str, int]) -> list[tuple[str, int]]:

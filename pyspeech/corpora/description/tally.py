@@ -142,8 +142,8 @@ def describe_manifest(path: Path) -> Description:
     manifest_name(path)  # which refuses others
     tallies, without_duration = _count(path, apart=True)
     if not tallies:
-        found = f"{without_duration} entries without a duration" if without_duration else "no entry"
-        raise UserError(f"{path} holds {found}; expected a manifest of lhotse cuts, one a line")
+        contents = f"{without_duration} entries without a duration" if without_duration else "no entry"
+        raise UserError(f"{path} holds {contents}; expected a manifest of lhotse cuts, one a line")
     speeds = {speed: len(tally.seconds) for speed, tally in tallies.items()}
     hours = sum(math.fsum(tally.seconds) for tally in tallies.values()) / 3600
     if len(set(speeds.values())) == 1:
@@ -175,8 +175,8 @@ def _one(cut: dict[str, Any]) -> dict[str, Any]:
 
 
 def _seconds(values: dict[str, Any]) -> float | None:
-    found = values.get("duration")
-    return float(found) if isinstance(found, int | float) and 0 < found < LONGEST_SECONDS else None
+    duration = values.get("duration")
+    return float(duration) if isinstance(duration, int | float) and 0 < duration < LONGEST_SECONDS else None
 
 
 def _speed(cut: dict[str, Any]) -> float:

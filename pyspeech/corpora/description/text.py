@@ -93,10 +93,10 @@ def _figure_rows(values: Mapping[str, Values]) -> Iterator[str]:
 
 
 def _at(values: Values, path: str) -> Any:  # noqa: ANN401 -- a figure of JSON
-    found: Any = values
+    figure: Any = values
     for name in path.split("."):
-        found = found[name]
-    return found
+        figure = figure[name]
+    return figure
 
 
 def _rates(rates: Mapping[str, int]) -> str:
@@ -161,11 +161,11 @@ def _odd_character_rows(names: Sequence[str], descriptions: Sequence[Description
     """Characters of the first that are rare, and those that others have beyond it, with where to find them."""
     usual = descriptions[0].tally.characters
     for name, description in zip(names, descriptions, strict=True):
-        found = description.tally.characters
+        own = description.tally.characters
         if description is descriptions[0]:
-            odd, title = {each: n for each, n in found.items() if n <= RARE}, f"Rare in {name}"
+            odd, title = {each: n for each, n in own.items() if n <= RARE}, f"Rare in {name}"
         else:
-            odd, title = {each: n for each, n in found.items() if each not in usual}, f"In {name}, not in {names[0]}"
+            odd, title = {each: n for each, n in own.items() if each not in usual}, f"In {name}, not in {names[0]}"
         for each, count in in_order(odd)[:ODD_SHOWN]:
             code = f"U+{ord(each):04X} {unicodedata.name(each, 'without a name')}"
             first = printable(description.tally.first_with[each])

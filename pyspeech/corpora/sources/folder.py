@@ -143,7 +143,7 @@ def tell_not_read(root: Path) -> None:
 
 
 def _paths(root: Path, endings: Collection[str]) -> list[Path]:
-    found: list[Path] = []
+    matching: list[Path] = []
     seen: set[str] = set()
     for folder, folders, files in os.walk(root, followlinks=True):
         if (real := os.path.realpath(folder)) in seen:
@@ -152,8 +152,8 @@ def _paths(root: Path, endings: Collection[str]) -> list[Path]:
         seen.add(real)
         folders[:] = sorted(name for name in folders if name[0] not in "._")
         paths = (Path(folder, name) for name in files if name[0] != ".")
-        found += [path.relative_to(root) for path in paths if path.suffix.lower() in endings]
-    return sorted(found)
+        matching += [path.relative_to(root) for path in paths if path.suffix.lower() in endings]
+    return sorted(matching)
 
 
 def _split_folders(paths: Sequence[Path]) -> bool:
@@ -169,9 +169,9 @@ def _lists(root: Path, paths: Sequence[Path]) -> dict[Path, str]:
     for name, split in LISTS.items():
         if (root / name).is_file():
             listed = {on_disk(line, root) for line in lines_of(root / name)}
-            if not (found := [path for path in paths if root / path in listed]):
+            if not (named := [path for path in paths if root / path in listed]):
                 raise UserError(f"{root / name} names no audio file of {root}; mend or remove it")
-            splits.update(dict.fromkeys(found, split))
+            splits.update(dict.fromkeys(named, split))
     return splits
 
 

@@ -40,37 +40,37 @@ def named_splits(names: Collection[str]) -> dict[str, str]:
     """
     if len(names) == 1:
         return {TRAIN: next(iter(names))}
-    found: dict[str, str] = {}
+    splits: dict[str, str] = {}
     for kind in KINDS:
         meant = names_for(kind, names)
         tests = {split_name(name): name for name in meant} if kind == TEST else {}
         if len(meant) == 1:
-            found[kind] = meant[0]
+            splits[kind] = meant[0]
         elif len(tests) == len(meant):
-            found.update(tests)
+            splits.update(tests)
         else:
             raise UserError(f"{', '.join(meant)} may all be the split {kind}; link the one that is meant as '{kind}'")
-    if TRAIN not in found:
+    if TRAIN not in splits:
         raise UserError(
             f"no split is called train, only {', '.join(sorted(names))}; link the one to train on as 'train'"
         )
-    return found
+    return splits
 
 
-def all_splits(found: Collection[str]) -> tuple[str, ...]:
-    """The splits ``found``, and dev and test where they have to be held out of train; train first."""
-    return in_order([*found, *_missing(found)])
+def all_splits(given: Collection[str]) -> tuple[str, ...]:
+    """The splits ``given``, and dev and test where they have to be held out of train; train first."""
+    return in_order([*given, *_missing(given)])
 
 
-def members(train: Sequence[AnySpoken], split: str, found: Collection[str], task: Task) -> list[AnySpoken]:
-    """Utterances of ``split`` among those of train, of which the splits are held out that were not ``found``.
+def members(train: Sequence[AnySpoken], split: str, given: Collection[str], task: Task) -> list[AnySpoken]:
+    """Utterances of ``split`` among those of train, of which the splits are held out that were not ``given``.
 
     Without texts the task is verification.
     """
     if not any(spoken.text for spoken in train):
         task = "verification"
     entries = [Entry(Path(), spoken.text, spoken.speaker, spoken.id, TRAIN) for spoken in train]
-    placed = divided(entries, task, _missing(found))
+    placed = divided(entries, task, _missing(given))
     return [spoken for spoken, entry in zip(train, placed, strict=True) if entry.split == split]
 
 
@@ -100,6 +100,6 @@ def cut_of(recording: Recording, spoken: Spoken, channel: int, start: float, sec
     return MonoCut(spoken.id, start, seconds, channel, [supervision], recording=recording)
 
 
-def _missing(found: Collection[str]) -> list[str]:
-    kinds = {kind_of(split) for split in found}
+def _missing(given: Collection[str]) -> list[str]:
+    kinds = {kind_of(split) for split in given}
     return [split for split in (DEV, TEST) if split not in kinds]

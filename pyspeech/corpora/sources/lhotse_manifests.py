@@ -17,12 +17,12 @@ from pyspeech.corpora.left_out import tell_left_out
 from pyspeech.corpora.sources.dividing import Task
 from pyspeech.corpora.sources.layout import all_splits, cut_of, locate, members, named_splits
 from pyspeech.corpora.sources.reading import read
+from pyspeech.entries import LARGEST
 from pyspeech.errors import UserError
 from pyspeech.speeds import speed_of
 
 # librispeech_recordings_train-clean-5.jsonl.gz, supervisions.json, cuts_train.jsonl.gz
 NAME = re.compile(r"(?:(?P<corpus>.+?)_)?(?P<kind>recordings|supervisions|cuts)(?:_(?P<part>.+?))?\.jsonl?(?:\.gz)?")
-LARGEST = 1e12  # of times and rates; what is larger is damage
 # What the fields of lhotse's recordings, sources, supervisions and cuts must be, of which it checks nothing.
 WORD, WORD_OR_NONE, NUMBER, COUNT = (str,), (str, NoneType), (int, float), (int,)
 FIELDS: dict[str, tuple[type, ...]] = {
@@ -59,11 +59,11 @@ class LhotseManifests:
 
         Tells on stderr of manifests that are left out.
         """
-        found = _found(corpus)
-        used = {path for kinds in found.values() for path in kinds.values()}
+        manifests = _manifests(corpus)
+        used = {path for kinds in manifests.values() for path in kinds.values()}
         others = [path.name for path in sorted(corpus.iterdir()) if NAME.fullmatch(path.name) and path not in used]
         tell_left_out(corpus, others, "manifests that are of no split, or one of a pair")
-        return all_splits(found)
+        return all_splits(manifests)
 
     def cuts(self, corpus: Path, split: str) -> Iterator[MonoCut]:
         """Every supervision of one split, in the order of its manifest.
@@ -71,10 +71,10 @@ class LhotseManifests:
         Raises:
             UserError: naming the file, and the utterance whose audio is not found, is mixed, or would be a command's.
         """
-        found = _found(corpus)
-        spoken = list(_utterances(found.get(split, found["train"])))
-        if split == "train" or split not in found:
-            spoken = members(spoken, split, found, self.task)
+        manifests = _manifests(corpus)
+        spoken = list(_utterances(manifests.get(split, manifests["train"])))
+        if split == "train" or split not in manifests:
+            spoken = members(spoken, split, manifests, self.task)
         files = _Files(corpus)
         yield from read(
             spoken, split, lambda each: cut_of(files.of(each.recording), each, each.channel, each.start, each.seconds)
@@ -121,7 +121,7 @@ class _Files:
         return fastcopy(source, source=str(path))
 
 
-def _found(corpus: Path) -> dict[str, dict[str, Path]]:
+def _manifests(corpus: Path) -> dict[str, dict[str, Path]]:
     """The manifests of each split, by their kind."""
     parts: dict[str, dict[str, Path]] = defaultdict(dict)
     for path in sorted(corpus.iterdir()) if corpus.is_dir() else []:

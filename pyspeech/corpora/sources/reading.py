@@ -142,7 +142,11 @@ def read(
 
 
 def cut_of_file(entry: Entry) -> MonoCut:
-    """The cut of a whole file: of audio, or of features that others computed (``.npy``, ``.mfc``)."""
+    """The cut of a whole file: of audio, or of features that others computed (``.npy``, ``.mfc``).
+
+    Raises:
+        UserError: the entry has a fault, its file's name is not UTF-8, or the file cannot be read.
+    """
     if entry.fault:
         raise UserError(f"{entry.path} {entry.fault}")
     if (name := str(entry.path)) != name.encode(errors="replace").decode():

@@ -77,8 +77,10 @@ def _dialect(lines: Sequence[str], delimiter: str) -> _Dialect:
     if _is_excel(first):
         return _Dialect(first.strip()[-1], quoted=True)
     preferred = OTHERS if delimiter == "," else delimiter + OTHERS.replace(delimiter, "")
-    found = [each for each in preferred if each in first] or [delimiter]
-    dialects = [_Dialect(each, quoted) for each in found for quoted in ((True, False) if each in QUOTED else (False,))]
+    delimiters = [each for each in preferred if each in first] or [delimiter]
+    dialects = [
+        _Dialect(each, quoted) for each in delimiters for quoted in ((True, False) if each in QUOTED else (False,))
+    ]
     if len(dialects) == 1:
         return dialects[0]
     # Of a table with a damaged row, what agrees with most lines; the first of several.

@@ -65,8 +65,8 @@ def lists_of(corpus: Path) -> dict[str, Path]:
     lists = sorted([*corpus.glob(f"etc/*{LISTS}"), *corpus.glob(f"*{LISTS}")])
     if not lists:
         raise UserError(f"{corpus} has no etc/*{LISTS}, which would list its files; give the folder above etc/")
-    found = {path.stem.rpartition("_")[2]: path for path in lists}
-    return {split: found[name] for split, name in named_splits(found).items()}
+    by_name = {path.stem.rpartition("_")[2]: path for path in lists}
+    return {split: by_name[name] for split, name in named_splits(by_name).items()}
 
 
 def _entries(corpus: Path) -> list[Entry]:
@@ -113,13 +113,13 @@ def _texts(path: Path) -> Mapping[str, str]:
 def _where(corpus: Path, names: list[str], path: Path) -> tuple[str, str]:
     """The folder and the ending of most of the first files of a list."""
     sample = names[:: max(1, len(names) // 20)]
-    found = {
+    counts = {
         (base, ending): sum((corpus / base / f"{name}{ending}").is_file() for name in sample)
         for base in FOLDERS
         for ending in ("", *ENDINGS)
     }
-    best = max(found, key=found.__getitem__)
-    if not found[best]:
+    best = max(counts, key=counts.__getitem__)
+    if not counts[best]:
         raise UserError(
             f"no file of {path} is there: {names[0]} was looked for in {corpus} and its wav and feat, "
             f"with {', '.join((*AUDIO, *FEATURE_FILES))}"

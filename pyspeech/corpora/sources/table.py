@@ -102,6 +102,9 @@ class Table:
         """The utterances of ``files``, pairs (split as in the file's name, table).
 
         Tells on stderr what of texts is left out, and what is not surely said as it is.
+
+        Raises:
+            UserError: a table is damaged or lacks a column, or there is no row.
         """
         unsure = Unsure()
         words = str.split if self.language is None else words_of(self.language, unsure)
@@ -115,25 +118,25 @@ class Table:
 
     def _files(self, corpus: Path) -> Sequence[tuple[str, Path]]:
         """Pairs (split as in the file's name, table)."""
-        found = self._found(corpus)
-        known = {name for kind in KINDS for name in names_for(kind, [split for split, _ in found])}
-        return [(split, path) for split, path in found if split in known] or found  # others list speakers, or nothing
+        tables = self._tables(corpus)
+        known = {name for kind in KINDS for name in names_for(kind, [split for split, _ in tables])}
+        return [(split, path) for split, path in tables if split in known] or tables  # others list speakers, or nothing
 
     def _tell_other_tables(self, corpus: Path) -> None:
         others = [
-            str(path.relative_to(corpus)) for _, path in sorted(set(self._found(corpus)) - set(self._files(corpus)))
+            str(path.relative_to(corpus)) for _, path in sorted(set(self._tables(corpus)) - set(self._files(corpus)))
         ]
         tell_left_out(corpus, others, "tables that are called as no split of train, dev or test")
 
-    def _found(self, corpus: Path) -> Sequence[tuple[str, Path]]:
+    def _tables(self, corpus: Path) -> Sequence[tuple[str, Path]]:
         if SPLIT not in self.file:
             return [("", corpus / self.file)]
         before, _, after = (str(corpus / self.file)).partition(SPLIT)
         paths = sorted(glob.glob(f"{glob.escape(before)}*{glob.escape(after)}"))  # noqa: PTH207 -- folders in it too
-        found = [(path[len(before) : len(path) - len(after)], Path(path)) for path in paths]
-        if not found:
+        tables = [(path[len(before) : len(path) - len(after)], Path(path)) for path in paths]
+        if not tables:
             raise UserError(f"no table {corpus / self.file} for any split; check the path")
-        return found
+        return tables
 
     def _read(self, path: Path, split: str, words: Callable[[str], list[str]]) -> Iterator[Entry]:
         rows = read_rows(path, header=self.header)
@@ -188,8 +191,8 @@ def _tell_other_audio(corpus: Path, named: Set[Path]) -> None:
     """Tell of audio beside that which the rows name, in the same folders."""
     named = {Path(os.path.normpath(path)) for path in named if path.suffix.lower() in AUDIO}
     folders = sorted({path.parent for path in named})
-    found = (path for folder in folders if folder.is_dir() for path in sorted(folder.iterdir()))
-    others = [path for path in found if path.suffix.lower() in (*AUDIO, *NOT_READ) and path not in named]
+    paths = (path for folder in folders if folder.is_dir() for path in sorted(folder.iterdir()))
+    others = [path for path in paths if path.suffix.lower() in (*AUDIO, *NOT_READ) and path not in named]
     tell_left_out(corpus, [path.name for path in others], "files of audio that no row names")
 
 
