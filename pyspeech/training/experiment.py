@@ -168,14 +168,14 @@ def _write_inputs(config: Config, exp: Path, sources: Sources, task: Task) -> No
 
 
 def _differences(was: dict[str, Any], now: dict[str, Any], above: str = "") -> list[tuple[str, Any, Any]]:
-    found = []
+    differences = []
     for key in sorted({*was, *now}):
         left, right = was.get(key), now.get(key)
         if isinstance(left, dict) and isinstance(right, dict):
-            found += _differences(left, right, f"{above}{key}.")
+            differences += _differences(left, right, f"{above}{key}.")
         elif left != right:
-            found.append((above + key, left, right))
-    return found
+            differences.append((above + key, left, right))
+    return differences
 
 
 def _folder_digest(folder: Path) -> str:
