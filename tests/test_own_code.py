@@ -22,11 +22,14 @@ from pyspeech.errors import UserError
 from pyspeech.lang.labels import LabelTable
 from pyspeech.lang.tokens import CharacterTokens, load_tokens
 from pyspeech.losses.ctc import torch_ctc_loss
+from pyspeech.settings import save_config
 from pyspeech.transcripts import read_transcripts
-from tests.tones import PITCHES, RATE, tone_manifest
+from tests.recipe_runs import run_recipe, score_of
+from tests.tones import PITCHES, RATE, tone_cuts, tone_manifest
 
-DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "own_classes.md"
-BLOCK = re.compile(r"```(?:python|yaml)\n# (\S+)\n(.*?)```", re.DOTALL)
+PROJECT = Path(__file__).resolve().parents[1]
+DOCUMENT = PROJECT / "docs" / "own_classes.md"
+BLOCK = re.compile(r"```(?:python|yaml|sh)\n# (\S+)\n(.*?)```", re.DOTALL)
 EXAMPLES = dict(BLOCK.findall(DOCUMENT.read_text(encoding="utf-8")))
 SMALL = [
     *(f"features.sampling_rate={RATE}", "features.num_mel_bins=24", "features.high_hz=0"),
@@ -75,7 +78,7 @@ def mine(tmp_path_factory):
 
 
 def test_each_example_is_short():
-    assert {path.suffix for path in map(Path, EXAMPLES)} == {".py", ".yaml"}
+    assert {path.suffix for path in map(Path, EXAMPLES)} == {".py", ".yaml", ".sh"}
     assert {name: text for name, text in EXAMPLES.items() if text.count("\n") >= 60} == {}
 
 
@@ -155,6 +158,23 @@ def test_a_task_trains(tmp_path):
     assert result.exit_code == 0, result.output
     assert last_line(folder / "exp/tagging")["dev_tag_error_rate"] < 0.2
     assert "takes --labels, not --lang" in train(folder, "tagging.yaml", "exp/other", "lang").output
+
+
+def test_a_recipe_outside_the_project_trains_decodes_and_scores(tmp_path):
+    for split, count, seed in (("train", 60, 0), ("dev", 12, 5), ("test", 12, 9)):
+        for cut in tone_cuts(tmp_path / "corpus" / split, count, seed=seed):
+            path = Path(cut.recording.sources[0].source)
+            path.with_suffix(".txt").write_text(cut.supervisions[0].text)
+    folder = tmp_path / "mine"
+    for name, text in EXAMPLES.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text.replace("~/pyspeech", str(PROJECT)), encoding="utf-8")
+    save_config(load_config(folder / "conf/gru.yaml", SMALL), folder / "conf/gru.yaml")  # the sizes of a test
+    (folder / "run.sh").chmod(0o755)
+    out, _ = run_recipe(folder, "--corpus-dir", str(tmp_path / "corpus"))
+    assert score_of(out).percent < 50  # a guess has 100
+    lines = {name: text.count("\n") for name, text in EXAMPLES.items()}
+    assert lines["run.sh"] + lines["prepare.py"] + lines["conf/gru.yaml"] < 60
 
 
 def loaded(folder, name):
