@@ -52,7 +52,7 @@ def rescore(  # noqa: PLR0913, PLR0917 -- one for each option
 ) -> None:
     """Rescore the stored decode DECODE_DIR with another language model; neither network nor graph is needed.
 
-    Scores add up as acoustic + lm * new LM + graph * old graph + word * number of words + boost * rewards of phrases.
+    Scores add up as acoustic * network + lm * new LM + graph * old graph + word * words + boost * rewards of phrases.
     The weights are those of rescore.weights, or chosen on another decode (--tune), which may share no utterance with
     DECODE_DIR, and written to OUT/weights.json for further sets (--weights).
     """

@@ -4,7 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
@@ -34,14 +34,12 @@ from pyspeech.lang.tokens import TokenSet
 from pyspeech.lang.unknown_words import unknown_words, word_counts
 from pyspeech.rescoring.boosting import Boosting, Phrases, read_phrases
 from pyspeech.rescoring.choose_weights import choose_boost, choose_weights, practice_list
-from pyspeech.rescoring.compose import Limits
-from pyspeech.rescoring.config import RescoreConfig, TuningSettings
+from pyspeech.rescoring.config import Ranges, RescoreConfig, TuningSettings, Weights
 from pyspeech.rescoring.fit import fit
 from pyspeech.rescoring.language_model import LanguageModel, open_lm
 from pyspeech.rescoring.lexicon_search import UNKNOWN_WORD
 from pyspeech.rescoring.methods import InLattices, InNbest, Method, Outcome, OverFrames
-from pyspeech.rescoring.scorer import Weights
-from pyspeech.rescoring.tuning import BoostPoint, Search
+from pyspeech.rescoring.tuning import BoostPoint
 from pyspeech.rescoring.vocabulary import RESERVED, NewWords, Vocabulary, make_vocabulary, read_new_words
 from pyspeech.rescoring.weights_file import ChosenWeights, load_weights, marks, refuse_same_set, save_weights
 from pyspeech.scoring.rare_words import read_train_words
@@ -132,7 +130,7 @@ def rescore(job: Rescoring, out: Path, log: Callable[[str], None]) -> dict[str, 
             "lm_digest": digest(lm.path),
             "words": job.words and str(job.words),
             "boost": job.boost and str(job.boost),
-            "weights": asdict(weights),
+            "weights": weights.model_dump(),
             "weights_chosen_on": chosen and chosen.chosen_on,
             "settings": {**settings, "acoustic_scale": weights.acoustic},
             **counts,
@@ -222,7 +220,7 @@ class _Maker:
     def __call__(self, decode: StoredDecode) -> Method:
         config, tokens = self.job.config, decode.tokens  # which all need in the end
         if self.job.method == "lattice":
-            return InLattices(decode, self.lm, Limits(config.lattice.beam, config.lattice.max_states))
+            return InLattices(decode, self.lm, config.lattice)
         if self.job.method == "nbest":
             return InNbest(decode, self.lm, config.nbest)
         return OverFrames(decode, self.lm, self._vocabulary(decode, tokens), config)
@@ -267,8 +265,8 @@ def _tell_unknown(decode: StoredDecode, dev: _Dev | None, known: Container[str],
 
 def _given(job: Rescoring) -> Weights:
     given = job.config.weights
-    graph = 0.0 if job.method == "search" else given.graph
-    return Weights(1.0, given.lm, graph, given.word, given.boost if job.boost else 0.0)
+    given = given.but(graph=0.0) if job.method == "search" else given
+    return given if job.boost else given.but(boost=0.0)
 
 
 def _choose(
@@ -299,7 +297,7 @@ def _choose(
             log("  boost chosen at the end of its range; widen rescore.tuning.boosts")
         errors = next(point.guard.words for point in boosted.table if point.boost == weights.boost)
     log(
-        f"chosen: {shown(asdict(weights))}; WER of {dev.name} {100 * result.start_errors.rate:.2f}% -> "
+        f"chosen: {shown(weights.model_dump())}; WER of {dev.name} {100 * result.start_errors.rate:.2f}% -> "
         f"{100 * errors.rate:.2f}%, which is no result, since weights were chosen on it"
     )
     return ChosenWeights(
@@ -311,7 +309,7 @@ def _choose(
         errors=errors,
         start_errors=result.start_errors,
         rounds=result.rounds,
-        search=Search(tuning.lm, tuning.graph, tuning.word),
+        search=Ranges(lm=tuning.lm, graph=tuning.graph, word=tuning.word),
     )
 
 
@@ -324,8 +322,8 @@ def _boost_line(point: BoostPoint, chosen: float) -> str:
 
 
 def shown(weights: Mapping[str, float]) -> str:
-    """Weights as one line of text; that of the acoustic score is 1."""
-    return ", ".join(f"{name} {value:g}" for name, value in weights.items() if name != "acoustic")
+    """Weights as one line of text; that of the acoustic score unless it is 1."""
+    return ", ".join(f"{name} {value:g}" for name, value in weights.items() if name != "acoustic" or value != 1)
 
 
 def _write(
