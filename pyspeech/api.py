@@ -8,7 +8,7 @@ result = score("data/manifests/test.jsonl.gz", "exp/decode/test_my")
 print(f"{100 * result.words.rate:.2f}% WER with {summary['weights']}, {len(lattices)} utterances")
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -96,7 +96,6 @@ def rescore(  # noqa: PLR0913 -- what the command has options for
     words: AnyPath | None = None,
     boost: AnyPath | None = None,
     overrides: Sequence[str] = (),
-    log: Callable[[str], None] = print,
 ) -> dict[str, Any]:
     """Rescore a decode folder into ``out``, as ``pyspeech rescore`` does, and return its summary.
 
@@ -111,7 +110,6 @@ def rescore(  # noqa: PLR0913 -- what the command has options for
         words: List of words to add, for ``search``.
         boost: List of phrases to reward.
         overrides: Settings, such as ``rescore.lattice.beam=10``.
-        log: Called with what the command would say on the way.
 
     Raises:
         UserError: as ``pyspeech.rescoring.run.rescore``.
@@ -127,7 +125,7 @@ def rescore(  # noqa: PLR0913 -- what the command has options for
         words=_path(words),
         boost=_path(boost),
     )
-    return _rescore(job, Path(out), log)
+    return _rescore(job, Path(out))
 
 
 def score(manifest: AnyPath, decode: AnyPath) -> Score:

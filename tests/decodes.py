@@ -43,7 +43,7 @@ def save_lm(folder: Path, every: Iterable[Sequence[str]], order: int = 3) -> Pat
     text = folder.with_suffix(".txt")
     text.parent.mkdir(parents=True, exist_ok=True)
     text.write_text("".join(" ".join(words) + "\n" for words in every))
-    train_lm(folder, [text], LmSettings(order), memory="100M", log=lambda _: None)
+    train_lm(folder, [text], LmSettings(order), memory="100M")
     return folder
 
 

@@ -90,7 +90,6 @@ def lasting(summary):
 def test_every_argument_reaches_the_run(experiment):
     (experiment / "words").write_text("DOT\n")
     (experiment / "names").write_text("BAD MAT\n")
-    messages = []
     (experiment / "exp/decode/dev.jsonl").rename(experiment / "dev.jsonl")
     first = api.rescore(
         "exp/decode/test",
@@ -98,9 +97,7 @@ def test_every_argument_reaches_the_run(experiment):
         Path("exp/first"),
         tune="exp/decode/dev",
         references="dev.jsonl",
-        log=messages.append,
     )
-    assert any(message.startswith("choosing weights") for message in messages)
     summary = api.rescore(
         Path("exp/decode/test"),
         "my.arpa",
@@ -110,7 +107,6 @@ def test_every_argument_reaches_the_run(experiment):
         words="words",
         boost="names",
         overrides=["rescore.search.beam=12"],
-        log=messages.append,
     )
     assert (summary["method"], summary["words"], summary["boost"]) == ("rescore search", "words", "names")
     assert summary["settings"]["search"]["beam"] == 12

@@ -1,6 +1,5 @@
 """``pyspeech graph``: compile the decoding graph HLG."""
 
-from functools import partial
 from pathlib import Path
 
 import click
@@ -33,7 +32,7 @@ def graph(lang: Path, lm: Path, out: Path, dev: tuple[Path, ...]) -> None:
         from pyspeech.graph.compose import make_graph
         from pyspeech.lang.tokens import load_tokens
 
-        make_graph(out, key, load_tokens(lang), find_arpa(lm), partial(click.echo, err=True))
+        make_graph(out, key, load_tokens(lang), find_arpa(lm))
         click.echo(f"{out} is complete")
     for manifest in dev:
         _tell_unknown(out, manifest)

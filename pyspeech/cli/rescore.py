@@ -1,6 +1,5 @@
 """``pyspeech rescore``: other words for a stored decode, from any language model."""
 
-from functools import partial
 from pathlib import Path
 
 import click
@@ -83,7 +82,7 @@ def rescore(  # noqa: PLR0913, PLR0917 -- one for each option
         keep_lattices=lattices,
         drop_held_out=drop_held_out,
     )
-    summary = run(job, out, partial(click.echo, err=True))
+    summary = run(job, out)
     chosen = summary["weights_chosen_on"]
     cut = f", {summary['cut']} cut by rescore.lattice.max_states" if summary["cut"] else ""
     warned = f", {summary['warnings']} warnings in {out / WARNINGS}" if summary["warnings"] else ""

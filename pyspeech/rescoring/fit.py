@@ -1,6 +1,6 @@
 """Whether a language model and a decode are of the same words, written alike."""
 
-from collections.abc import Callable
+import logging
 from pathlib import Path
 
 from pyspeech.decoding.stored import LATTICES, StoredDecode
@@ -9,6 +9,8 @@ from pyspeech.lang.writing import case_to_bring, share_no_words
 from pyspeech.rescoring.language_model import LanguageModel
 from pyspeech.rescoring.vocabulary import RESERVED
 from pyspeech.scoring.rare_words import read_train_words
+
+log = logging.getLogger(__name__)
 
 
 def words_of(decode: StoredDecode) -> set[str]:
@@ -19,7 +21,7 @@ def words_of(decode: StoredDecode) -> set[str]:
     return set(decode.lattices.words) - RESERVED if (decode.folder / LATTICES).exists() else set()
 
 
-def fit(lm: LanguageModel, name: Path, decode: StoredDecode, finds_new_words: bool, log: Callable[[str], None]) -> None:
+def fit(lm: LanguageModel, name: Path, decode: StoredDecode, finds_new_words: bool) -> None:
     """Let ``lm`` take and give words in the case of ``decode``, and say where they have no words in common.
 
     Args:
@@ -27,7 +29,6 @@ def fit(lm: LanguageModel, name: Path, decode: StoredDecode, finds_new_words: bo
         name: As the user knows it.
         decode: What is to be rescored.
         finds_new_words: Whether words can come out that the decode does not hold.
-        log: Called with what is done.
 
     Raises:
         UserError: the model is one of prose where the decode's words are as spoken, or knows none of them where no
@@ -40,7 +41,7 @@ def fit(lm: LanguageModel, name: Path, decode: StoredDecode, finds_new_words: bo
         return  # a binary that was built without them: what it lacks can be counted, but not why
     lm.case = case_to_bring(ours, dict.fromkeys(theirs, 1), f"the language model {name}", any_case=False)
     if lm.case is not None:
-        log(f"the words of {name} are read in {lm.case}, as the decode writes them")
+        log.info(f"the words of {name} are read in {lm.case}, as the decode writes them")
         theirs = lm.words()
     if share_no_words(ours, theirs):
         told = (
@@ -49,4 +50,4 @@ def fit(lm: LanguageModel, name: Path, decode: StoredDecode, finds_new_words: bo
         )
         if not finds_new_words:
             raise UserError(f"{told} Give another language model")
-        log(told)
+        log.warning(told)

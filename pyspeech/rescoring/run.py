@@ -1,8 +1,9 @@
 """Rescore a decode folder into another: the same utterances, other words, no acoustic model."""
 
+import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -49,6 +50,7 @@ from pyspeech.transcripts import Transcript
 MethodName = Literal["lattice", "nbest", "search"]
 WEIGHTS = "weights.json"
 NAMED = 3  # words that a message names
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ class Rescoring:
     drop_held_out: bool = False
 
 
-def rescore(job: Rescoring, out: Path, log: Callable[[str], None]) -> dict[str, Any]:
+def rescore(job: Rescoring, out: Path) -> dict[str, Any]:
     """Rescore every utterance, write the decode folder ``out`` and return its summary.
 
     Raises:
@@ -94,25 +96,27 @@ def rescore(job: Rescoring, out: Path, log: Callable[[str], None]) -> dict[str, 
     _refuse_same_set(decode, dev, chosen)
     phrases = read_phrases(job.boost) if job.boost else None
     practice = dev.practice(phrases, job.config.tuning) if dev and phrases else None
-    lm = open_lm(job.lm, held_out=_held_out(decode, dev, log), drop_held_out=job.drop_held_out, log=log)
+    lm = open_lm(job.lm, held_out=_held_out(decode, dev), drop_held_out=job.drop_held_out)
     for note in lm.notes:
-        log(note)
-    fit(lm, job.lm, decode, job.method == "search", log)
+        log.info(note)
+    fit(lm, job.lm, decode, job.method == "search")
     purpose = f"method {job.method}, language model {digest(lm.path)}"
     if chosen is not None and chosen.chosen_for != purpose:
-        log(f"{job.weights} was chosen for {chosen.chosen_for}; here it weighs {purpose}")
+        log.warning(f"{job.weights} was chosen for {chosen.chosen_for}; here it weighs {purpose}")
     listed = {word for phrase in phrases or () for word in phrase}
-    make = _Maker(job, lm, listed, log)
+    make = _Maker(job, lm, listed)
     method = make(decode)  # before weights are chosen, so that what is missing shows at once
     if lacking := sorted(listed.difference(method.words)):
         hint = "" if job.method == "search" else "; the method search adds them"
-        log(f"{job.boost} lists words that this method does not know and cannot find: {shortened(lacking)}{hint}")
-    _tell_unknown(decode, dev, _known(job, lm, method), log)
+        log.warning(
+            f"{job.boost} lists words that this method does not know and cannot find: {shortened(lacking)}{hint}"
+        )
+    _tell_unknown(decode, dev, _known(job, lm, method))
     if dev is not None:
-        chosen = _choose(job, dev, purpose, make(dev.decode), phrases, practice, log)
+        chosen = _choose(job, dev, purpose, make(dev.decode), phrases, practice)
     weights = chosen.weights if chosen else _given(job)
     if phrases and not weights.boost:
-        log(f"the boost weight is 0, so {job.boost} changes nothing; choose one with --tune and --boost")
+        log.warning(f"the boost weight is 0, so {job.boost} changes nothing; choose one with --tune and --boost")
     with complete(out) as folder:
         folder.mkdir()
         counts = _write(folder, decode, method, weights, Boosting(phrases) if phrases else None, job.keep_lattices)
@@ -200,11 +204,11 @@ def _refuse_same_set(decode: StoredDecode, dev: _Dev | None, chosen: ChosenWeigh
         refuse_same_set(chosen.marks, reported, chosen.chosen_on, str(decode.folder))
 
 
-def _held_out(decode: StoredDecode, dev: _Dev | None, log: Callable[[str], None]) -> list[Path]:
+def _held_out(decode: StoredDecode, dev: _Dev | None) -> list[Path]:
     manifests = [decode.manifest(), *([dev.manifest] if dev else [])]
     for path in manifests:
         if not path.exists():
-            log(
+            log.info(
                 f"{path} is not here: a text for --lm is not searched for its sentences, and its ids alone are compared"
             )
     return [path for path in manifests if path.exists()]
@@ -213,8 +217,8 @@ def _held_out(decode: StoredDecode, dev: _Dev | None, log: Callable[[str], None]
 class _Maker:
     """Makes the method for a decode; decodes with the same tokens share a vocabulary, which holds ``listed``, too."""
 
-    def __init__(self, job: Rescoring, lm: LanguageModel, listed: Collection[str], log: Callable[[str], None]) -> None:
-        self.job, self.lm, self.listed, self.log = job, lm, listed, log
+    def __init__(self, job: Rescoring, lm: LanguageModel, listed: Collection[str]) -> None:
+        self.job, self.lm, self.listed = job, lm, listed
         self._vocabularies: dict[str, Vocabulary] = {}
 
     def __call__(self, decode: StoredDecode) -> Method:
@@ -241,10 +245,10 @@ class _Maker:
         dropped = sorted(vocabulary.dropped.items(), key=lambda item: item[0] not in new and item[0] not in self.listed)
         if dropped:
             named = shortened([f"'{word}' ({why})" for word, why in dropped], NAMED)
-            self.log(f"left out, as they cannot be spelled in the model's tokens: {named}")
+            log.warning(f"left out, as they cannot be spelled in the model's tokens: {named}")
         if vocabulary.approximated:
             named = shortened(vocabulary.approximated, NAMED)
-            self.log(f"pronounced with the nearest phones that the model has: {named}")
+            log.warning(f"pronounced with the nearest phones that the model has: {named}")
 
 
 def _known(job: Rescoring, lm: LanguageModel, method: Method) -> Container[str]:
@@ -252,15 +256,15 @@ def _known(job: Rescoring, lm: LanguageModel, method: Method) -> Container[str]:
     return frozenset(method.words) if job.method == "search" else lm
 
 
-def _tell_unknown(decode: StoredDecode, dev: _Dev | None, known: Container[str], log: Callable[[str], None]) -> None:
+def _tell_unknown(decode: StoredDecode, dev: _Dev | None, known: Container[str]) -> None:
     """Say what of dev cannot be found; without dev, what of the words that were found before, if there is any."""
     if dev is not None:
-        log(f"words of {dev.name} that are unknown: {unknown_words(word_counts(dev.texts), known)}")
+        log.info(f"words of {dev.name} that are unknown: {unknown_words(word_counts(dev.texts), known)}")
     elif (decode.folder / LATTICES).exists():  # else they may be no words, but the tokens that no lexicon has joined
         hypotheses = read_hypotheses(decode.folder / HYPOTHESES).values()
         unknown = unknown_words(word_counts(map(" ".join, hypotheses)), known)
         if unknown.count:
-            log(f"words of the hypotheses in {decode.folder} that are unknown: {unknown}")
+            log.info(f"words of the hypotheses in {decode.folder} that are unknown: {unknown}")
 
 
 def _given(job: Rescoring) -> Weights:
@@ -276,27 +280,26 @@ def _choose(
     method: Method,
     phrases: Phrases | None,
     practice: Phrases | None,
-    log: Callable[[str], None],
 ) -> ChosenWeights:
     tuning, count = job.config.tuning, job.config.nbest
-    log(f"choosing weights on the {len(dev.references)} utterances of {dev.name}")
+    log.info(f"choosing weights on the {len(dev.references)} utterances of {dev.name}")
     result = choose_weights(method, dev.references, _given(job), tuning, count)
     weights, errors = result.weights, result.errors
     if result.at_limit:
-        log(f"  {' and '.join(result.at_limit)} chosen at the end of the range; widen it in rescore.tuning")
+        log.warning(f"  {' and '.join(result.at_limit)} chosen at the end of the range; widen it in rescore.tuning")
     if phrases and practice:
-        log(
+        log.info(
             f"choosing the boost with rare words of {dev.name} in place of your list, which may cost "
             f"{100 * tuning.max_harm:g} points of WER on other words"
         )
         boosted = choose_boost(method, dev.references, phrases, practice, weights, tuning, count)
         weights = boosted.weights
         for point in boosted.table:
-            log(_boost_line(point, weights.boost))
+            log.info(_boost_line(point, weights.boost))
         if weights.boost == tuning.boosts[-1]:
-            log("  boost chosen at the end of its range; widen rescore.tuning.boosts")
+            log.warning("  boost chosen at the end of its range; widen rescore.tuning.boosts")
         errors = next(point.guard.words for point in boosted.table if point.boost == weights.boost)
-    log(
+    log.info(
         f"chosen: {shown(weights.model_dump())}; WER of {dev.name} {100 * result.start_errors.rate:.2f}% -> "
         f"{100 * errors.rate:.2f}%, which is no result, since weights were chosen on it"
     )

@@ -38,7 +38,7 @@ WEIGHTS = st.builds(
 
 def train(folder, sentences, order):
     (folder / "text").write_text("\n".join(sentences))
-    train_lm(folder / "lm", [folder / "text"], LmSettings(order), memory="100M", log=lambda _: None)
+    train_lm(folder / "lm", [folder / "text"], LmSettings(order), memory="100M")
     return folder / "lm"
 
 

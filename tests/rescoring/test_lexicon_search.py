@@ -38,7 +38,7 @@ def lm(tmp_path_factory):
     draw = random.Random(1)
     lines = (" ".join(draw.choices("abcde", (4, 3, 3, 2, 1), k=draw.randint(1, 7))) for _ in range(80))
     (folder / "text").write_text("\n".join(lines))
-    train_lm(folder / "lm", [folder / "text"], LmSettings(3), memory="100M", log=lambda _: None)
+    train_lm(folder / "lm", [folder / "text"], LmSettings(3), memory="100M")
     return LanguageModel(folder / "lm" / "lm.bin")
 
 

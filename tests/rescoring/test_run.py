@@ -31,6 +31,7 @@ from tests.decodes import (
     word_errors,
     write_manifest,
 )
+from tests.messages import told
 
 METHODS = ("lattice", "nbest", "search")
 DEV, TEST = said("dev", sentences(16, seed=3)), said("test", [*sentences(11, seed=4), []])
@@ -62,7 +63,11 @@ def run(folder, out, *overrides, decode="test", lm="lm", method="lattice", log=N
         config=load_rescore_config(overrides=(*exact, *overrides)),
         **options,
     )
-    return rescore(job, out, (log if log is not None else []).append)
+    with told() as lines:
+        summary = rescore(job, out)
+    if log is not None:
+        log += lines
+    return summary
 
 
 def refused(folder, tmp_path, message, **options):
