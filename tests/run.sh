@@ -31,7 +31,8 @@ main() {
     ((${#failed[@]} == 0)) || printf 'error: failed: %s\n' "${failed[@]}" >&2
   fi
   local status=0
-  python -m pytest -n 2 "${pytest_arguments[@]}" || status=$?
+  # A file goes to one process, which makes its fixtures once; tests/conftest.py puts those that take long first.
+  python -m pytest -n 2 --dist loadfile --no-loadscope-reorder "${pytest_arguments[@]}" || status=$?
   ((${#failed[@]} == 0)) || exit 1
   exit "$status"
 }

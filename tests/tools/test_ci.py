@@ -132,10 +132,10 @@ def test_the_suite_checks_the_sources_in_the_first_lane_only(suite):
     suite.run("tests/run.sh", "-k", "one thing")
     first = suite.notes.read_text().splitlines()
     assert [line.split()[0] for line in first] == ["install.sh", "ruff", "ruff", "mypy", "shellcheck", "python"]
-    assert first[-1] == "python -m pytest -n 2 -k one thing"
+    assert first[-1] == "python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -k one thing"
     suite.notes.write_text("")
     suite.run("tests/run.sh", "--lane", "modern")
-    assert suite.notes.read_text().splitlines() == ["install.sh --lane modern", "python -m pytest -n 2"]
+    assert suite.notes.read_text().splitlines() == ["install.sh --lane modern", "python -m pytest -n 2 --dist loadfile --no-loadscope-reorder"]
 
 
 @pytest.mark.parametrize("program", ["ruff", "mypy", "shellcheck", "python"])
