@@ -12,6 +12,29 @@ from hypothesis import settings
 settings.register_profile("pyspeech", derandomize=True, deadline=None, max_examples=50)
 settings.load_profile("pyspeech")
 
+TESTS = Path(__file__).parent
+# Files that take ten seconds or more, longest first: the last ones are short, and so two processes end at about
+# the same time.
+LONGEST = (
+    "recipes/test_all_stages.py",
+    "recipes/test_tutorial.py",
+    "scaffold/test_recipe.py",
+    "recipes/test_recognition.py",
+    "training/test_distributed.py",
+    "cli/test_train.py",
+    "local/test_recipe.py",
+    "data/test_stored_features.py",
+    "test_command_line.py",
+    "decoding/test_run.py",
+    "data/test_memory.py",
+    "training/test_loop.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {TESTS / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
+
 
 @pytest.fixture(scope="session")
 def once(tmp_path_factory) -> Callable[[str, Callable[[Path], object]], Path]:

@@ -108,12 +108,6 @@ def started(err: str) -> list[int]:
     return [int(number) for number in STARTED.findall(err)]
 
 
-def score_of_all_stages(recipe: Path, out: str, err: str) -> Score:
-    """Read the last line of a run, which has to have had all stages of the recipe."""
-    assert started(err) == stages((recipe / "run.sh").read_text())
-    return score_of(out)
-
-
 def score_of(out: str) -> Score:
     """Read the last line of what a recipe printed."""
     line = out.strip().splitlines()[-1]
