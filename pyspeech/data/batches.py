@@ -150,7 +150,7 @@ def collate(cuts: Iterable[Cut], extractor: FeatureExtractor) -> Batch:
     utterances = []
     for cut in cuts:
         matrix, its = extractor(cut), supervision(cut)
-        utterances.append(Utterance(cut.id, its.text or "", its.speaker or "", cut.duration, len(matrix), matrix))
+        utterances.append(Utterance(cut, its.text or "", its.speaker or "", len(matrix), matrix))
     return batch_of(utterances, extractor.config.num_features)
 
 
