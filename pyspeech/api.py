@@ -23,7 +23,7 @@ from pyspeech.rescoring.run import MethodName, Rescoring, rescorer
 from pyspeech.rescoring.run import rescore as _rescore
 from pyspeech.scoring.wer import Score, score_decode
 from pyspeech.scoring.wer import score as _score
-from pyspeech.transcripts import Transcript
+from pyspeech.transcripts import Manifest, Transcript, as_manifest, read_transcripts, shown
 
 if TYPE_CHECKING:
     import kenlm
@@ -123,7 +123,7 @@ def rescore(  # noqa: PLR0913 -- what the command has options for
     out: AnyPath,
     *,
     tune: AnyPath | None = None,
-    references: AnyPath | None = None,
+    references: AnyPath | Manifest | None = None,
     weights: AnyPath | Mapping[str, float] | None = None,
     method: MethodName = "lattice",
     words: AnyPath | None = None,
@@ -138,7 +138,7 @@ def rescore(  # noqa: PLR0913 -- what the command has options for
         lm: ARPA, KenLM binary, folder of ``pyspeech lm train``, or text; or an open ``kenlm.Model``.
         out: The decode folder to write.
         tune: Decode of another set, on which the weights are chosen.
-        references: Manifest of ``tune``; else the one that was decoded.
+        references: Manifest or ``CutSet`` of ``tune``; else the one that was decoded.
         weights: ``weights.json`` of an earlier rescoring, or some of ``lm``, ``graph``, ``word``, ``boost``; in place
             of ``tune``.
         method: ``lattice``, ``nbest``, or ``search`` over the stored frame scores.
@@ -159,7 +159,7 @@ def rescore_in_memory(  # noqa: PLR0913 -- as rescore
     lm: "AnyPath | kenlm.Model",
     *,
     tune: AnyPath | None = None,
-    references: AnyPath | None = None,
+    references: AnyPath | Manifest | None = None,
     weights: AnyPath | Mapping[str, float] | None = None,
     method: MethodName = "lattice",
     words: AnyPath | None = None,
@@ -180,13 +180,16 @@ def rescore_in_memory(  # noqa: PLR0913 -- as rescore
     return (hypothesis for hypothesis, _ in rescorer(results, job, log))
 
 
-def score(manifest: AnyPath, decode: AnyPath) -> Score:
-    """Score a decode folder against the utterances of a manifest.
+def score(manifest: AnyPath | Manifest, decode: AnyPath | DecodeResults) -> Score:
+    """Score a decode, in a folder or in memory, against the utterances of a manifest or of a ``CutSet``.
 
     Raises:
         UserError: as ``pyspeech.scoring.wer.score_decode``.
     """
-    return score_decode(Path(manifest), Path(decode))
+    references = as_manifest(manifest)
+    if isinstance(decode, str | PathLike):
+        return score_decode(references, Path(decode))
+    return _score(read_transcripts(references), decode.hypotheses, shown(references))
 
 
 def score_texts(references: Mapping[str, str | Sequence[str]], hypotheses: Mapping[str, str | Sequence[str]]) -> Score:
@@ -206,7 +209,7 @@ def _words(text: str | Sequence[str]) -> Sequence[str]:
 def _rescoring(
     lm: "AnyPath | kenlm.Model",
     tune: AnyPath | None,
-    references: AnyPath | None,
+    references: AnyPath | Manifest | None,
     weights: AnyPath | Mapping[str, float] | None,
     method: MethodName,
     words: AnyPath | None,
@@ -221,10 +224,18 @@ def _rescoring(
         config=load_rescore_config(overrides=[*overrides, *set_here]),
         tune=_path(tune),
         weights=None if isinstance(weights, Mapping) else _path(weights),
-        references=_path(references),
+        references=_manifest_path(references),
         words=_path(words),
         boost=_path(boost),
     )
+
+
+def _manifest_path(given: AnyPath | Manifest | None) -> Path | None:
+    if given is None or isinstance(given, str | PathLike):
+        return _path(given)
+    from pyspeech.data.manifests import manifest_file  # with lhotse, as whoever has cuts
+
+    return manifest_file(given)
 
 
 def _path(given: AnyPath | None) -> Path | None:

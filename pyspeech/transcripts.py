@@ -5,12 +5,13 @@ A manifest is a file or, to whoever has them in Python, cuts: a ``CutSet`` of lh
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 from pyspeech.entries import LONGEST_SECONDS, NotACutError, as_one
 from pyspeech.errors import UserError
-from pyspeech.files import existing
+from pyspeech.files import existing_file
 from pyspeech.json_files import read_json_lines
 
 SUFFIXES = (".jsonl", ".jsonl.gz")
@@ -55,6 +56,11 @@ def manifest_name(path: Path) -> str:
     raise UserError(f"{path} is not a manifest; its name must end in {' or '.join(SUFFIXES)}")
 
 
+def as_manifest(given: str | PathLike[str] | Manifest) -> Manifest:
+    """A manifest as a user names it: its path in any form, or cuts."""
+    return Path(given) if isinstance(given, str | PathLike) else given
+
+
 def shown(manifest: Manifest) -> str:
     """What a manifest is called in messages."""
     return str(manifest) if isinstance(manifest, Path) else "the cuts"
@@ -67,7 +73,7 @@ def entries_of(manifest: Manifest) -> Iterator[tuple[str, dict[str, Any]]]:
         UserError: no such file, or a line that is no object of JSON.
     """
     if isinstance(manifest, Path):
-        for number, values in read_json_lines(existing(manifest, "manifest")):
+        for number, values in read_json_lines(existing_file(manifest, "manifest")):
             yield f"{manifest}, line {number}", values
     else:
         for number, cut in enumerate(manifest, 1):

@@ -1,6 +1,7 @@
 """A trained recogniser for audio in memory: its features, the log-probabilities of its tokens, and the words."""
 
 from collections.abc import Sequence
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,13 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from pyspeech.data.batch import Matrix, Samples, one_utterance
+from pyspeech.data.batches import inference_batches
 from pyspeech.data.features import FeatureExtractor
+from pyspeech.data.manifests import check_manifest
 from pyspeech.decoding.config import DecodeConfig
 from pyspeech.decoding.decoder import Decoder, Setup
 from pyspeech.decoding.results import Decoded, HeldDecode
 from pyspeech.device import choose_device
 from pyspeech.inference.samples import checked_samples
 from pyspeech.scoring.rare_words import read_train_words
+from pyspeech.transcripts import Manifest, as_manifest
 
 if TYPE_CHECKING:
     from pyspeech.graph.compose import Graph
@@ -63,6 +67,18 @@ class SpeechModel:
         batch = one_utterance(self.features(samples_S, sampling_rate), name)
         [decoded] = self._decoder(batch, {name: len(samples_S) / sampling_rate})
         return decoded
+
+    def decode_cuts(self, cuts: str | PathLike[str] | Manifest) -> HeldDecode:
+        """Decode the utterances of a manifest or of a ``CutSet``, many at once, in their order.
+
+        Raises:
+            UserError: the manifest is missing or damaged, or an utterance cannot be read.
+        """
+        manifest, decoder = as_manifest(cuts), self._decoder
+        check_manifest(manifest)
+        batches = inference_batches(manifest, decoder.recogniser.config.features, decoder.setup.config.batch_seconds)
+        seconds = ((batch, {cut.id: cut.duration for cut in batch.cuts}) for batch in batches)
+        return self.held([decoded for batch, each in seconds for decoded in decoder(batch, each)])
 
     def held(self, decoded: Sequence[Decoded]) -> HeldDecode:
         """Put utterances that were decoded together with what rescoring needs to know of this model."""
