@@ -63,7 +63,7 @@ def as_manifest(given: str | PathLike[str] | Manifest) -> Manifest:
 
 def shown(manifest: Manifest) -> str:
     """What a manifest is called in messages."""
-    return str(manifest) if isinstance(manifest, Path) else "the cuts"
+    return str(manifest) if isinstance(manifest, Path) else "the CutSet"
 
 
 def entries_of(manifest: Manifest) -> Iterator[tuple[str, dict[str, Any]]]:
