@@ -13,16 +13,20 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from pyspeech.decoding.archive import LatticeArchive
 from pyspeech.decoding.config import load_decode_config
 from pyspeech.decoding.hypothesis import Hypothesis
 from pyspeech.decoding.results import DecodeResults
 from pyspeech.decoding.stored import StoredDecode
+from pyspeech.errors import UserError
 from pyspeech.rescoring.config import load_rescore_config
 from pyspeech.rescoring.run import MethodName, Rescoring, rescorer
 from pyspeech.rescoring.run import rescore as _rescore
 from pyspeech.scoring.wer import Score, score_decode
 from pyspeech.scoring.wer import score as _score
+from pyspeech.speakers.identification import People, Rows, mean_embedding, people_of
 from pyspeech.transcripts import Manifest, Transcript, as_manifest, read_transcripts, shown
 
 if TYPE_CHECKING:
@@ -93,6 +97,19 @@ def load_embedder(exp: AnyPath, device: str | None = None) -> "Embedder":
     from pyspeech.inference.embedding import load_embedder as load
 
     return load(Path(exp), device)
+
+
+def enrol(embeddings: Mapping[str, Sequence[Rows]]) -> People:
+    """Enrol people by the embeddings of utterances of each; ``likest(embedding, 1)`` names the one who said another.
+
+    Raises:
+        UserError: nobody is given, or somebody without embeddings, or with such as have nothing in common.
+    """
+    if not embeddings or not all(map(len, embeddings.values())):
+        raise UserError(
+            "nobody, or somebody without an utterance, is to be enrolled; give one embedding or more of each"
+        )
+    return people_of({name: mean_embedding(np.stack(rows), name) for name, rows in embeddings.items()})
 
 
 def load_classifier(exp: AnyPath, device: str | None = None) -> "LabelModel":

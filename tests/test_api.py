@@ -19,6 +19,7 @@ from lhotse import CutSet
 from pyspeech import api
 from pyspeech.cli.decode import decode
 from pyspeech.cli.graph import graph
+from pyspeech.cli.identify import identify
 from pyspeech.cli.rescore import rescore
 from pyspeech.cli.score import score
 from pyspeech.config import load_config
@@ -31,7 +32,7 @@ from pyspeech.graph.inputs import read_words
 from pyspeech.inference.embedding import embed
 from pyspeech.lang.labels import LabelTable
 from pyspeech.lang.tokens import CharacterTokens, load_tokens
-from pyspeech.speakers.embeddings import load_embeddings
+from pyspeech.speakers.embeddings import load_embeddings, unit_rows
 from pyspeech.training.experiment import Sources, run
 from tests.classifiers import SPEAKERS_YAML, labelled_manifest
 from tests.decodes import hypotheses, hypothesis_lines, said, save_decode, save_lm, sentences, write_manifest
@@ -39,7 +40,6 @@ from tests.experiments import save_untrained
 from tests.tones import PITCHES, tone_manifest, write_tones
 
 PROJECT = Path(__file__).resolve().parents[1]
-CALLS = {"anna": "LOW", "call": "HIGH"}
 DEV, TEST = said("dev", sentences(8, seed=3)), said("test", sentences(8, seed=4))
 
 
@@ -257,20 +257,31 @@ def test_a_graph_of_other_tokens_is_refused_in_memory_too(tones):
         api.load_model("exp/tdnn_lstm", graph=other)
 
 
-def test_the_example_of_voices_gives_the_cosine_that_verification_gives(tmp_path, monkeypatch):
+def test_the_example_of_voices_names_whom_the_command_names(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     exp, train = Path("exp/speaker_lstm"), labelled_manifest(tmp_path / "train.jsonl.gz", 8)
     LabelTable("speaker", tuple(sorted(PITCHES))).save(Path("labels"))
     short = {"epochs: 12": "epochs: 1", "average_epochs: 2": "average_epochs: 1", "crops_each: 40": "crops_each: 4"}
     Path("conf.yaml").write_text(reduce(lambda text, pair: text.replace(*pair), short.items(), SPEAKERS_YAML))
     run(load_config(Path("conf.yaml")), exp, Sources(train, train, Path("labels"), "labels"), "cpu")
-    cuts = [utterance(write_tones(tmp_path / f"{name}.wav", [word]), word, name) for name, word in CALLS.items()]
+    for name, word in {"anna": "LOW", "bob": "HIGH", "call": "LOW"}.items():
+        write_tones(tmp_path / f"{name}.wav", [word], seed=len(name))
+        if name != "call":
+            write_tones(tmp_path / "people" / name / "1.wav", [word], seed=len(name))
     found = {}
     exec(VOICES, found)  # noqa: S102 -- our own documentation
-    embed(exp, CutSet(cuts), Path("embeddings"), "cpu")
-    one_D, other_D = load_embeddings(Path("embeddings")).rows_ND
-    cosine = one_D @ other_D / np.linalg.norm(one_D) / np.linalg.norm(other_D)
-    assert found["cosine"] == pytest.approx(cosine, abs=1e-4)
+    line = json.loads(run_command(identify, exp, "call.wav", "--enroll", "people", "--device", "cpu", "--json"))
+    assert found["name"] == line["people"][0]["name"]
+    assert found["cosine"] == pytest.approx(line["people"][0]["score"], abs=1e-4)
+    embed(exp, CutSet([utterance(tmp_path / "anna.wav", "LOW", "anna")]), Path("embeddings"), "cpu")
+    rows_ND = load_embeddings(Path("embeddings")).rows_ND
+    np.testing.assert_allclose(unit_rows(found["anna"][None]), unit_rows(rows_ND), atol=1e-4)
+
+
+@pytest.mark.parametrize("embeddings", [{}, {"anna": []}])
+def test_nobody_is_not_enrolled(embeddings):
+    with pytest.raises(UserError, match="give one embedding or more of each"):
+        api.enrol(embeddings)
 
 
 def test_samples_that_do_not_suit_the_network_are_refused(tmp_path):
