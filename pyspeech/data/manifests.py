@@ -22,7 +22,7 @@ from lhotse.utils import fastcopy
 
 from pyspeech.entries import FILE, NotACutError, checked
 from pyspeech.errors import UserError, first_line
-from pyspeech.files import complete, existing_file
+from pyspeech.files import complete, existing_file, writing
 from pyspeech.json_files import read_json_lines
 from pyspeech.transcripts import Manifest, entries_of, shown
 
@@ -86,7 +86,8 @@ def manifest_file(manifest: Manifest, name: str = "cuts", audio_beside: Path | N
     """
     if isinstance(manifest, Path):
         return manifest
-    path = Path(tempfile.mkdtemp(dir=folder_until_exit())) / f"{name}.jsonl"
+    with writing(folder := folder_until_exit()):
+        path = Path(tempfile.mkdtemp(dir=folder)) / f"{name}.jsonl"
     with complete(path) as partial, partial.open("w", encoding="utf-8") as stream:
         for cut in manifest:
             stored = with_recordings(cut, lambda recording: _in_files(recording, audio_beside or path))
