@@ -263,7 +263,7 @@ def test_the_example_of_voices_names_whom_the_command_names(tmp_path, monkeypatc
     LabelTable("speaker", tuple(sorted(PITCHES))).save(Path("labels"))
     short = {"epochs: 12": "epochs: 1", "average_epochs: 2": "average_epochs: 1", "crops_each: 40": "crops_each: 4"}
     Path("conf.yaml").write_text(reduce(lambda text, pair: text.replace(*pair), short.items(), SPEAKERS_YAML))
-    run(load_config(Path("conf.yaml")), exp, Sources(train, train, Path("labels"), "labels"), "cpu")
+    run(load_config(Path("conf.yaml")), exp, Sources(train, train, Path("labels")), "cpu")
     for name, word in {"anna": "LOW", "bob": "HIGH", "call": "LOW"}.items():
         write_tones(tmp_path / f"{name}.wav", [word], seed=len(name))
         if name != "call":

@@ -176,13 +176,14 @@ def in_memory(cut):
 
 def features_of(cuts, folder):
     path = folder / "stored.jsonl.gz"
-    store_features(cuts, path, config_of(folder, "tdnn_lstm").features, jobs=1)
+    store_features(cuts, path, config_of(folder, "recognition", "ctc", "tdnn_lstm").features, jobs=1)
     return [(cut.id, cut.load_features().tolist()) for cut in read_manifest(path)]
 
 
-def config_of(folder, *included):
+def config_of(folder, task, *included):
     settings = {
         "include": ["fbank", "augment", "train", *included],
+        "task": task,
         "features": {"sampling_rate": RATE, "num_mel_bins": 20},
         "batches": {"max_seconds": 4, "buckets": 2},
     }
@@ -193,10 +194,14 @@ def config_of(folder, *included):
 TAKERS = {
     "transcripts": lambda cuts, _: list(read_transcripts(cuts)),
     "audio": lambda cuts, _: [(cut.id, load_audio(cut, RATE).tolist()) for cut in read_manifest(cuts)],
-    "inference": lambda cuts, folder: batches_of(InferenceBatches(cuts, config_of(folder, "tdnn_lstm").features, 2)),
-    "training": lambda cuts, folder: batches_of(TrainingBatches(cuts, config_of(folder, "tdnn_lstm"), 1)),
+    "inference": lambda cuts, folder: batches_of(
+        InferenceBatches(cuts, config_of(folder, "recognition", "ctc", "tdnn_lstm").features, 2)
+    ),
+    "training": lambda cuts, folder: batches_of(
+        TrainingBatches(cuts, config_of(folder, "recognition", "ctc", "tdnn_lstm"), 1)
+    ),
     "speakers": lambda cuts, folder: batches_of(
-        SpeakerBatches(cuts, config_of(folder, "speaker_lstm", "softmax", "speakers"), 1)
+        SpeakerBatches(cuts, config_of(folder, "verification", "softmax", "speaker_lstm", "speakers"), 1)
     ),
     "features": features_of,
     "description": lambda cuts, _: dataclasses.replace(describe_manifest(cuts), manifest=None),

@@ -92,9 +92,8 @@ class ByRatio(Greedy):
 
 def test_fields_of_cuts_reach_the_loss_from_workers_and_in_halves(tmp_path):
     settings = {"features": {"sampling_rate": RATE, "num_mel_bins": 4}, "batches": {"max_seconds": 8, "buckets": 1}}
-    (tmp_path / "c.yaml").write_text(
-        yaml.safe_dump({"include": ["fbank", "augment", "train", "tdnn_lstm"], **settings})
-    )
+    included = {"include": ["fbank", "augment", "train", "ctc", "tdnn_lstm"], "task": "recognition"}
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump({**included, **settings}))
     ratios = {f"tone-{number}": 2.0**number for number in range(6)}
     cuts = [cut.with_id(id_) for cut, id_ in zip(tone_cuts(tmp_path / "audio", 6), ratios, strict=True)]
     for cut in cuts:
