@@ -1,16 +1,30 @@
-"""What was said in each utterance of a manifest, read without lhotse or torch so that any laptop can score."""
+"""What was said in each utterance of a manifest, read without lhotse or torch so that any laptop can score.
 
-from collections.abc import Iterator
+A manifest is a file or, to whoever has them in Python, cuts: a ``CutSet`` of lhotse's, which may be opened lazily.
+"""
+
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
 from pyspeech.entries import LONGEST_SECONDS, NotACutError, as_one
 from pyspeech.errors import UserError
-from pyspeech.files import existing
+from pyspeech.files import existing_file
 from pyspeech.json_files import read_json_lines
 
 SUFFIXES = (".jsonl", ".jsonl.gz")
+
+
+class CutLike(Protocol):
+    """A cut of lhotse's, as far as it is looked at here."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields of its line of a manifest."""
+
+
+Manifest: TypeAlias = Path | Iterable[CutLike]  # cuts may be asked for more than once
 
 
 @dataclass(frozen=True)
@@ -42,15 +56,41 @@ def manifest_name(path: Path) -> str:
     raise UserError(f"{path} is not a manifest; its name must end in {' or '.join(SUFFIXES)}")
 
 
-def read_transcripts(path: Path) -> Iterator[Transcript]:
-    """Yield the transcript of every cut of a ``.jsonl`` or ``.jsonl.gz`` manifest, in its order, one line at a time.
+def as_manifest(given: str | PathLike[str] | Manifest) -> Manifest:
+    """A manifest as a user names it: its path in any form, or cuts."""
+    return Path(given) if isinstance(given, str | PathLike) else given
+
+
+def shown(manifest: Manifest) -> str:
+    """What a manifest is called in messages."""
+    return str(manifest) if isinstance(manifest, Path) else "the CutSet"
+
+
+def entries_of(manifest: Manifest) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield where each utterance stands, for messages, and its fields; one at a time, unchecked.
 
     Raises:
-        UserError: no such file, a line that is not a cut, or a cut without exactly one supervision.
+        UserError: no such file, or a line that is no object of JSON.
     """
-    manifest_name(path)  # which refuses others
-    for number, values in read_json_lines(existing(path, "manifest")):
-        yield _transcript(values, f"{path}, line {number}")
+    if isinstance(manifest, Path):
+        for number, values in read_json_lines(existing_file(manifest, "manifest")):
+            yield f"{manifest}, line {number}", values
+    else:
+        for number, cut in enumerate(manifest, 1):
+            yield f"{shown(manifest)}, number {number}", cut.to_dict()
+
+
+def read_transcripts(manifest: Manifest) -> Iterator[Transcript]:
+    """Yield the transcript of every cut of a manifest, in its order, one at a time.
+
+    Raises:
+        UserError: no such file, or of another name than ``.jsonl`` or ``.jsonl.gz``; a line that is not a cut, or a cut
+            without exactly one supervision.
+    """
+    if isinstance(manifest, Path):
+        manifest_name(manifest)  # which refuses others
+    for where, values in entries_of(manifest):
+        yield _transcript(values, where)
 
 
 def _transcript(values: dict[str, Any], where: str) -> Transcript:

@@ -22,18 +22,10 @@ def graph(lang: Path, lm: Path, out: Path, dev: tuple[Path, ...]) -> None:
     Words that the lexicon lacks are pronounced as "lang --espeak" said. A graph that was made from the same contents is
     left as it is.
     """
-    from pyspeech.graph.inputs import find_arpa, inputs_digest, is_current
+    from pyspeech.graph.make import update_graph
 
-    key = inputs_digest(lang, lm)
-    current = is_current(out, key)
-    if current:
-        click.echo(f"{out} is up to date: same tokens, same language model")
-    else:
-        from pyspeech.graph.compose import make_graph
-        from pyspeech.lang.tokens import load_tokens
-
-        make_graph(out, key, load_tokens(lang), find_arpa(lm))
-        click.echo(f"{out} is complete")
+    made = update_graph(lang, lm, out)
+    click.echo(f"{out} is complete" if made else f"{out} is up to date: same tokens, same language model")
     for manifest in dev:
         _tell_unknown(out, manifest)
 

@@ -69,7 +69,6 @@ def rescore(  # noqa: PLR0913, PLR0917 -- one for each option
 
     counted = () if n is None else (f"rescore.nbest={n}",)
     job = Rescoring(
-        decode=decode_dir,
         lm=lm,
         method=method,  # type: ignore[arg-type]
         config=load_rescore_config(config_path or DEFAULT, (*overrides, *counted)),
@@ -79,10 +78,9 @@ def rescore(  # noqa: PLR0913, PLR0917 -- one for each option
         words=words,
         boost=boost,
         espeak=espeak,
-        keep_lattices=lattices,
         drop_held_out=drop_held_out,
     )
-    summary = run(job, out)
+    summary = run(decode_dir, job, out, lattices)
     chosen = summary["weights_chosen_on"]
     cut = f", {summary['cut']} cut by rescore.lattice.max_states" if summary["cut"] else ""
     warned = f", {summary['warnings']} warnings in {out / WARNINGS}" if summary["warnings"] else ""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
+from lhotse.cut import Cut
 from torch import Tensor
 
 from pyspeech.data.augment import Masks, Spans
@@ -30,13 +31,13 @@ class Unreadable:
 class Utterance:
     """One utterance: its features [T, F], or in their place audio of ``num_frames`` and the masks that they will get.
 
-    ``samples_S`` goes on behind its end as far as the last frames reach.
+    ``cut`` is what was read, at its speed, or the crop of it. ``samples_S`` goes on behind its end as far as the last
+    frames reach.
     """
 
-    id: str
+    cut: Cut
     text: str
     speaker: str
-    seconds: float
     num_frames: int
     features_TF: Matrix | None = None
     samples_S: Samples | None = None
@@ -51,6 +52,8 @@ class Batch:
     Before :class:`pyspeech.data.device_features.DeviceFeatures` computed them, features_BTF has no frames: samples_BS
     holds the audio, sample_lengths_B of it before the padding, and the masks are spans of frames and of features.
     seconds: audio, without padding.
+    cuts: what the utterances are of, with whatever custom fields they have, for a loss or a task of one's own; only
+    their descriptions, some 600 bytes each on the way from a worker. There are none where samples were in memory.
     """
 
     ids: tuple[str, ...]
@@ -59,6 +62,7 @@ class Batch:
     texts: tuple[str, ...]
     seconds: float
     speakers: tuple[str, ...] = ()
+    cuts: tuple[Cut, ...] = ()
     unreadable: tuple[Unreadable, ...] = ()
     samples_BS: Tensor | None = None
     sample_lengths_B: Tensor | None = None
@@ -82,8 +86,8 @@ class Batch:
         if self.samples_BS is not None:
             tensors["samples_BS"] = tensors["samples_BS"][:, : int(tensors["sample_lengths_B"].max())]
         share = float(tensors["lengths_B"].sum()) / float(self.lengths_B.sum())
-        names = {"ids": self.ids[part], "texts": self.texts[part], "speakers": self.speakers[part]}
-        return dataclasses.replace(self, seconds=share * self.seconds, unreadable=(), **names, **tensors)  # type: ignore[arg-type]
+        each = {name: getattr(self, name)[part] for name in ("ids", "texts", "speakers", "cuts")}
+        return dataclasses.replace(self, seconds=share * self.seconds, unreadable=(), **each, **tensors)
 
 
 def batch_of(utterances: Sequence[Utterance], num_features: int, unreadable: Sequence[Unreadable] = ()) -> Batch:
@@ -92,12 +96,13 @@ def batch_of(utterances: Sequence[Utterance], num_features: int, unreadable: Seq
     matrices = [u.features_TF for u in utterances if u.features_TF is not None]
     masks = [u.masks for u in utterances if u.masks is not None]
     batch = Batch(
-        ids=tuple(u.id for u in utterances),
+        ids=tuple(u.cut.id for u in utterances),
         features_BTF=padded(matrices)[0] if matrices else torch.zeros(len(utterances), 0, num_features),
         lengths_B=torch.tensor([u.num_frames for u in utterances], dtype=torch.int64),
         texts=tuple(u.text for u in utterances),
-        seconds=sum(u.seconds for u in utterances),
+        seconds=sum(u.cut.duration for u in utterances),
         speakers=tuple(u.speaker for u in utterances),
+        cuts=tuple(u.cut for u in utterances),
         unreadable=tuple(unreadable),
     )
     if not audio:

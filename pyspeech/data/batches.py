@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -18,6 +17,7 @@ from pyspeech.data.features import FeatureExtractor, at_speed
 from pyspeech.data.manifests import read_manifest
 from pyspeech.data.preparation import Preparation, supervision
 from pyspeech.errors import UserError
+from pyspeech.transcripts import Manifest, shown
 
 Item = TypeVar("Item")
 Seconds = npt.NDArray[np.float32]
@@ -32,7 +32,7 @@ class TrainingBatches(Dataset[Batch]):
     speed, with noise and gain where the configuration asks for it.
 
     Args:
-        cuts_path: Manifest.
+        cuts: A manifest.
         config: Of the training.
         epoch: From 1.
         samples: Batches hold audio, for :class:`pyspeech.data.device_features.DeviceFeatures`, rather than features,
@@ -47,9 +47,9 @@ class TrainingBatches(Dataset[Batch]):
             features are stored.
     """
 
-    def __init__(self, cuts_path: Path, config: Config, epoch: int, samples: bool = False) -> None:
+    def __init__(self, cuts: Manifest, config: Config, epoch: int, samples: bool = False) -> None:
         self.config = config
-        self.index = read_cut_index(cuts_path)
+        self.index = read_cut_index(cuts)
         self.preparation = Preparation(config, samples)
         self.speeds = _speeds(self.index, config)
         seconds_N = self._plan(epoch)
@@ -58,12 +58,12 @@ class TrainingBatches(Dataset[Batch]):
         limits = config.batches
         if not self.utterances:
             raise UserError(
-                f"{cuts_path} holds no utterance of {limits.min_utterance_seconds} to {limits.max_utterance_seconds} "
+                f"{shown(cuts)} holds no utterance of {limits.min_utterance_seconds} to {limits.max_utterance_seconds} "
                 "seconds; set batches.min_utterance_seconds and batches.max_utterance_seconds"
             )
         if self.preparation.changes_audio and (self.preparation.given or self.index.rows["has_features"].any()):
             raise UserError(
-                f"{cuts_path} holds stored features, to which noise cannot be added, nor gain; give the manifest "
+                f"{shown(cuts)} holds stored features, to which noise cannot be added, nor gain; give the manifest "
                 "without features, or set noise.noise_dir, noise.rir_dir and augment.volume_db to null, "
                 "and augment.own to []"
             )
@@ -104,9 +104,9 @@ class TrainingBatches(Dataset[Batch]):
 class InferenceBatches(Dataset[Batch]):
     """Every utterance once, in manifest order, as many together as ``max_seconds`` of padded audio hold."""
 
-    def __init__(self, cuts_path: Path, config: FeatureConfig, max_seconds: float) -> None:
+    def __init__(self, cuts: Manifest, config: FeatureConfig, max_seconds: float) -> None:
         self.extractor = FeatureExtractor(config)
-        self.groups = list(grouped(read_manifest(cuts_path), duration, max_seconds))
+        self.groups = list(grouped(read_manifest(cuts), duration, max_seconds))
 
     def __len__(self) -> int:
         return len(self.groups)
@@ -116,10 +116,10 @@ class InferenceBatches(Dataset[Batch]):
         return collate(self.groups[number], self.extractor)
 
 
-def inference_batches(cuts_path: Path, config: FeatureConfig, max_seconds: float) -> Iterator[Batch]:
+def inference_batches(cuts: Manifest, config: FeatureConfig, max_seconds: float) -> Iterator[Batch]:
     """Yield the batches of :class:`InferenceBatches`, of a manifest of any length."""
     extractor = FeatureExtractor(config)
-    for group in grouped(read_manifest(cuts_path), duration, max_seconds):
+    for group in grouped(read_manifest(cuts), duration, max_seconds):
         yield collate(group, extractor)
 
 
@@ -150,7 +150,7 @@ def collate(cuts: Iterable[Cut], extractor: FeatureExtractor) -> Batch:
     utterances = []
     for cut in cuts:
         matrix, its = extractor(cut), supervision(cut)
-        utterances.append(Utterance(cut.id, its.text or "", its.speaker or "", cut.duration, len(matrix), matrix))
+        utterances.append(Utterance(cut, its.text or "", its.speaker or "", len(matrix), matrix))
     return batch_of(utterances, extractor.config.num_features)
 
 

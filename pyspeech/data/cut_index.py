@@ -8,20 +8,16 @@ What is read at once has a digest: an index of which it is wrong is made again. 
 reading them all would take as long as making them; one that is wrong is an error.
 """
 
-import atexit
 import hashlib
 import io
 import json
 import os
-import shutil
 import struct
-import tempfile
 import weakref
 import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -31,12 +27,13 @@ from lhotse.cut import Cut
 
 from pyspeech.arrays import check_names, check_places, check_range
 from pyspeech.data.concurrent_write import own_partial, remove_leftovers
-from pyspeech.data.manifests import check_line, cut_of, read_manifest
+from pyspeech.data.manifests import check_line, cut_of, folder_until_exit, manifest_file, read_manifest
 from pyspeech.entries import LONGEST_SECONDS, as_one
 from pyspeech.errors import UserError
 from pyspeech.files import digest, existing
 from pyspeech.json_files import parse_json, read_json_lines
 from pyspeech.speeds import speed_of
+from pyspeech.transcripts import Manifest
 
 Reals = npt.NDArray[np.float64]
 FORMAT = 2  # of the file; another is made again
@@ -126,12 +123,13 @@ def _opened_again(path: Path, identity: tuple[int, ...]) -> _Opened:
     return opened
 
 
-def read_cut_index(path: Path) -> CutIndex:
+def read_cut_index(manifest: Manifest) -> CutIndex:
     """Read the index of a manifest, after making it where there is none that is as new.
 
     Raises:
         UserError: a manifest that is missing, damaged or empty, a cut without duration, or no place for the index.
     """
+    path = manifest_file(manifest)
     read_manifest(path)  # which tells of an empty one
     beside = path.with_name(f".{path.name}.index")
     state = _state(path)
@@ -143,7 +141,7 @@ def read_cut_index(path: Path) -> CutIndex:
         return _make(path, beside, state)
     except OSError as first:
         try:
-            file = _folder_until_exit() / f"{key}.index"
+            file = folder_until_exit() / f"{key}.index"
             index = _make(path, file, state)
         except OSError as error:
             raise UserError(
@@ -208,13 +206,6 @@ def _read(path: Path, lines: _Opened, state: list[int]) -> CutIndex:
     check_range("seconds", rows["seconds"], 0, LONGEST_SECONDS)
     check_range("speaker", rows["speaker"], NO_SPEAKER, len(speakers) - 1)
     return CutIndex(path, rows, speakers, lines)
-
-
-@cache
-def _folder_until_exit() -> Path:
-    folder = tempfile.mkdtemp(prefix="pyspeech-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return Path(folder)
 
 
 def _state(path: Path) -> list[int]:

@@ -1,8 +1,17 @@
-"""Manifests: lhotse cuts in a gzipped JSON-lines file, read lazily, written completely or not at all."""
+"""Manifests: lhotse cuts in a gzipped JSON-lines file, read lazily, written completely or not at all.
 
+Wherever one is read, a ``CutSet`` may stand in its place. It is iterated over, as a file is, and never loaded whole;
+what reads from several places or in several processes reads a copy in a file, see :func:`manifest_file`.
+"""
+
+import atexit
 import hashlib
+import json
+import shutil
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +22,9 @@ from lhotse.utils import fastcopy
 
 from pyspeech.entries import FILE, NotACutError, checked
 from pyspeech.errors import UserError, first_line
-from pyspeech.files import complete, existing_file
+from pyspeech.files import complete, existing_file, writing
 from pyspeech.json_files import read_json_lines
+from pyspeech.transcripts import Manifest, entries_of, shown
 
 MEMORY = "memory"  # type of a source
 STORED = "audio"  # folder beside a manifest: audio that was in memory when the manifest was written
@@ -51,16 +61,46 @@ def write_manifest(cuts: Iterable[Cut], path: Path) -> ManifestCounts:
     return ManifestCounts(len(seen), seconds)
 
 
-def read_manifest(path: Path) -> CutSet:
+def read_manifest(manifest: Manifest) -> CutSet:
     """Read a manifest lazily: memory does not grow with its length. Each line is checked when its turn comes.
 
     Raises:
         UserError: it is missing, unreadable or empty, or its first line is no cut.
     """
-    lines = _Lines(existing_file(path, "manifest"))
+    lines = _Lines(existing_file(manifest, "manifest")) if isinstance(manifest, Path) else _Checked(manifest)
     if next(iter(lines), None) is None:
-        raise UserError(f"{path} holds no utterance; check the split, or run the stage that makes it")
+        raise UserError(f"{shown(manifest)} holds no utterance; check the split, or run the stage that makes it")
     return CutSet(lines)
+
+
+def manifest_file(manifest: Manifest, name: str = "cuts", audio_beside: Path | None = None) -> Path:
+    """Return a manifest as a file: cuts are written as they come, to a folder that goes when this process ends.
+
+    Args:
+        manifest: A file, which is returned as it is, or cuts.
+        name: Of the file, without its ending; tells ``train``, ``dev`` and ``test`` apart where that matters.
+        audio_beside: Audio that is in memory is written beside this file, to stay; else it goes with the folder.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    if isinstance(manifest, Path):
+        return manifest
+    with writing(folder := folder_until_exit()):
+        path = Path(tempfile.mkdtemp(dir=folder)) / f"{name}.jsonl"
+    with complete(path) as partial, partial.open("w", encoding="utf-8") as stream:
+        for cut in manifest:
+            stored = with_recordings(cut, lambda recording: _in_files(recording, audio_beside or path))
+            stream.write(json.dumps(stored.to_dict(), ensure_ascii=False) + "\n")
+    return path
+
+
+@cache
+def folder_until_exit() -> Path:
+    """Return a folder that is removed when this process ends."""
+    folder = tempfile.mkdtemp(prefix="pyspeech-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
 
 
 def cut_of(values: dict[str, Any], where: str) -> Cut:
@@ -77,6 +117,10 @@ def cut_of(values: dict[str, Any], where: str) -> Cut:
         cut = deserialize_cut(values)
     except Exception as error:  # what lhotse raises on fields that it does not know is of many kinds
         raise UserError(f"{where}, cut '{id_}': lhotse cannot read it: {first_line(error)}; make it again") from error
+    return _without_features_of_parts(cut)
+
+
+def _without_features_of_parts(cut: Cut) -> Cut:
     return cut.drop_features() if isinstance(cut, MixedCut) and cut.has_features else cut
 
 
@@ -96,18 +140,18 @@ def check_line(values: dict[str, Any], where: str) -> None:
         ) from error
 
 
-def check_manifest(path: Path) -> None:
+def check_manifest(manifest: Manifest) -> None:
     """Read a manifest through before an hour's work rather than after it: all lines are cuts, no two of one id.
 
     Raises:
         UserError: naming the line that is none, or comes twice.
     """
     seen: set[str] = set()
-    for number, values in read_json_lines(existing_file(path, "manifest")):
-        check_line(values, f"{path}, line {number}")
+    for where, values in entries_of(manifest):
+        check_line(values, where)
         if values["id"] in seen:
             raise UserError(
-                f"{path}, line {number}: two utterances have the id '{values['id']}'; "
+                f"{where}: two utterances have the id '{values['id']}'; "
                 "give each its own (pyspeech validate --fix does)"
             )
         seen.add(values["id"])
@@ -144,6 +188,18 @@ class _Lines:
     def __iter__(self) -> Iterator[Cut]:
         for number, values in read_json_lines(self._path):
             yield cut_of(values, f"{self._path}, line {number}")
+
+
+class _Checked:
+    """Cuts, as often as they are asked for, each as :func:`cut_of` would make it of its line."""
+
+    def __init__(self, cuts: Iterable[Cut]) -> None:
+        self._cuts = cuts
+
+    def __iter__(self) -> Iterator[Cut]:
+        for number, cut in enumerate(self._cuts, 1):
+            check_line(cut.to_dict(), f"{shown(self._cuts)}, number {number}")
+            yield _without_features_of_parts(cut)
 
 
 def _in_files(recording: Recording, manifest: Path) -> Recording:

@@ -60,11 +60,11 @@ class Preparation:
                 frames = self.extractor.num_frames(len(audio))
                 masks = draw_masks(frames, num_features, self.augment, rng)
                 samples_S = self.extractor.for_layer(audio, cut.id)
-                return Utterance(cut.id, text, speaker, cut.duration, frames, samples_S=samples_S, masks=masks)
+                return Utterance(cut, text, speaker, frames, samples_S=samples_S, masks=masks)
             matrix = self.extractor.normalised(audio, cut.id)
         matrix = self.own("features", matrix, rng)
         features_TF = masked(matrix, draw_masks(len(matrix), num_features, self.augment, rng))
-        return Utterance(cut.id, text, speaker, cut.duration, len(matrix), features_TF)
+        return Utterance(cut, text, speaker, len(matrix), features_TF)
 
     def batch(self, items: Iterable[tuple[Cut, str, str, np.random.Generator]]) -> Batch:
         """Prepare what can be read of the (cut, text, speaker, random choices) of one batch."""

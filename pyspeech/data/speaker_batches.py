@@ -8,7 +8,6 @@ import copy
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from lhotse.cut import Cut
@@ -22,6 +21,7 @@ from pyspeech.data.features import at_speed
 from pyspeech.data.preparation import Preparation
 from pyspeech.data.speaker_index import SpeakerIndex, read_speaker_index
 from pyspeech.speeds import speaker_at
+from pyspeech.transcripts import Manifest
 
 
 def expected_crop_seconds(seconds: Reals, low: float, high: float) -> Reals:
@@ -108,10 +108,10 @@ class _Plan:
         return generator_of(self.seed, *parts)
 
 
-def _plan(cuts_path: Path, config: Config) -> _Plan:
+def _plan(cuts: Manifest, config: Config) -> _Plan:
     assert config.speakers is not None
     speeds = config.augment.speeds
-    index = read_speaker_index(cuts_path, config.batches.min_utterance_seconds * max(speeds))
+    index = read_speaker_index(cuts, config.batches.min_utterance_seconds * max(speeds))
     return _Plan(index, config.speakers, speeds, config.training.seed)
 
 
@@ -123,7 +123,7 @@ class SpeakerBatches(Dataset[Batch]):
     are too short at the highest speed are left out.
 
     Args:
-        cuts_path: Manifest of audio.
+        cuts: Manifest of audio.
         config: Of the training, with the section ``speakers``.
         epoch: From 1.
         samples: As of :class:`pyspeech.data.batches.TrainingBatches`.
@@ -136,9 +136,9 @@ class SpeakerBatches(Dataset[Batch]):
         UserError: a cut without audio or speaker, fewer than two speakers, or a folder of noise without audio.
     """
 
-    def __init__(self, cuts_path: Path, config: Config, epoch: int, samples: bool = False) -> None:
+    def __init__(self, cuts: Manifest, config: Config, epoch: int, samples: bool = False) -> None:
         self.epoch = epoch
-        self.plan = _plan(cuts_path, config)
+        self.plan = _plan(cuts, config)
         self.preparation = Preparation(config, samples)
         self.utterances = self.plan.num_voices * self.plan.rounds * self.plan.settings.utterances_each
         self.seconds = _seconds(self.plan)

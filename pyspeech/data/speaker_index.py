@@ -1,7 +1,6 @@
 """A manifest by its speakers."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +8,7 @@ from lhotse.cut import Cut
 
 from pyspeech.data.cut_index import NO_SPEAKER, CutIndex, Reals, read_cut_index
 from pyspeech.errors import UserError
+from pyspeech.transcripts import Manifest, shown
 
 Integers = npt.NDArray[np.int64]
 
@@ -43,13 +43,13 @@ class SpeakerIndex:
         return cut.drop_features() if cut.has_features else cut
 
 
-def read_speaker_index(path: Path, shortest: float) -> SpeakerIndex:
+def read_speaker_index(manifest: Manifest, shortest: float) -> SpeakerIndex:
     """Read the utterances of a manifest of audio that last ``shortest`` seconds or more.
 
     Raises:
         UserError: a damaged manifest, a cut without audio or speaker, or fewer than two speakers.
     """
-    cuts = read_cut_index(path)
+    cuts = read_cut_index(manifest)
     rows = cuts.rows
     for wrong_N, message in (
         (~rows["has_recording"], "no recording with a duration; crops need audio, give the manifest of the audio"),
@@ -60,13 +60,13 @@ def read_speaker_index(path: Path, shortest: float) -> SpeakerIndex:
         ),
     ):
         if wrong_N.any():
-            raise UserError(f"{path}, cut '{cuts.cut(int(wrong_N.argmax())).id}': {message}")
+            raise UserError(f"{shown(manifest)}, cut '{cuts.cut(int(wrong_N.argmax())).id}': {message}")
     numbers = np.flatnonzero(rows["seconds"] >= shortest)
     # A speaker whose utterances are all too short is none.
     speaker_numbers, speakers = np.unique(rows["speaker"][numbers], return_inverse=True)
     if len(speaker_numbers) < 2:
         raise UserError(
-            f"{path} holds {len(speaker_numbers)} speakers with utterances of {shortest:g} seconds or more, "
+            f"{shown(manifest)} holds {len(speaker_numbers)} speakers with utterances of {shortest:g} seconds or more, "
             "two are needed; check the split, and batches.min_utterance_seconds"
         )
     return SpeakerIndex(

@@ -21,14 +21,21 @@ from tqdm import tqdm
 from pyspeech.config import FeatureConfig
 from pyspeech.data.features import SETTINGS_KEY, FeatureExtractor, at_speed, with_features
 from pyspeech.data.manifest_parts import ManifestPart, split_manifest
-from pyspeech.data.manifests import ManifestCounts, check_manifest, read_manifest, recordings_of, write_manifest
+from pyspeech.data.manifests import (
+    ManifestCounts,
+    check_manifest,
+    manifest_file,
+    read_manifest,
+    recordings_of,
+    write_manifest,
+)
 from pyspeech.data.precomputed_features import given_features
 from pyspeech.errors import UserError
 from pyspeech.files import complete, digest, sync, write_text, writing
 from pyspeech.locks import PARTIAL, only_writer
 from pyspeech.processes import jobs_for, map_in_processes
 from pyspeech.threads import one_thread
-from pyspeech.transcripts import manifest_name, read_transcripts
+from pyspeech.transcripts import Manifest, manifest_name, read_transcripts
 
 VERSION = 1  # of what a part holds; parts of another are made again
 PART_SECONDS = 1200.0  # of audio: a few seconds of work for each process
@@ -79,7 +86,7 @@ class Part:
 
 
 def store_features(
-    manifest: Path,
+    manifest: Manifest,
     path: Path,
     config: FeatureConfig,
     speeds: Sequence[float] = (1.0,),
@@ -87,7 +94,8 @@ def store_features(
     part_seconds: float = PART_SECONDS,
 ) -> ManifestCounts:
     """As :func:`store_all`, of one manifest, which becomes ``path``."""
-    [counts] = store_all([Store(manifest, path, tuple(speeds))], config, jobs, part_seconds)
+    store = Store(manifest_file(manifest, audio_beside=path), path, tuple(speeds))
+    [counts] = store_all([store], config, jobs, part_seconds)
     return counts
 
 

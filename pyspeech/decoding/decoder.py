@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from pyspeech.decoding.hypothesis import Clock, Hypothesis, candidate_json, from
 from pyspeech.decoding.lattice import Lattice, linear_lattice
 from pyspeech.decoding.nbest import n_best
 from pyspeech.decoding.own_decoder import OwnDecoder
+from pyspeech.decoding.results import Decoded
 from pyspeech.errors import MissingPackage, UserError
 from pyspeech.files import digest
 from pyspeech.tasks.recognition import Recogniser, load_recogniser
@@ -34,33 +35,16 @@ class Setup:
 
     Args:
         device: A name that torch knows.
-        graph: Folder of ``pyspeech graph``; None exactly for the methods ``greedy`` and ``own``.
+        graph: One in memory, or the folder of ``pyspeech graph``; None exactly for the methods ``greedy`` and ``own``.
         code: Folder of the class that ``config.own`` names.
     """
 
     exp: Path
-    graph: Path | None
+    graph: "Path | Graph | None"
     method: Method
     device: str
     config: DecodeConfig
     code: Path | None = None
-
-
-@dataclass(frozen=True)
-class Decoded:
-    """One utterance.
-
-    Args:
-        line: Of ``hyps.jsonl``.
-        lattice: None without a graph.
-        frames: Without a frame where the network gave none, or none that are finite.
-        problems: What went wrong on the way.
-    """
-
-    line: Mapping[str, Any]
-    lattice: Lattice | None
-    frames: FrameScores
-    problems: tuple[str, ...]
 
 
 class Decoder:
@@ -86,10 +70,10 @@ class Decoder:
             from pyspeech.decoding.search import GraphSearch
             from pyspeech.graph.compose import load_graph
 
-            graph = load_graph(setup.graph, setup.device)
+            graph = load_graph(setup.graph) if isinstance(setup.graph, Path) else setup.graph
             _check_symbols(self.recogniser.tokens.symbols, graph, setup)
             self.words = graph.words
-            self._search = GraphSearch(graph.fsa, setup.config)
+            self._search = GraphSearch(graph.fsa.to(setup.device), setup.config)
 
     def __call__(self, batch: Batch, seconds: Mapping[str, float]) -> Iterator[Decoded]:
         """Decode every utterance, in order; ``seconds`` gives the duration of each cut."""
@@ -193,7 +177,8 @@ def k2_has_cuda(method: Method) -> bool:
 def _check_symbols(symbols: Sequence[str], graph: "Graph", setup: Setup) -> None:
     # Labels that the network has no output for would be looked up behind its end.
     if digest(list(symbols)) != graph.symbols_digest or int(graph.fsa.labels.max()) >= len(symbols):
+        name = setup.graph if isinstance(setup.graph, Path) else "the graph"
         raise UserError(
-            f"{setup.graph} was made for other tokens than {setup.exp / 'lang'}, which the model was trained with; "
+            f"{name} was made for other tokens than {setup.exp / 'lang'}, which the model was trained with; "
             f"make the graph from {setup.exp / 'lang'}"
         )

@@ -13,11 +13,12 @@ from tqdm import tqdm
 
 from pyspeech.data.batches import inference_batches
 from pyspeech.data.manifest_parts import split_manifest
-from pyspeech.data.manifests import check_manifest
+from pyspeech.data.manifests import check_manifest, manifest_file
 from pyspeech.decoding.archive import LATTICE_CODEC, ShardWriter, adopt_shards, finish_archive
 from pyspeech.decoding.config import DecodeConfig, Method
-from pyspeech.decoding.decoder import Decoded, Decoder, Setup, frame_seconds, k2_has_cuda
+from pyspeech.decoding.decoder import Decoder, Setup, frame_seconds, k2_has_cuda
 from pyspeech.decoding.frames import FRAME_CODEC
+from pyspeech.decoding.results import Decoded
 from pyspeech.decoding.stored import (
     FILES,
     FRAMES,
@@ -35,7 +36,7 @@ from pyspeech.files import complete, digest, refuse_others, write_json
 from pyspeech.graph.inputs import read_words
 from pyspeech.processes import jobs_for, map_in_processes
 from pyspeech.tasks.recognition import load_recogniser
-from pyspeech.transcripts import read_transcripts
+from pyspeech.transcripts import Manifest, read_transcripts
 
 SHARES_PER_JOB = 4  # so that no process waits long for the last
 MAX_SHARE_SECONDS = 1800.0
@@ -55,7 +56,7 @@ class Decode:
     """
 
     exp: Path
-    cuts: Path
+    cuts: Manifest
     graph: Path | None
     method: Method
     config: DecodeConfig
@@ -106,10 +107,11 @@ def decode(job: Decode, out: Path) -> dict[str, Any]:
     recogniser = load_recogniser(job.exp, "cpu")  # what is wrong with it shows before any work is done
     words = _words(job.graph)
     check_manifest(job.cuts)
-    total = _count(job.cuts)
+    cuts = manifest_file(job.cuts)
+    total = _count(cuts)
     jobs = job.jobs or (1 if setup.device != "cpu" else jobs_for(total.seconds))
     with complete(out) as folder:
-        parts = split_manifest(job.cuts, folder / "shares", _share_seconds(total, jobs, job.config))
+        parts = split_manifest(cuts, folder / "shares", _share_seconds(total, jobs, job.config))
         shares = [Share(part.path, part.path.with_suffix("")) for part in parts]
         kept = _kept(job)
         work = partial(_decode_share, setup, kept)
@@ -124,7 +126,7 @@ def decode(job: Decode, out: Path) -> dict[str, Any]:
         copy_words(job.exp, folder)
         if words:
             write_words(words[1:], folder)  # the first is no word
-        summary = _summary(job, setup, jobs, counts, time.monotonic() - started)
+        summary = _summary(replace(job, cuts=cuts), setup, jobs, counts, time.monotonic() - started)
         summary["words_of_graph"] = None if job.graph is None else len(words) - 1  # the first is no word
         summary["frame_seconds"] = frame_seconds(recogniser)
         summary["lattice_bytes"], summary["frame_bytes"] = (_bytes(folder / name) for name in (LATTICES, FRAMES))

@@ -15,7 +15,9 @@ from pyspeech.errors import UserError
 from pyspeech.files import existing, existing_file, write_text
 from pyspeech.json_files import read_json, read_json_lines
 from pyspeech.lang.tokens import TokenSet, load_tokens
+from pyspeech.scoring.rare_words import read_train_words
 from pyspeech.scoring.report import WORDS
+from pyspeech.scoring.wer import read_hypotheses
 from pyspeech.transcripts import Transcript, read_transcripts
 
 HYPOTHESES, WARNINGS, SUMMARY = "hyps.jsonl", "decode_warnings.jsonl", "decode.json"
@@ -33,6 +35,11 @@ class StoredDecode:
     """
 
     folder: Path
+
+    @property
+    def name(self) -> str:
+        """The folder, for messages."""
+        return str(self.folder)
 
     @cached_property
     def summary(self) -> dict[str, Any]:
@@ -54,10 +61,25 @@ class StoredDecode:
             durations[line["id"]] = _number(line["seconds"], 0.0, f"{where}: seconds")
         return durations
 
+    @property
+    def hypotheses(self) -> dict[str, list[str]]:
+        """Words of every utterance by its id."""
+        return read_hypotheses(self.folder / HYPOTHESES)
+
+    @property
+    def has_lattices(self) -> bool:
+        """Whether there are any."""
+        return (self.folder / LATTICES).exists()
+
+    @property
+    def train_words(self) -> dict[str, int] | None:
+        """How often the text that the network was trained on holds each word; None where the decode does not say."""
+        return read_train_words(self.folder)
+
     @cached_property
     def lattices(self) -> LatticeArchive:
         """The stored lattices."""
-        if not (self.folder / LATTICES).exists():
+        if not self.has_lattices:
             raise self._lacks(
                 "lattices",
                 "rescore with --lattices, or ",
@@ -121,6 +143,10 @@ class StoredDecode:
                 "decoded, or give that of --tune as --references"
             )
         return {id_: transcripts[id_] for id_ in self.seconds}
+
+    def known_references(self) -> dict[str, Transcript]:
+        """What was said in each utterance, where the manifest that was decoded is here."""
+        return self.references(None) if self.manifest().exists() else {}
 
     def _lacks(self, what: str, rescored: str, otherwise: str) -> UserError:
         """What to say of a missing part; that of a rescored decode lies where it was made from."""

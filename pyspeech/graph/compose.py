@@ -102,6 +102,16 @@ def make_graph(out: Path, key: str, tokens: "TokenSet", arpa: Path) -> None:
     ``key`` is the digest of the inputs, kept beside the graph.
 
     Raises:
+        UserError: as :func:`compile_tokens`.
+    """
+    graph, description = compile_tokens(tokens, arpa)
+    save_graph(graph, {"digest": key, **description}, out)
+
+
+def compile_tokens(tokens: "TokenSet", arpa: Path) -> tuple[Graph, dict[str, object]]:
+    """Compile the graph of all words of ``arpa`` that ``tokens`` spell, and describe it as ``graph.json`` does.
+
+    Raises:
         UserError: a damaged ARPA file, or one that shares no word with the tokens.
     """
     written = arpa_words(arpa)
@@ -118,8 +128,7 @@ def make_graph(out: Path, key: str, tokens: "TokenSet", arpa: Path) -> None:
     compilation = Compilation()
     topology = choose_topology(len(tokens.symbols))
     graph = compile_graph(tokens.symbols, spelled.spellings, arpa, topology, compilation, theirs)
-    description = {
-        "digest": key,
+    return graph, {
         "symbols_digest": graph.symbols_digest,
         "tokens": tokens.kind,
         "topology": topology,
@@ -130,7 +139,6 @@ def make_graph(out: Path, key: str, tokens: "TokenSet", arpa: Path) -> None:
         "steps": [asdict(step) for step in compilation.steps],
         "missing_words": spelled.missing,
     }
-    save_graph(graph, description, out)
 
 
 def _words_of(tokens: "TokenSet") -> Collection[str]:
@@ -223,7 +231,7 @@ def save_graph(graph: Graph, description: Mapping[str, object], out: Path) -> No
         write_json(partial / "graph.json", description)
 
 
-def load_graph(folder: Path, device: torch.device | str = "cpu") -> Graph:
+def load_graph(folder: Path) -> Graph:
     """Read a graph that :func:`save_graph` wrote.
 
     Raises:
@@ -244,7 +252,7 @@ def load_graph(folder: Path, device: torch.device | str = "cpu") -> Graph:
         )
         fsa = k2.Fsa(tensors["arcs"], aux_labels=k2.RaggedTensor(shape, tensors["aux_labels.values"]))
         fsa.tokens = tensors["tokens"]
-        return Graph(fsa.to(device), words, symbols_digest)
+        return Graph(fsa, words, symbols_digest)
     except (ValueError, KeyError, RuntimeError) as error:
         raise UserError(f"{folder} holds no complete decoding graph ({error}); {AGAIN}") from error
 

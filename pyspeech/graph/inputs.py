@@ -1,10 +1,14 @@
 """What a decoding graph is made from, and whether a folder holds the graph of it; quick, as it imports no k2."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pyspeech.errors import UserError
 from pyspeech.files import digest, existing, existing_file, refuse_others
 from pyspeech.json_files import is_made_from
+
+if TYPE_CHECKING:
+    from pyspeech.lang.tokens import TokenSet
 
 FILES = frozenset({"graph.safetensors", "words.txt", "graph.json"})
 EPSILON = "<eps>"
@@ -21,12 +25,14 @@ def find_arpa(lm: Path) -> Path:
     return existing_file(lm / "lm.arpa" if lm.is_dir() else lm, "language model")
 
 
-def inputs_digest(lang: Path, lm: Path) -> str:
+def inputs_digest(lang: "Path | TokenSet", lm: Path) -> str:
     """Digest of the contents that decide a graph.
 
     Raises:
         UserError: the token set or the language model is missing.
     """
+    if not isinstance(lang, Path):
+        return digest(FORMAT, lang.content, find_arpa(lm))
     existing(lang / "tokens.json", "token set")
     files = sorted(path for path in lang.iterdir() if path.is_file())
     return digest(FORMAT, [path.name for path in files], *files, find_arpa(lm))

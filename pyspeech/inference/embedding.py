@@ -21,7 +21,7 @@ from pyspeech.files import digest, refuse_others
 from pyspeech.inference.samples import checked_samples
 from pyspeech.speakers.embeddings import FILES, save_embeddings, unit_rows
 from pyspeech.tasks.network import MODEL, device_of, load_network, trained_config
-from pyspeech.transcripts import read_transcripts
+from pyspeech.transcripts import Manifest, read_transcripts, shown
 
 WINDOW_SECONDS = 20.0  # what is longer is embedded in windows: memory stays bounded, and all parts count alike
 
@@ -89,7 +89,9 @@ def load_embedder(exp: Path, device: str | None = None, window_seconds: float = 
     return Embedder(config, load_network(exp, config, 1, "utterance", choose_device(device)), window_seconds)
 
 
-def embed(exp: Path, cuts: Path, out: Path, device: str | None = None, window_seconds: float = WINDOW_SECONDS) -> int:
+def embed(
+    exp: Path, cuts: Manifest, out: Path, device: str | None = None, window_seconds: float = WINDOW_SECONDS
+) -> int:
     """Write the embeddings of the utterances of ``cuts``, in their order, to the folder ``out``; return how many.
 
     Raises:
@@ -118,7 +120,7 @@ def origin_of(exp: Path) -> str:
     return digest(exp / MODEL, config.model, config.features.model_dump(mode="json"))
 
 
-def _embedded(embedder: Embedder, cuts: Path) -> Iterator[tuple[str, str, NDArray[np.float32]]]:
+def _embedded(embedder: Embedder, cuts: Manifest) -> Iterator[tuple[str, str, NDArray[np.float32]]]:
     config = embedder.config
     batches = inference_batches(cuts, config.features, config.batches.max_seconds)
     for batch in tqdm(batches, desc="embed", unit=" batches", dynamic_ncols=True, disable=None):
@@ -126,13 +128,13 @@ def _embedded(embedder: Embedder, cuts: Path) -> Iterator[tuple[str, str, NDArra
         yield from zip(batch.ids, batch.speakers, embedder.embed(matrices), strict=True)
 
 
-def _refuse(cuts: Path, least_seconds: float) -> None:
+def _refuse(cuts: Manifest, least_seconds: float) -> None:
     """Make sure that all can be embedded, and no two by one id."""
     check_manifest(cuts)
     seconds = [(t.id, t.seconds) for t in read_transcripts(cuts)]
     if short := [each for each in seconds if each[1] < least_seconds]:
         more = f" (and {len(short) - 1} others)" if len(short) > 1 else ""
-        raise UserError(_too_short(f"{cuts}, cut '{short[0][0]}'{more}", short[0][1], least_seconds))
+        raise UserError(_too_short(f"{shown(cuts)}, cut '{short[0][0]}'{more}", short[0][1], least_seconds))
 
 
 def _too_short(where: str, seconds: float, least_seconds: float) -> str:

@@ -17,6 +17,7 @@ from pyspeech.inference.samples import checked_samples
 from pyspeech.lang.labels import LabelTable
 from pyspeech.scoring.accuracy import FILES, PREDICTIONS, TABLE
 from pyspeech.tasks.classification import ClassificationTask, Classifier, batch_labels, load_classifier
+from pyspeech.transcripts import Manifest
 
 SHOWN_LABELS = 5  # the most likely ones, with their probabilities
 
@@ -41,7 +42,7 @@ class LabelModel:
         return dict(sorted(probabilities, key=lambda item: (-item[1], item[0])))
 
 
-def predict(exp: Path, cuts: Path, out: Path, device: str | None = None) -> int:
+def predict(exp: Path, cuts: Manifest, out: Path, device: str | None = None) -> int:
     """Write the labels of the utterances of ``cuts``, in their order, to the folder ``out``; return how many.
 
     Raises:

@@ -1,18 +1,27 @@
 """A trained recogniser for audio in memory: its features, the log-probabilities of its tokens, and the words."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from pyspeech.data.batch import Matrix, Samples, one_utterance
+from pyspeech.data.batches import inference_batches
 from pyspeech.data.features import FeatureExtractor
+from pyspeech.data.manifests import check_manifest
 from pyspeech.decoding.config import DecodeConfig
 from pyspeech.decoding.decoder import Decoder, Setup
+from pyspeech.decoding.results import Decoded, HeldDecode
 from pyspeech.device import choose_device
 from pyspeech.inference.samples import checked_samples
+from pyspeech.scoring.rare_words import read_train_words
+from pyspeech.transcripts import Manifest, as_manifest
+
+if TYPE_CHECKING:
+    from pyspeech.graph.compose import Graph
 
 
 class SpeechModel:
@@ -49,18 +58,36 @@ class SpeechModel:
         found: npt.NDArray[np.float32] = log_probs_BTV[0, : lengths[0]].cpu().numpy()
         return found
 
-    def decode(self, samples_S: Samples, sampling_rate: int, name: str = "utterance") -> Mapping[str, Any]:
-        """What was said, as a line of ``hyps.jsonl`` has it: ``words``, their times and confidences, scores.
+    def decode(self, samples_S: Samples, sampling_rate: int, name: str = "utterance") -> Decoded:
+        """What was said: ``words``, and ``line`` as in ``hyps.jsonl``, with times, confidences and scores.
 
         Raises:
             UserError: as :meth:`features`.
         """
         batch = one_utterance(self.features(samples_S, sampling_rate), name)
         [decoded] = self._decoder(batch, {name: len(samples_S) / sampling_rate})
-        return decoded.line
+        return decoded
+
+    def decode_cuts(self, cuts: str | PathLike[str] | Manifest) -> HeldDecode:
+        """Decode the utterances of a manifest or of a ``CutSet``, many at once, in their order.
+
+        Raises:
+            UserError: the manifest is missing or damaged, or an utterance cannot be read.
+        """
+        manifest, decoder = as_manifest(cuts), self._decoder
+        check_manifest(manifest)
+        batches = inference_batches(manifest, decoder.recogniser.config.features, decoder.setup.config.batch_seconds)
+        seconds = ((batch, {cut.id: cut.duration for cut in batch.cuts}) for batch in batches)
+        return self.held([decoded for batch, each in seconds for decoded in decoder(batch, each)])
+
+    def held(self, decoded: Sequence[Decoded]) -> HeldDecode:
+        """Put utterances that were decoded together with what rescoring needs to know of this model."""
+        setup, tokens = self._decoder.setup, self._decoder.recogniser.tokens
+        words, scale = self._decoder.words, setup.config.acoustic_scale
+        return HeldDecode(decoded, tokens, self.frame_seconds, words, scale, read_train_words(setup.exp))
 
 
-def load_model(exp: Path, graph: Path | None, device: str | None, config: DecodeConfig) -> SpeechModel:
+def load_model(exp: Path, graph: "Path | Graph | None", device: str | None, config: DecodeConfig) -> SpeechModel:
     """Load what :func:`pyspeech.training.experiment.run` left in ``exp``; without a graph words are the greedy ones.
 
     Raises:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from pyspeech.errors import UserError, nearest
-from pyspeech.files import complete, existing, refuse_others, write_json
+from pyspeech.files import complete, digest, existing, refuse_others, write_json
 from pyspeech.json_files import read_json
 from pyspeech.lang.lexicon import Lexicon, read_lexicon, write_lexicon
 
@@ -31,6 +31,10 @@ class TokenSet(Protocol):
     @property
     def espeak(self) -> str | None:
         """The language in which espeak-ng pronounces words that the lexicon of phones lacks, if it may."""
+
+    @property
+    def content(self) -> str:
+        """Digest of all that decides what it spells: equal for equal token sets."""
 
     def encode(self, words: Sequence[str]) -> list[int]:
         """Spell ``words``, each in the first way there is.
@@ -75,6 +79,11 @@ class CharacterTokens:
         """Cover the characters of ``words``."""
         characters = {character for word in words for character in word}
         return cls((BLANK, WORD_START, *sorted(characters - {WORD_START})))
+
+    @property
+    def content(self) -> str:
+        """Digest of the symbols."""
+        return digest(self.kind, self.symbols)
 
     def encode(self, words: Sequence[str]) -> list[int]:
         """Spell ``words``; see :class:`TokenSet`."""
@@ -124,6 +133,11 @@ class PieceTokens:
             UserError: the text allows no such number of pieces.
         """
         return cls(_train_pieces(texts, size))
+
+    @property
+    def content(self) -> str:
+        """Digest of the model."""
+        return digest(self.kind, self._model.hex())
 
     def encode(self, words: Sequence[str]) -> list[int]:
         """Spell ``words``; see :class:`TokenSet`."""
@@ -184,6 +198,11 @@ class PhoneTokens:
         if BLANK in phones:
             raise UserError(f"the lexicon uses the phone '{BLANK}', which names the CTC blank; rename that phone")
         return cls((BLANK, *sorted(phones)), lexicon, espeak)
+
+    @property
+    def content(self) -> str:
+        """Digest of phones, lexicon and language."""
+        return digest(self.kind, self.symbols, self.lexicon, self.espeak)
 
     def with_words(self, lexicon: Lexicon) -> "PhoneTokens":
         """Return the same tokens knowing the words of ``lexicon`` too; words known already stay as they are."""

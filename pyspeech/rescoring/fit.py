@@ -3,25 +3,24 @@
 import logging
 from pathlib import Path
 
-from pyspeech.decoding.stored import LATTICES, StoredDecode
+from pyspeech.decoding.results import DecodeResults
 from pyspeech.errors import UserError
 from pyspeech.lang.writing import case_to_bring, share_no_words
 from pyspeech.rescoring.language_model import LanguageModel
 from pyspeech.rescoring.vocabulary import RESERVED
-from pyspeech.scoring.rare_words import read_train_words
 
 log = logging.getLogger(__name__)
 
 
-def words_of(decode: StoredDecode) -> set[str]:
+def words_of(decode: DecodeResults) -> set[str]:
     """The words that the network was trained on, else those of its lattices; none where the decode has neither."""
-    trained = read_train_words(decode.folder)
+    trained = decode.train_words
     if trained is not None:
         return set(trained)
-    return set(decode.lattices.words) - RESERVED if (decode.folder / LATTICES).exists() else set()
+    return set(decode.lattices.words) - RESERVED if decode.has_lattices else set()
 
 
-def fit(lm: LanguageModel, name: Path, decode: StoredDecode, finds_new_words: bool) -> None:
+def fit(lm: LanguageModel, name: Path, decode: DecodeResults, finds_new_words: bool) -> None:
     """Let ``lm`` take and give words in the case of ``decode``, and say where they have no words in common.
 
     Args:
@@ -45,7 +44,7 @@ def fit(lm: LanguageModel, name: Path, decode: StoredDecode, finds_new_words: bo
         theirs = lm.words()
     if share_no_words(ours, theirs):
         told = (
-            f"{name} knows {len(ours.intersection(theirs))} of the {len(ours)} words of {decode.folder}; "
+            f"{name} knows {len(ours.intersection(theirs))} of the {len(ours)} words of {decode.name}; "
             "is it of this language, and are words written alike?"
         )
         if not finds_new_words:

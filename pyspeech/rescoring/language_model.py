@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,9 @@ from pyspeech.lm.ngram import LmSettings, binary_in, build_binary, find_program,
 from pyspeech.lm.text import SENTENCE_MARKS
 from pyspeech.locks import lock_of, only_writer
 from pyspeech.text_files import PACKED, UNPACK_ERRORS, unpacked
+
+if TYPE_CHECKING:
+    import kenlm
 
 LN10 = math.log(10)
 STAND_IN_LOG10 = -100.0  # what KenLM gives <unk> where the ARPA file has none
@@ -43,6 +46,7 @@ class LanguageModel:
 
     Args:
         path: An ARPA file or a KenLM binary; a binary is mapped into memory, which processes share.
+        model: The ``kenlm.Model`` of that file, where it is open already.
 
     Attributes:
         path: The file that was opened.
@@ -56,9 +60,9 @@ class LanguageModel:
         UserError: the file is missing, damaged, or no model.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, model: "kenlm.Model | None" = None) -> None:
         self.path = path
-        self.model: Any = open_model(path)
+        self.model: Any = open_model(path) if model is None else model
         self.order = int(self.model.order)
         (log10, _, _) = next(iter(self.model.full_scores("<unk>", bos=False, eos=False)))
         self.has_unknown = log10 > STAND_IN_LOG10
@@ -106,8 +110,13 @@ class LanguageModel:
         return LN10 * np.array([self.model.BaseScore(state, self.written(word), following) for word in words])
 
 
+def file_of(lm: "Path | kenlm.Model") -> Path:
+    """What is given as a language model by its name: the file or folder, or what the open model was read from."""
+    return lm if isinstance(lm, Path) else Path(os.fsdecode(lm.path))
+
+
 def open_lm(
-    path: Path,
+    given: "Path | kenlm.Model",
     cache: Path | None = None,
     held_out: Sequence[Path] = (),
     order: int = 4,
@@ -116,8 +125,9 @@ def open_lm(
     """Open the language model of a file, whatever it holds.
 
     Args:
-        path: A folder of ``pyspeech lm train``; a KenLM binary; an ARPA file; or text or a manifest to train on.
+        given: A folder of ``pyspeech lm train``; a KenLM binary; an ARPA file; or text or a manifest to train on.
             Text and ARPA files may be packed as ``.gz``, ``.xz`` or ``.bz2``.
+            An open ``kenlm.Model`` is taken as it is.
         cache: Where the binary of an ARPA file, and models trained on text, are kept by content. Default:
             ``$PYSPEECH_CACHE``, or ``~/.cache/pyspeech/lm``. Processes may use one cache at once. One that cannot be
             written serves what it holds; what another user could have written is refused.
@@ -128,6 +138,9 @@ def open_lm(
     Raises:
         UserError: a file that is missing, damaged or not what its name says, or text that may not be used.
     """
+    path = file_of(given)
+    if not isinstance(given, Path):
+        return LanguageModel(path, given)
     if path.is_dir():
         return LanguageModel(binary_in(path))
     kind = _kind(existing_file(path, "language model"))

@@ -8,7 +8,7 @@ import numpy as np
 
 from pyspeech.decoding.lattice import NO_FRAME, Lattice, best_path, reordered
 from pyspeech.decoding.nbest import Candidate, n_best
-from pyspeech.decoding.stored import StoredDecode
+from pyspeech.decoding.results import DecodeResults
 from pyspeech.decoding.times import token_runs
 from pyspeech.rescoring.boosting import Boosting
 from pyspeech.rescoring.compose import Rescored, compose
@@ -65,7 +65,7 @@ class InLattices:
 
     has_graph_scores = True
 
-    def __init__(self, decode: StoredDecode, lm: LanguageModel, limits: LatticeSettings) -> None:
+    def __init__(self, decode: DecodeResults, lm: LanguageModel, limits: LatticeSettings) -> None:
         self.decode, self.lm, self.limits = decode, lm, limits
         self.words = decode.lattices.words
 
@@ -104,7 +104,7 @@ class InNbest:
 
     has_graph_scores = True
 
-    def __init__(self, decode: StoredDecode, lm: LanguageModel, count: int) -> None:
+    def __init__(self, decode: DecodeResults, lm: LanguageModel, count: int) -> None:
         self.decode, self.lm, self.count = decode, lm, count
         self.words = decode.lattices.words
 
@@ -140,7 +140,7 @@ class OverFrames:
     has_graph_scores = False
 
     def __init__(
-        self, decode: StoredDecode, lm: LanguageModel, vocabulary: Vocabulary, settings: RescoreConfig
+        self, decode: DecodeResults, lm: LanguageModel, vocabulary: Vocabulary, settings: RescoreConfig
     ) -> None:
         self.lm, self.settings = lm, settings
         self.words = vocabulary.words

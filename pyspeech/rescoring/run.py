@@ -1,4 +1,4 @@
-"""Rescore a decode folder into another: the same utterances, other words, no acoustic model."""
+"""Rescore a decode, from a folder into another or in memory: the same utterances, other words, no acoustic model."""
 
 import logging
 import time
@@ -9,18 +9,18 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from tqdm import tqdm
 
 from pyspeech.decoding.archive import LATTICE_CODEC, ShardWriter, finish_archive
-from pyspeech.decoding.hypothesis import Clock, from_lattice
+from pyspeech.decoding.hypothesis import Clock, Hypothesis, from_lattice
+from pyspeech.decoding.results import DecodeResults
 from pyspeech.decoding.stored import (
     FILES,
     FRAMES,
     HYPOTHESES,
-    LANG,
     LATTICES,
     SUMMARY,
     TRAIN_WORDS,
@@ -37,15 +37,17 @@ from pyspeech.rescoring.boosting import Boosting, Phrases, read_phrases
 from pyspeech.rescoring.choose_weights import choose_boost, choose_weights, practice_list
 from pyspeech.rescoring.config import Ranges, RescoreConfig, TuningSettings, Weights
 from pyspeech.rescoring.fit import fit
-from pyspeech.rescoring.language_model import LanguageModel, open_lm
+from pyspeech.rescoring.language_model import LanguageModel, file_of, open_lm
 from pyspeech.rescoring.lexicon_search import UNKNOWN_WORD
 from pyspeech.rescoring.methods import InLattices, InNbest, Method, Outcome, OverFrames
 from pyspeech.rescoring.tuning import BoostPoint
 from pyspeech.rescoring.vocabulary import RESERVED, NewWords, Vocabulary, make_vocabulary, read_new_words
 from pyspeech.rescoring.weights_file import ChosenWeights, load_weights, marks, refuse_same_set, save_weights
-from pyspeech.scoring.rare_words import read_train_words
-from pyspeech.scoring.wer import read_hypotheses, shortened
+from pyspeech.scoring.wer import shortened
 from pyspeech.transcripts import Transcript
+
+if TYPE_CHECKING:
+    import kenlm
 
 MethodName = Literal["lattice", "nbest", "search"]
 WEIGHTS = "weights.json"
@@ -55,11 +57,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Rescoring:
-    """What to rescore and how.
+    """How to rescore a decode.
 
     Args:
-        decode: Folder of ``pyspeech decode``.
-        lm: ARPA, KenLM binary, folder of ``pyspeech lm train``, or a text.
+        lm: ARPA, KenLM binary, folder of ``pyspeech lm train``, or a text; or an open ``kenlm.Model``.
         tune: Another decode that the weights are chosen on; its references are in ``references``, else in the
             manifest that it was decoded from.
         weights: ``weights.json`` of an earlier rescoring, in place of ``tune``.
@@ -68,8 +69,7 @@ class Rescoring:
         espeak: Language that pronounces words without pronunciation; None for that of its token set.
     """
 
-    decode: Path
-    lm: Path
+    lm: "Path | kenlm.Model"
     method: MethodName
     config: RescoreConfig
     tune: Path | None = None
@@ -78,19 +78,41 @@ class Rescoring:
     words: Path | None = None
     boost: Path | None = None
     espeak: str | None = None
-    keep_lattices: bool = False
     drop_held_out: bool = False
 
 
-def rescore(job: Rescoring, out: Path) -> dict[str, Any]:
-    """Rescore every utterance, write the decode folder ``out`` and return its summary.
+@dataclass(frozen=True)
+class Rescorer:
+    """All that is needed to rescore ``decode``, weights included; ``chosen`` says what they were chosen on, if so."""
+
+    decode: DecodeResults
+    lm: LanguageModel
+    method: Method
+    weights: Weights
+    boosting: Boosting | None
+    chosen: ChosenWeights | None
+
+    def __iter__(self) -> Iterator[tuple[Hypothesis, Outcome]]:
+        """Yield every utterance, in order."""
+        decode, weights = self.decode, self.weights
+        every = self.method.outcomes(weights, self.boosting)
+        bar = tqdm(every, "rescore", len(decode.seconds), unit=" utterances", disable=None)
+        for seconds, outcome in _with_seconds(decode, bar):
+            clock = Clock(decode.frame_seconds, seconds)
+            yield from_lattice(outcome.lattice, outcome.words, decode.tokens, clock, weights.acoustic), outcome
+
+
+def rescorer(decode: DecodeResults, job: Rescoring) -> Rescorer:
+    """Open, check and choose what rescoring needs.
 
     Raises:
         UserError: something given is missing, damaged or does not fit the rest; or weights would be chosen on the
             set that is reported.
     """
-    _check(job, out)
-    decode = StoredDecode(job.decode)
+    if job.tune and job.weights:
+        raise UserError("weights are either chosen (--tune) or given (--weights); leave one out")
+    if job.words and job.method != "search":
+        raise UserError(f"the method {job.method} knows the stored words alone; new words (--words) need search")
     dev = None if job.tune is None else _Dev.read(StoredDecode(job.tune), job)
     chosen = None if job.weights is None else load_weights(job.weights)
     _refuse_same_set(decode, dev, chosen)
@@ -99,9 +121,8 @@ def rescore(job: Rescoring, out: Path) -> dict[str, Any]:
     lm = open_lm(job.lm, held_out=_held_out(decode, dev), drop_held_out=job.drop_held_out)
     for note in lm.notes:
         log.info(note)
-    fit(lm, job.lm, decode, job.method == "search")
-    purpose = f"method {job.method}, language model {digest(lm.path)}"
-    if chosen is not None and chosen.chosen_for != purpose:
+    fit(lm, file_of(job.lm), decode, job.method == "search")
+    if chosen is not None and chosen.chosen_for != (purpose := _purpose(job, lm)):
         log.warning(f"{job.weights} was chosen for {chosen.chosen_for}; here it weighs {purpose}")
     listed = {word for phrase in phrases or () for word in phrase}
     make = _Maker(job, lm, listed)
@@ -113,25 +134,38 @@ def rescore(job: Rescoring, out: Path) -> dict[str, Any]:
         )
     _tell_unknown(decode, dev, _known(job, lm, method))
     if dev is not None:
-        chosen = _choose(job, dev, purpose, make(dev.decode), phrases, practice)
+        chosen = _choose(job, dev, _purpose(job, lm), make(dev.decode), phrases, practice)
     weights = chosen.weights if chosen else _given(job)
     if phrases and not weights.boost:
         log.warning(f"the boost weight is 0, so {job.boost} changes nothing; choose one with --tune and --boost")
+    return Rescorer(decode, lm, method, weights, Boosting(phrases) if phrases else None, chosen)
+
+
+def rescore(source: Path, job: Rescoring, out: Path, keep_lattices: bool = False) -> dict[str, Any]:
+    """Rescore every utterance of the decode folder ``source``, write the folder ``out`` and return its summary.
+
+    Raises:
+        UserError: as :func:`rescorer`, or ``out`` holds other things.
+    """
+    _check_place(source, job, out)
+    decode = StoredDecode(source)
+    rescored = rescorer(decode, job)
+    weights, chosen = rescored.weights, rescored.chosen
     with complete(out) as folder:
         folder.mkdir()
-        counts = _write(folder, decode, method, weights, Boosting(phrases) if phrases else None, job.keep_lattices)
+        counts = _write(folder, rescored, keep_lattices)
         if chosen:
             save_weights(folder / WEIGHTS, chosen)
-        copy_words(decode.folder, folder)
+        copy_words(source, folder)
         if job.method == "search":
-            write_words((word for word in method.words if word not in RESERVED), folder)
+            write_words((word for word in rescored.method.words if word not in RESERVED), folder)
         settings = job.config.model_dump(mode="json", exclude={"weights"})
         summary = {
             **{name: decode.summary.get(name) for name in ("exp", "cuts", "graph", "frame_seconds")},
             "method": f"rescore {job.method}",
-            "rescored": str(job.decode),
-            "lm": str(job.lm),
-            "lm_digest": digest(lm.path),
+            "rescored": str(source),
+            "lm": str(file_of(job.lm)),
+            "lm_digest": digest(rescored.lm.path),
             "words": job.words and str(job.words),
             "boost": job.boost and str(job.boost),
             "weights": weights.model_dump(),
@@ -143,12 +177,12 @@ def rescore(job: Rescoring, out: Path) -> dict[str, Any]:
     return summary
 
 
-def _check(job: Rescoring, out: Path) -> None:
-    if job.tune and job.weights:
-        raise UserError("weights are either chosen (--tune) or given (--weights); leave one out")
-    if job.words and job.method != "search":
-        raise UserError(f"the method {job.method} knows the stored words alone; new words (--words) need search")
-    for path in (job.decode, job.tune):
+def _purpose(job: Rescoring, lm: LanguageModel) -> str:
+    return f"method {job.method}, language model {digest(lm.path)}"
+
+
+def _check_place(source: Path, job: Rescoring, out: Path) -> None:
+    for path in (source, job.tune):
         if path is not None and out.resolve().is_relative_to(path.resolve()):
             raise UserError(f"{out} is or lies in {path}, a decode that is read; name another folder for the result")
     # What stored frames is the work of a network, and not so quickly made again.
@@ -184,7 +218,7 @@ class _Dev:
         return marks(self.transcripts.values())
 
     def practice(self, phrases: Phrases, settings: TuningSettings) -> Phrases:
-        counts = read_train_words(self.decode.folder)
+        counts = self.decode.train_words
         if counts is None:
             raise UserError(
                 f"{self.name} has no {TRAIN_WORDS}, which tells the rare words that a boost is chosen on; train and "
@@ -193,19 +227,17 @@ class _Dev:
         return practice_list(self.references, phrases, counts, settings)
 
 
-def _refuse_same_set(decode: StoredDecode, dev: _Dev | None, chosen: ChosenWeights | None) -> None:
-    reported = {id_: id_ for id_ in decode.seconds}
-    if decode.manifest().exists():
-        # Elsewhere than where it was decoded, the ids must do.
-        reported |= marks(decode.references(None).values())
+def _refuse_same_set(decode: DecodeResults, dev: _Dev | None, chosen: ChosenWeights | None) -> None:
+    # Where what was said is not known, the ids must do.
+    reported = {id_: id_ for id_ in decode.seconds} | marks(decode.known_references().values())
     if dev is not None:
-        refuse_same_set(dev.marks, reported, dev.name, str(decode.folder))
+        refuse_same_set(dev.marks, reported, dev.name, decode.name)
     if chosen is not None:
-        refuse_same_set(chosen.marks, reported, chosen.chosen_on, str(decode.folder))
+        refuse_same_set(chosen.marks, reported, chosen.chosen_on, decode.name)
 
 
-def _held_out(decode: StoredDecode, dev: _Dev | None) -> list[Path]:
-    manifests = [decode.manifest(), *([dev.manifest] if dev else [])]
+def _held_out(decode: DecodeResults, dev: _Dev | None) -> list[Path]:
+    manifests = [path for path in (decode.manifest(), dev.manifest if dev else None) if path is not None]
     for path in manifests:
         if not path.exists():
             log.info(
@@ -221,17 +253,16 @@ class _Maker:
         self.job, self.lm, self.listed = job, lm, listed
         self._vocabularies: dict[str, Vocabulary] = {}
 
-    def __call__(self, decode: StoredDecode) -> Method:
+    def __call__(self, decode: DecodeResults) -> Method:
         config, tokens = self.job.config, decode.tokens  # which all need in the end
         if self.job.method == "lattice":
             return InLattices(decode, self.lm, config.lattice)
         if self.job.method == "nbest":
             return InNbest(decode, self.lm, config.nbest)
-        return OverFrames(decode, self.lm, self._vocabulary(decode, tokens), config)
+        return OverFrames(decode, self.lm, self._vocabulary(tokens), config)
 
-    def _vocabulary(self, decode: StoredDecode, tokens: TokenSet) -> Vocabulary:
-        language = self.job.espeak or tokens.espeak
-        key = digest(language, *sorted((decode.folder / LANG).iterdir()))
+    def _vocabulary(self, tokens: TokenSet) -> Vocabulary:
+        language, key = self.job.espeak or tokens.espeak, tokens.content
         if key not in self._vocabularies:
             new: NewWords = read_new_words(self.job.words, tokens) if self.job.words else {}
             self._vocabularies[key] = vocabulary = make_vocabulary(
@@ -256,15 +287,14 @@ def _known(job: Rescoring, lm: LanguageModel, method: Method) -> Container[str]:
     return frozenset(method.words) if job.method == "search" else lm
 
 
-def _tell_unknown(decode: StoredDecode, dev: _Dev | None, known: Container[str]) -> None:
+def _tell_unknown(decode: DecodeResults, dev: _Dev | None, known: Container[str]) -> None:
     """Say what of dev cannot be found; without dev, what of the words that were found before, if there is any."""
     if dev is not None:
         log.info(f"words of {dev.name} that are unknown: {unknown_words(word_counts(dev.texts), known)}")
-    elif (decode.folder / LATTICES).exists():  # else they may be no words, but the tokens that no lexicon has joined
-        hypotheses = read_hypotheses(decode.folder / HYPOTHESES).values()
-        unknown = unknown_words(word_counts(map(" ".join, hypotheses)), known)
+    elif decode.has_lattices:  # else they may be no words, but the tokens that no lexicon has joined
+        unknown = unknown_words(word_counts(map(" ".join, decode.hypotheses.values())), known)
         if unknown.count:
-            log.info(f"words of the hypotheses in {decode.folder} that are unknown: {unknown}")
+            log.info(f"words of the hypotheses in {decode.name} that are unknown: {unknown}")
 
 
 def _given(job: Rescoring) -> Weights:
@@ -329,35 +359,22 @@ def shown(weights: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {value:g}" for name, value in weights.items() if name != "acoustic" or value != 1)
 
 
-def _write(
-    folder: Path,
-    decode: StoredDecode,
-    method: Method,
-    weights: Weights,
-    boosting: Boosting | None,
-    keep_lattices: bool,
-) -> dict[str, Any]:
+def _write(folder: Path, rescored: Rescorer, keep_lattices: bool) -> dict[str, Any]:
     """Write hypotheses, warnings and perhaps lattices into ``folder``; return what was counted."""
     started = time.monotonic()
+    decode, words = rescored.decode, rescored.method.words
     counts = Counter(utterances=0, cut=0, warnings=0, lattice_arcs=0)
     with ExitStack() as stack:
         write = stack.enter_context(utterance_writer(folder))
         archive = stack.enter_context(ShardWriter(folder / LATTICES, LATTICE_CODEC)) if keep_lattices else None
-        every = tqdm(
-            method.outcomes(weights, boosting), "rescore", len(decode.seconds), unit=" utterances", disable=None
-        )
-        for seconds, outcome in _with_seconds(decode, every):
+        for hypothesis, outcome in rescored:
             lattice = outcome.lattice
-            clock = Clock(decode.frame_seconds, seconds)
-            hypothesis = from_lattice(lattice, outcome.words, decode.tokens, clock, weights.acoustic)
             write(hypothesis.as_json(), [outcome.problem] if outcome.problem else [])
             counts.update(utterances=1, cut=outcome.cut, warnings=bool(outcome.problem), lattice_arcs=lattice.num_arcs)
             if archive is not None:
-                archive.write(
-                    replace(lattice, word=np.where(lattice.word < len(method.words), lattice.word, UNKNOWN_WORD))
-                )
+                archive.write(replace(lattice, word=np.where(lattice.word < len(words), lattice.word, UNKNOWN_WORD)))
     if keep_lattices:
-        symbols = {"tokens": decode.tokens.symbols, "words": method.words}
+        symbols = {"tokens": decode.tokens.symbols, "words": words}
         finish_archive(folder / LATTICES, symbols, decode.frame_seconds)
     total, wall = sum(decode.seconds.values()), time.monotonic() - started
     return {
@@ -368,13 +385,13 @@ def _write(
     }
 
 
-def _with_seconds(decode: StoredDecode, outcomes: Iterable[Outcome]) -> Iterator[tuple[float, Outcome]]:
+def _with_seconds(decode: DecodeResults, outcomes: Iterable[Outcome]) -> Iterator[tuple[float, Outcome]]:
     """Pair the outcomes with the durations of the utterances, which must be the same ones."""
     for line, outcome in zip_longest(decode.seconds.items(), outcomes):
         names = (line and line[0], outcome and outcome.lattice.id)
         if line is None or outcome is None or names[0] != names[1]:
             expected, found = (name or "no more" for name in names)
             raise UserError(
-                f"{decode.folder}: {HYPOTHESES} has utterance {expected} where the archive has {found}; decode again"
+                f"{decode.name}: {HYPOTHESES} has utterance {expected} where the archive has {found}; decode again"
             )
         yield line[1], outcome

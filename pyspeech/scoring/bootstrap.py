@@ -5,19 +5,28 @@ Bisani and Ney, "Bootstrap estimates for confidence intervals in ASR performance
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-
-from pyspeech.scoring.wer import ErrorCounts
 
 REPLICATIONS = 10_000
 SEED = 0
 _BLOCK = 1_000
 
 
+class Errors(Protocol):
+    """What of an utterance makes an error rate, as ``pyspeech.scoring.wer.ErrorCounts``."""
+
+    @property
+    def errors(self) -> int: ...
+
+    @property
+    def reference_length(self) -> int: ...
+
+
 def error_rate_interval(
-    counts: Iterable[ErrorCounts], replications: int = REPLICATIONS, seed: int = SEED
+    counts: Iterable[Errors], replications: int = REPLICATIONS, seed: int = SEED
 ) -> tuple[float, float]:
     """Return the 95% percentile interval of the error rate over utterances drawn with replacement.
 

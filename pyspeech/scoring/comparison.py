@@ -7,7 +7,6 @@ from pathlib import Path
 
 from pyspeech.errors import UserError
 from pyspeech.files import existing
-from pyspeech.scoring.bootstrap import error_rate_interval
 from pyspeech.scoring.figures import (
     counts_text,
     marked_interval,
@@ -82,8 +81,8 @@ def compare_scores(scores: tuple[Score, Score], folders: tuple[Path, Path]) -> C
     return Comparison(
         scores,
         (
-            error_rate_interval(one.words for one in first.utterances),
-            error_rate_interval(one.words for one in second.utterances),
+            first.interval,
+            second.interval,
         ),
         folders,
         paired_bootstrap(errors),

@@ -80,7 +80,7 @@ def report_rare_words(manifest: Path, decode_folder: Path, list_file: Path) -> R
         words,
         sum(counts, RareWordCounts()),
         {
-            "wer": error_rate_interval(one.words for one in score.utterances),
+            "wer": score.interval,
             "u_wer": _error_interval([one.unlisted for one in counts]),
             "b_wer": _error_interval([one.listed for one in counts]),
             "recall": recall_interval(counts),

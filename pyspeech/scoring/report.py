@@ -9,7 +9,6 @@ from pathlib import Path
 
 from pyspeech.lang.unknown_words import UnknownWords, unknown_words
 from pyspeech.lang.writing import plain
-from pyspeech.scoring.bootstrap import error_rate_interval
 from pyspeech.scoring.figures import (
     BOOTSTRAP,
     class_rows,
@@ -59,10 +58,9 @@ def report_decode(manifest: Path, decode_folder: Path) -> WordErrorReport:
     """
     training = read_train_words(decode_folder)
     score = score_decode(manifest, decode_folder)
-    interval = error_rate_interval(utterance.words for utterance in score.utterances)
     classes = None if training is None else score_by_training_count(score, training)
     unknown = read_unknown_words(score, decode_folder)
-    report = WordErrorReport(score, interval, classes, manifest, decode_folder, unknown)
+    report = WordErrorReport(score, score.interval, classes, manifest, decode_folder, unknown)
     texts = {
         "report.txt": report_text(report) + wer_line(report) + "\n",
         "per_utterance.txt": "\n".join(map(aligned_text, score.utterances)),

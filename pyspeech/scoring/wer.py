@@ -11,7 +11,8 @@ import kaldialign
 from pyspeech.errors import UserError
 from pyspeech.files import existing
 from pyspeech.json_files import read_json_lines
-from pyspeech.transcripts import Transcript, read_transcripts
+from pyspeech.scoring.bootstrap import error_rate_interval
+from pyspeech.transcripts import Manifest, Transcript, read_transcripts, shown
 
 # No word is empty, so an empty string can stand for "nothing here" in an alignment.
 GAP = ""
@@ -86,6 +87,11 @@ class Score:
         return reduce(add, (utterance.words for utterance in self.utterances), ErrorCounts())
 
     @property
+    def interval(self) -> tuple[float, float]:
+        """The 95% interval of the word error rate (fractions) over utterances; see ``error_rate_interval``."""
+        return error_rate_interval(utterance.words for utterance in self.utterances)
+
+    @property
     def characters(self) -> ErrorCounts:
         """Character errors of all utterances."""
         return reduce(add, (utterance.characters for utterance in self.utterances), ErrorCounts())
@@ -109,14 +115,14 @@ class Score:
         return dict(sorted(totals.items()))
 
 
-def score_decode(manifest: Path, decode_folder: Path) -> Score:
+def score_decode(manifest: Manifest, decode_folder: Path) -> Score:
     """Score ``decode_folder/hyps.jsonl`` against the utterances of ``manifest``.
 
     Raises:
         UserError: as ``score`` and ``read_hypotheses``.
     """
     hypotheses = read_hypotheses(existing(decode_folder / HYPOTHESES, "hypotheses"))
-    return score(read_transcripts(manifest), hypotheses, str(manifest))
+    return score(read_transcripts(manifest), hypotheses, shown(manifest))
 
 
 def score(

@@ -3,6 +3,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from lhotse.cut import MonoCut
 
 from pyspeech.data.augment import Masks
 from pyspeech.data.batch import Batch, Unreadable, Utterance, batch_of
@@ -14,10 +15,9 @@ LENGTHS = st.lists(st.integers(1, 20), min_size=2, max_size=6)
 def a_batch(lengths: list[int], audio: bool) -> Batch:
     utterances = [
         Utterance(
-            f"u{number}",
+            MonoCut(f"u{number}", 0.0, 0.01 * frames, 0, custom={"snr": number}),
             f"text {number}",
             f"speaker {number}",
-            0.01 * frames,
             frames,
             features_TF=None if audio else np.full((frames, 3), number + 1, dtype=np.float32),
             samples_S=np.full(80 * frames, number + 1, dtype=np.float32) if audio else None,
@@ -35,6 +35,8 @@ def test_halves_are_what_their_utterances_alone_would_be(lengths, audio):
     assert first.ids + second.ids == whole.ids
     assert first.texts + second.texts == whole.texts
     assert first.speakers + second.speakers == whole.speakers
+    assert first.cuts + second.cuts == whole.cuts
+    assert [cut.id for cut in first.cuts] == list(first.ids)
     assert torch.equal(torch.cat([first.lengths_B, second.lengths_B]), whole.lengths_B)
     assert first.seconds + second.seconds == pytest.approx(whole.seconds)
     assert (first.unreadable, second.unreadable) == ((), ())
@@ -59,3 +61,4 @@ def test_pinned_memory_is_the_gpus():
     assert pinned.samples_BS.is_pinned()
     assert pinned.lengths_B.is_pinned()
     assert pinned.ids == ("u0", "u1")
+    assert [cut.snr for cut in pinned.cuts] == [0, 1]

@@ -1,3 +1,4 @@
+import dataclasses
 import gzip
 import json
 import os
@@ -5,13 +6,27 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from lhotse import AudioSource
-from tones import RATE, tone_cuts
+import yaml
+from lhotse import AudioSource, CutSet
+from lhotse.utils import fastcopy
+from tones import RATE, tone_cuts, tone_manifest
 
+from pyspeech.config import load_config
+from pyspeech.corpora.description.tally import describe_manifest
 from pyspeech.data.audio_files import CannotRead
+from pyspeech.data.batches import InferenceBatches, TrainingBatches
 from pyspeech.data.cut_index import read_cut_index
 from pyspeech.data.features import load_audio
-from pyspeech.data.manifests import STORED, read_manifest, write_manifest
+from pyspeech.data.manifests import (
+    STORED,
+    check_manifest,
+    folder_until_exit,
+    manifest_file,
+    read_manifest,
+    write_manifest,
+)
+from pyspeech.data.speaker_batches import SpeakerBatches
+from pyspeech.data.stored_features import store_features
 from pyspeech.errors import UserError
 from pyspeech.transcripts import read_transcripts
 from pyspeech.validation.run import Sources, validate
@@ -147,3 +162,101 @@ def test_a_pipe_in_place_of_a_manifest_or_of_audio_is_not_waited_for(tmp_path):
     cut.recording.sources[0].source = str(tmp_path / "pipe.jsonl")
     with pytest.raises(CannotRead, match=r"cut 'utt000' from .*pipe\.jsonl: it is no file"):
         load_audio(cut, RATE)
+
+
+def batches_of(dataset):
+    batches = [dataset[number] for number in range(len(dataset))]
+    return [(each.ids, each.texts, each.speakers, each.features_BTF.tolist()) for each in batches]
+
+
+def in_memory(cut):
+    content = Path(cut.recording.sources[0].source).read_bytes()
+    return fastcopy(cut, recording=fastcopy(cut.recording, sources=[AudioSource("memory", [0], content)]))
+
+
+def features_of(cuts, folder):
+    path = folder / "stored.jsonl.gz"
+    store_features(cuts, path, config_of(folder, "recognition", "ctc", "tdnn_lstm").features, jobs=1)
+    return [(cut.id, cut.load_features().tolist()) for cut in read_manifest(path)]
+
+
+def config_of(folder, task, *included):
+    settings = {
+        "include": ["fbank", "augment", "train", *included],
+        "task": task,
+        "features": {"sampling_rate": RATE, "num_mel_bins": 20},
+        "batches": {"max_seconds": 4, "buckets": 2},
+    }
+    (folder / "c.yaml").write_text(yaml.safe_dump(settings))
+    return load_config(folder / "c.yaml")
+
+
+TAKERS = {
+    "transcripts": lambda cuts, _: list(read_transcripts(cuts)),
+    "audio": lambda cuts, _: [(cut.id, load_audio(cut, RATE).tolist()) for cut in read_manifest(cuts)],
+    "inference": lambda cuts, folder: batches_of(
+        InferenceBatches(cuts, config_of(folder, "recognition", "ctc", "tdnn_lstm").features, 2)
+    ),
+    "training": lambda cuts, folder: batches_of(
+        TrainingBatches(cuts, config_of(folder, "recognition", "ctc", "tdnn_lstm"), 1)
+    ),
+    "speakers": lambda cuts, folder: batches_of(
+        SpeakerBatches(cuts, config_of(folder, "verification", "softmax", "speaker_lstm", "speakers"), 1)
+    ),
+    "features": features_of,
+    "description": lambda cuts, _: dataclasses.replace(describe_manifest(cuts), manifest=None),
+}
+
+
+@pytest.mark.parametrize("taker", TAKERS)
+def test_cuts_may_stand_in_the_place_of_a_manifest(tmp_path, taker):
+    path = tone_manifest(tmp_path / "m.jsonl.gz", 6)
+    expected = TAKERS[taker](path, tmp_path)
+    assert expected
+    lazy = CutSet.from_jsonl_lazy(path)
+    for cuts in (lazy, lazy.to_eager(), list(lazy), CutSet(map(in_memory, lazy)).to_eager()):
+        found = TAKERS[taker](cuts, tmp_path)
+        assert found == expected
+
+
+def test_cuts_are_asked_for_one_after_the_other(tmp_path):
+    asked = []
+
+    class Counted:
+        def __iter__(self):
+            for cut in tone_cuts(tmp_path / "audio", 4):
+                asked.append(cut.id)
+                yield cut
+
+    read = iter(read_manifest(CutSet(Counted())))
+    assert (next(read).id, asked) == ("utt000", ["utt000"] * 2)  # the first is looked at before
+    transcripts = read_transcripts(CutSet(Counted()))
+    assert (next(transcripts).id, asked) == ("utt000", ["utt000"] * 3)
+
+
+def test_cuts_are_refused_for_what_lines_are_refused_for(tmp_path):
+    [cut] = tone_cuts(tmp_path / "audio", 1)
+    runs = fastcopy(cut, recording=fastcopy(cut.recording, sources=[AudioSource("command", [0], "touch made")]))
+    for read in (lambda cuts: list(read_manifest(cuts)), check_manifest):
+        with pytest.raises(UserError, match=r"^the CutSet, number 2, cut 'utt000' cannot be read: a source of"):
+            read(CutSet([cut, runs]))
+    with pytest.raises(UserError, match=r"^the CutSet, number 2: two utterances have the id 'utt000'"):
+        check_manifest([cut, cut])
+    with pytest.raises(UserError, match=r"^the CutSet holds no utterance"):
+        read_manifest(CutSet([]))
+
+
+def test_features_of_audio_in_memory_point_to_files_that_stay(tmp_path):
+    [cut] = tone_cuts(tmp_path / "audio", 1)
+    features_of(CutSet([in_memory(cut)]), tmp_path)
+    [source] = next(iter(read_manifest(tmp_path / "stored.jsonl.gz"))).recording.sources
+    assert Path(source.source).parent == tmp_path / STORED
+
+
+def test_the_file_of_cuts_has_the_name_that_is_asked_for(tmp_path):
+    path = tone_manifest(tmp_path / "m.jsonl.gz", 2)
+    assert manifest_file(path, "dev") == path
+    file = manifest_file(CutSet.from_file(path), "dev")
+    assert file.is_relative_to(folder_until_exit())
+    assert validate(Sources((file,))).names == ("dev",)
+    assert list(read_manifest(file)) == list(read_manifest(path))

@@ -7,10 +7,12 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from lhotse import CutSet
 
 from pyspeech.decoding.archive import LatticeArchive
 from pyspeech.decoding.config import load_decode_config
@@ -149,6 +151,13 @@ def test_what_spells_words_comes_with_a_decode(folder, tmp_path):
 
 def test_the_summary_counts_the_words_of_the_graph(folder, tmp_path, needs_k2):
     assert decode(job(folder), tmp_path / "out")["words_of_graph"] == 3
+
+
+def test_cuts_are_decoded_as_their_manifest_is(folder, tmp_path):
+    greedy = job(folder, "greedy")
+    decode(greedy, tmp_path / "manifest")
+    decode(replace(greedy, cuts=CutSet.from_file(folder / "test.jsonl.gz")), tmp_path / "cuts")
+    assert lines(tmp_path / "cuts/hyps.jsonl") == lines(tmp_path / "manifest/hyps.jsonl")
 
 
 def test_several_processes_write_what_one_writes(folder, tmp_path):

@@ -191,7 +191,7 @@ def test_tokens_are_the_labels_without_repetitions(bigram):
 def test_a_stored_graph_is_the_graph(bigram, tmp_path):
     graph = compiled(bigram)
     save_graph(graph, {"symbols_digest": graph.symbols_digest}, tmp_path / "graph")
-    loaded = load_graph(tmp_path / "graph", torch.device("cpu"))
+    loaded = load_graph(tmp_path / "graph")
     assert (loaded.words, loaded.symbols_digest) == (graph.words, graph.symbols_digest)
     assert torch.equal(loaded.fsa.arcs.values(), graph.fsa.arcs.values())
     assert torch.equal(loaded.fsa.scores, graph.fsa.scores)

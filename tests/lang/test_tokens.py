@@ -37,11 +37,17 @@ def test_token_0_is_the_blank_and_spells_nothing(tokens, words):
 def test_a_saved_set_is_loaded_equal(tmp_path, tokens, words):
     tokens.save(tmp_path / "lang")
     loaded = load_tokens(tmp_path / "lang")
-    assert (loaded.kind, loaded.symbols) == (tokens.kind, tokens.symbols)
+    assert (loaded.kind, loaded.symbols, loaded.content) == (tokens.kind, tokens.symbols, tokens.content)
     assert [loaded.pronunciations(word) for word in words] == [tokens.pronunciations(word) for word in words]
     loaded.save(tmp_path / "again")
     for path in (tmp_path / "lang").iterdir():
         assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_the_content_tells_sets_apart():
+    others = (PHONES.with_words({"EI": [("e", "i")]}), PhoneTokens.from_lexicon(LEXICON, "en-us"))
+    sets = [PHONES, CHARACTERS, PIECES, *others, CharacterTokens.from_words([*WORDS, "X"])]
+    assert len({each.content for each in sets}) == len(sets)
 
 
 @each_kind

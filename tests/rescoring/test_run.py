@@ -54,17 +54,16 @@ def folder(tmp_path_factory):
     return folder
 
 
-def run(folder, out, *overrides, decode="test", lm="lm", method="lattice", log=None, **options):
+def run(folder, out, *overrides, decode="test", lm="lm", method="lattice", log=None, keep_lattices=False, **options):
     exact = ("rescore.lattice.beam=60", "rescore.search.beam=40", "rescore.nbest=20")
     job = Rescoring(
-        decode=folder / decode,
         lm=folder / lm,
         method=method,
         config=load_rescore_config(overrides=(*exact, *overrides)),
         **options,
     )
     with told() as lines:
-        summary = rescore(job, out)
+        summary = rescore(folder / decode, job, out, keep_lattices)
     if log is not None:
         log += lines
     return summary

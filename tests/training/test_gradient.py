@@ -6,11 +6,19 @@ import sys
 
 import pytest
 import torch
+import yaml
+from lhotse import CutSet
 
+from pyspeech.config import load_config
 from pyspeech.data.batch import Batch
+from pyspeech.data.batches import TrainingBatches
+from pyspeech.data.loading import load
+from pyspeech.data.manifests import write_manifest
+from pyspeech.tasks.counts import Counts
 from pyspeech.training.gradient import Buffers, Gradient, Numbered, Place
 from pyspeech.training.memory import Piece, is_out_of_memory
 from pyspeech.training.precision import Precision
+from tests.tones import RATE, tone_cuts
 from tests.training.test_loop import BATCHES, Net, Regression, batch, changed, data_of, metrics, read, run
 
 CPU = torch.device("cpu")
@@ -69,6 +77,41 @@ def test_in_pieces_the_gradient_is_the_same(most, pieces):
         torch.testing.assert_close(left, right)
     assert [note.file for note in found.notes] == ["out_of_memory"] * pieces
     assert not any(note.line["left_out"] for note in found.notes)
+
+
+class ByRatio(Greedy):
+    """Weighs each utterance by a field of its cut that no one but its corpus and its loss knows."""
+
+    def loss(self, model, batch, progress=1.0):
+        rows_B = model(batch.features_BTF[:, :, :3], batch.lengths_B)[0][:, 0, 0].square()
+        loss = (rows_B * torch.tensor([cut.snr for cut in batch.cuts])).sum()
+        if model.training and len(batch.ids) > self.most:
+            loss = loss + Refused.apply(model.layer.weight).sum()
+        return loss, Counts(loss=float(loss.detach()), weight=len(batch.cuts))
+
+
+def test_fields_of_cuts_reach_the_loss_from_workers_and_in_halves(tmp_path):
+    settings = {"features": {"sampling_rate": RATE, "num_mel_bins": 4}, "batches": {"max_seconds": 8, "buckets": 1}}
+    included = {"include": ["fbank", "augment", "train", "ctc", "tdnn_lstm"], "task": "recognition"}
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump({**included, **settings}))
+    ratios = {f"tone-{number}": 2.0**number for number in range(6)}
+    cuts = [cut.with_id(id_) for cut, id_ in zip(tone_cuts(tmp_path / "audio", 6), ratios, strict=True)]
+    for cut in cuts:
+        cut.snr = ratios[cut.id]
+    write_manifest(cuts, tmp_path / "train.jsonl")
+    assert {cut.id: cut.snr for cut in CutSet.from_file(tmp_path / "train.jsonl")} == ratios
+    batches = TrainingBatches(tmp_path / "train.jsonl", load_config(tmp_path / "c.yaml"), epoch=1)
+    batches = list(load(batches, range(len(batches)), 1, pin=torch.cuda.is_available()))
+    assert max(len(each.ids) for each in batches) > 2
+    for each in batches:
+        assert [cut.id for cut in each.cuts] == list(each.ids)
+        assert [cut.snr for cut in each.cuts] == [ratios[id_.partition("_sp")[0]] for id_ in each.ids]
+    whole, expected = gradient_of(ByRatio(100), batches, model := Net(norm=False, dropout=0.0))
+    found, gradients = gradient_of(ByRatio(1), batches, model)
+    assert found.loss == pytest.approx(whole.loss)
+    for left, right in zip(gradients, expected, strict=True):
+        torch.testing.assert_close(left, right)
+    assert {note.file for note in found.notes} == {"out_of_memory"}
 
 
 def test_buffers_stay_and_their_mean_is_over_batches_whatever_pieces_they_came_in():

@@ -12,10 +12,8 @@ import numpy.typing as npt
 
 from pyspeech.entries import NotACutError, as_one
 from pyspeech.errors import UserError
-from pyspeech.files import existing_file
-from pyspeech.json_files import read_json_lines
 from pyspeech.speeds import speed_of
-from pyspeech.transcripts import manifest_name
+from pyspeech.transcripts import Manifest, entries_of, manifest_name
 
 Floats = npt.NDArray[np.float64]
 LONGEST_SECONDS = 1e9  # thirty years: no duration, and sums of such overflow
@@ -131,16 +129,17 @@ class Description:
         return rates
 
 
-def describe_manifest(path: Path) -> Description:
-    """Read a manifest of cuts through once, one line at a time.
+def describe_manifest(given: Manifest) -> Description:
+    """Read a manifest of cuts through, one at a time; cuts that are no file are called "cuts".
 
     Stored features hold every utterance at several speeds, which would multiply hours and words: one speed counts.
 
     Raises:
         UserError: no such manifest, a damaged one, or none of its entries has a duration.
     """
+    path = given if isinstance(given, Path) else Path("cuts.jsonl")
     manifest_name(path)  # which refuses others
-    tallies, without_duration = _count(path, apart=True)
+    tallies, without_duration = _count(given, apart=True)
     if not tallies:
         contents = f"{without_duration} entries without a duration" if without_duration else "no entry"
         raise UserError(f"{path} holds {contents}; expected a manifest of lhotse cuts, one a line")
@@ -150,15 +149,15 @@ def describe_manifest(path: Path) -> Description:
         speed = 1.0 if 1.0 in speeds else next(iter(speeds))
     else:  # no copies: utterances that differ in speed
         speed = 0.0
-        tallies, without_duration = _count(path, apart=False)
+        tallies, without_duration = _count(given, apart=False)
     return Description(path, tallies[speed], speeds, speed, hours, without_duration)
 
 
-def _count(path: Path, apart: bool) -> tuple[dict[float, Tally], int]:
+def _count(manifest: Manifest, apart: bool) -> tuple[dict[float, Tally], int]:
     """Tallies by speed, or one of all under 0; and how many entries have no duration."""
     tallies: defaultdict[float, Tally] = defaultdict(Tally)
     without_duration = 0
-    for _, cut in read_json_lines(existing_file(path, "manifest")):
+    for _, cut in entries_of(manifest):
         one = _one(cut)
         if seconds := _seconds(one):
             tallies[_speed(one) if apart else 0.0].add(one, seconds)
