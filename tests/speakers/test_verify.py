@@ -9,6 +9,7 @@ from pyspeech.speakers.embeddings import load_embeddings, save_embeddings
 from pyspeech.speakers.plda import load_plda, save_plda, train_plda
 from pyspeech.speakers.score_norm import speaker_means
 from pyspeech.speakers.verify import Backend, verify
+from tests.messages import told
 from tests.speakers.test_plda import speech_like
 from tests.speakers.test_score_norm import by_definition
 
@@ -33,8 +34,10 @@ def folder(tmp_path):
     return tmp_path
 
 
-def verified(folder, backend=COSINE, echo=None):
-    verify(folder / "trials.txt", folder / "embeddings", folder / "out", backend, echo or pytest.fail)
+def verified(folder, backend=COSINE, said=()):
+    with told() as lines:
+        verify(folder / "trials.txt", folder / "embeddings", folder / "out", backend)
+    assert lines == list(said)
     lines = [line.split("\t") for line in (folder / "out/scores.tsv").read_text().splitlines()]
     assert [[label, *ids] for label, _, *ids in lines] == [line.split() for line in TRIALS.splitlines()]
     return [float(line[1]) for line in lines]
@@ -115,11 +118,10 @@ class Cosines:
 
 
 def test_a_cohort_smaller_than_asked_for_counts_whole_and_says_so(folder):
-    said = []
-    assert verified(folder, Backend(cohort=folder / "train", top=300), said.append) == verified(
+    said = [f"{folder / 'train'} has 12 speakers, not 300; all of them count"]
+    assert verified(folder, Backend(cohort=folder / "train", top=300), said) == verified(
         folder, Backend(cohort=folder / "train", top=12)
     )
-    assert said == [f"{folder / 'train'} has 12 speakers, not 300; all of them count"]
 
 
 def test_verifying_anew_drops_the_old_report(folder):
