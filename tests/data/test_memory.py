@@ -53,6 +53,7 @@ def repeated(folder: Path, count: int) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
 def test_an_utterance_takes_few_bytes(tmp_path):
     settings = {
