@@ -39,7 +39,8 @@ LONGEST = (
     "data/test_stored_features.py",
     "test_command_line.py",
     "decoding/test_run.py",
-    "data/test_memory.py",
+    "corpora/test_corpus.py",
+    "cli/test_any_path.py",
     "training/test_loop.py",
 )
 

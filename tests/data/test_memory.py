@@ -53,9 +53,11 @@ def repeated(folder: Path, count: int) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
 def test_an_utterance_takes_few_bytes(tmp_path):
     settings = {
+        "task": "recognition",
         "include": ["fbank", "augment", "train", "ctc", "tdnn_lstm"],
         "features": {"sampling_rate": RATE, "num_mel_bins": 20},
         "batches": {"max_seconds": 60},

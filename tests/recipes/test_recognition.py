@@ -30,11 +30,13 @@ def test_the_last_line_says_what_the_file_of_the_score_says(yesno):
     assert stored["wer_percent"] == pytest.approx(score.percent, abs=0.01)
 
 
+@pytest.mark.slow
 def test_a_stage_that_ran_can_run_again(yesno):
     again, _ = run_recipe(yesno.folder, *yesno.arguments)
     assert score_of(again) == score_of(yesno.out)
 
 
+@pytest.mark.slow
 def test_a_training_killed_with_kill_9_and_resumed_ends_as_if_never_killed(yesno):
     killed = yesno.folder.with_name("killed")
     shutil.copytree(yesno.folder, killed, ignore=shutil.ignore_patterns("exp"))

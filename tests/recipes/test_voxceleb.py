@@ -8,6 +8,8 @@ from recipe_runs import PROJECT, copy_recipe, run_recipe, start_recipe
 
 from pyspeech.data.manifests import read_manifest
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def recipe(tmp_path_factory):

@@ -438,7 +438,10 @@ RUNS = {
 }
 
 
-@pytest.mark.parametrize("name", [pytest.param("spoken", marks=pytest.mark.slow), "labels", "speakers"])
+@pytest.mark.parametrize(
+    "name",
+    ["labels", pytest.param("spoken", marks=pytest.mark.slow), pytest.param("speakers", marks=pytest.mark.slow)],
+)
 def test_it_runs_from_the_manifests_to_the_score(name, made):
     if name == "spoken":
         pytest.importorskip("k2", reason="needs k2, which this lane does not have")
