@@ -4,11 +4,12 @@
 . "${BASH_SOURCE[0]%/*}/recipe.sh" || exit
 
 data=data exp=exp  # a recipe of several corpora or subsets sets them after parse_options
+prepare=()         # and the options that its prepare.py has of its own
 
-download() { python prepare.py download "$corpus"; }
+download() { python prepare.py download "$corpus" "${prepare[@]}"; }
 
 manifests() { # a fault that would spoil hours of training ends the stage: see pyspeech validate --help
-  python prepare.py manifests "$corpus" "$data/manifests"
+  python prepare.py manifests "$corpus" "$data/manifests" "${prepare[@]}"
   pyspeech validate "$data"/manifests/*.jsonl.gz >&2
 }
 

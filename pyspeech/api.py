@@ -8,7 +8,7 @@ result = score("data/manifests/test.jsonl.gz", "exp/decode/test_my")
 print(f"{100 * result.words.rate:.2f}% WER with {summary['weights']}, {len(lattices)} utterances")
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,16 +41,13 @@ if TYPE_CHECKING:
 AnyPath = str | PathLike[str]
 
 
-def graph(
-    lang: "AnyPath | TokenSet", lm: AnyPath, out: AnyPath | None = None, log: Callable[[str], None] = print
-) -> "Graph":
+def graph(lang: "AnyPath | TokenSet", lm: AnyPath, out: AnyPath | None = None) -> "Graph":
     """Compile the decoding graph of a token set and a language model, as ``pyspeech graph`` does. Needs k2.
 
     Args:
         lang: Token set, or the folder of one: that of ``pyspeech lang``, or ``lang`` in the folder of a training.
         lm: ARPA file, or folder of ``pyspeech lm train``.
         out: Folder to write, too; one that holds the graph of these contents is read instead.
-        log: Called with what the command would say on the way.
 
     Raises:
         UserError: something given is missing or damaged, or they share no word.
@@ -60,8 +57,8 @@ def graph(
 
     given = Path(lang) if isinstance(lang, str | PathLike) else lang
     if out is None:
-        return new_graph(given, Path(lm), log)
-    update_graph(given, Path(lm), Path(out), log)
+        return new_graph(given, Path(lm))
+    update_graph(given, Path(lm), Path(out))
     from pyspeech.graph.compose import load_graph
 
     return load_graph(Path(out))
@@ -146,7 +143,6 @@ def rescore(  # noqa: PLR0913 -- what the command has options for
     words: AnyPath | None = None,
     boost: AnyPath | None = None,
     overrides: Sequence[str] = (),
-    log: Callable[[str], None] = print,
 ) -> dict[str, Any]:
     """Rescore a decode folder into ``out``, as ``pyspeech rescore`` does, and return its summary.
 
@@ -162,13 +158,12 @@ def rescore(  # noqa: PLR0913 -- what the command has options for
         words: List of words to add, for ``search``.
         boost: List of phrases to reward.
         overrides: Settings, such as ``rescore.lattice.beam=10``.
-        log: Called with what the command would say on the way.
 
     Raises:
         UserError: as ``pyspeech.rescoring.run.rescore``.
     """
     job = _rescoring(lm, tune, references, weights, method, words, boost, overrides)
-    return _rescore(Path(decode), job, Path(out), log)
+    return _rescore(Path(decode), job, Path(out))
 
 
 def rescore_in_memory(  # noqa: PLR0913 -- as rescore
@@ -182,7 +177,6 @@ def rescore_in_memory(  # noqa: PLR0913 -- as rescore
     words: AnyPath | None = None,
     boost: AnyPath | None = None,
     overrides: Sequence[str] = (),
-    log: Callable[[str], None] = print,
 ) -> Iterator[Hypothesis]:
     """Rescore as :func:`rescore` does, from folders or from memory, and write nothing: the words are yielded, in order.
 
@@ -194,7 +188,7 @@ def rescore_in_memory(  # noqa: PLR0913 -- as rescore
     """
     results = StoredDecode(Path(decode)) if isinstance(decode, str | PathLike) else decode
     job = _rescoring(lm, tune, references, weights, method, words, boost, overrides)
-    return (hypothesis for hypothesis, _ in rescorer(results, job, log))
+    return (hypothesis for hypothesis, _ in rescorer(results, job))
 
 
 def score(manifest: AnyPath | Manifest, decode: AnyPath | DecodeResults) -> Score:

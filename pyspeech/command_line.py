@@ -1,6 +1,7 @@
 """How every command ends: what a user can mend is one line on standard error, and Ctrl-C is none at all."""
 
 import errno
+import logging
 import os
 import signal
 import sys
@@ -13,6 +14,7 @@ from typing import NoReturn
 import click
 
 from pyspeech.errors import UserError, printable
+from pyspeech.messages import tell_from
 
 INTERRUPTED = 128 + signal.SIGINT
 SHOWN = 80  # characters of what is wrong
@@ -29,6 +31,7 @@ def run(command: click.Command, name: str | None = None, tell: Callable[[str], b
         tell: Is given the line first, and says whether somebody else prints it.
     """
     _open_streams()
+    tell_from(logging.INFO)
     sys.unraisablehook = _unraisable
     try:
         code = command.main(prog_name=name, standalone_mode=False)

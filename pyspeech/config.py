@@ -1,6 +1,6 @@
 """What decides how a network is trained: features, augmentation, batches, network, loss, loop.
 
-Every default stands in ``conf/``; what came later than a training that is stored has one here, too: not done.
+Every default stands in ``conf/``; None is one here only where a configuration may well be without the key.
 """
 
 from collections.abc import Sequence
@@ -80,7 +80,7 @@ class AugmentConfig(Section):
     frequency_masks: int = Field(ge=0)
     max_frequency_mask_bins: int = Field(ge=0)
     own: tuple[Named, ...]  # module:Class and its keyword arguments, in turn: see pyspeech.data.own_augment
-    volume_db: Decibels | None = None  # gain of the audio; normalised log energies do not feel it, MFCC without mean do
+    volume_db: Decibels | None  # gain of the audio; normalised log energies do not feel it, MFCC without mean do
 
 
 class BatchConfig(Section):
@@ -91,8 +91,8 @@ class BatchConfig(Section):
     max_utterance_seconds: float = Field(gt=0)
     buckets: int = Field(gt=0)
     workers: int | None = Field(ge=0)  # processes; null: as many as cores are left where a GPU trains, else 1
-    features_on: Literal["workers", "device"] | None = None  # null: the device where that is a GPU
-    max_unreadable_fraction: float = Field(default=0.01, ge=0, le=1)  # of an epoch's utterances, before training stops
+    features_on: Literal["workers", "device"] | None  # null: the device where that is a GPU
+    max_unreadable_fraction: float = Field(ge=0, le=1)  # of an epoch's utterances, before training stops
 
 
 class SnrConfig(Section):
@@ -144,11 +144,11 @@ class TrainingConfig(Section):
     weight_decay: float = Field(ge=0)
     clip_norm: float = Field(gt=0)
     accumulate: int = Field(gt=0)  # batches per step
-    precision: Literal["auto", "float32", "bf16", "fp16"] = "float32"  # auto: the fastest of the device
-    gradient_checkpointing: bool = False  # a third slower, in a fraction of the memory: for long utterances
-    validate_minutes: float | None = Field(default=None, gt=0)  # besides after every epoch
-    checkpoint_minutes: float | None = Field(default=None, gt=0)  # besides after every validation
-    patience: int | None = Field(default=None, gt=0)  # validations in a row without a better dev error; then it ends
+    precision: Literal["auto", "float32", "bf16", "fp16"]  # auto: the fastest of the device
+    gradient_checkpointing: bool  # a third slower, in a fraction of the memory: for long utterances
+    validate_minutes: float | None = Field(gt=0)  # besides after every epoch
+    checkpoint_minutes: float | None = Field(gt=0)  # besides after every validation
+    patience: int | None = Field(gt=0)  # validations in a row without a better dev error; then it ends
     average: Literal["last", "best"]
     average_epochs: int = Field(gt=0)  # checkpoints, each of a validation
     max_bad_batches: int = Field(ge=0)  # non-finite losses or gradients before the run stops

@@ -4,8 +4,10 @@ import ctypes
 import errno
 import hashlib
 import json
+import logging
 import os
 import shutil
+import time
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,6 +17,7 @@ from pyspeech.locks import PARTIAL, only_writer
 
 CHUNK_BYTES = 1 << 20
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # man 2 renameat2
+log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -36,12 +39,14 @@ def complete(path: Path) -> Iterator[Path]:
         if path.exists() and not (path.is_file() or path.is_dir()):  # as /dev/null, which root could replace for all
             raise UserError(f"{path} is a device or a pipe, which a file would replace; name a file or a folder")
     with writing(path, partial), only_writer(path):
+        began = time.monotonic()
         try:
             _remove(partial)
             yield partial
             if path.is_dir() and not partial.is_dir():
                 raise UserError(f"{path} is a folder, which a file would replace; name a file in it")
             put_in_place(partial, path)
+            log.debug(f"wrote {path} in {time.monotonic() - began:.2f} s")
         except BaseException:
             with suppress(OSError):  # a second failure must not hide the first
                 _remove(partial)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from pyspeech.errors import UserError
+from pyspeech.messages import tell_from, told_from
 from pyspeech.own_code import trust, trusted
 from pyspeech.process_lifetime import die_with_parent
 from pyspeech.threads import physical_cores
@@ -47,7 +48,8 @@ def map_in_processes(
         return
     # Started afresh, not forked: a fork of a process with threads, as torch has, may hang.
     context = multiprocessing.get_context("spawn")
-    executor = ProcessPoolExecutor(min(processes, len(items)), context, _begin, (os.getpid(), trusted()))
+    begin = (os.getpid(), told_from(), trusted())
+    executor = ProcessPoolExecutor(min(processes, len(items)), context, _begin, begin)
     try:
         with _one_thread(), _no_interrupt():
             results = executor.map(work, items)
@@ -60,7 +62,9 @@ def map_in_processes(
         executor.shutdown(cancel_futures=True)
 
 
-def _begin(parent: int, code: Sequence[Path]) -> None:
+def _begin(parent: int, level: int | None, code: Sequence[Path]) -> None:
+    if level is not None:
+        tell_from(level)  # messages of this process are the command's, too
     trust(*code)
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C is for all processes of a command; the first one tells of it
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})

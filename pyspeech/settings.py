@@ -4,6 +4,7 @@ A YAML file may start with ``include: [fbank, train, ...]``: files of that name 
 ``conf/``. Later files override earlier ones, and ``key=value`` overrides all.
 """
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from types import NoneType, UnionType
@@ -17,6 +18,7 @@ from pyspeech.files import existing, write_text
 from pyspeech.yaml_files import parse_yaml, read_yaml_mapping
 
 SHARED_CONF = Path(__file__).resolve().parent.parent / "conf"
+log = logging.getLogger(__name__)
 
 
 class Section(BaseModel):
@@ -93,6 +95,7 @@ def read_yaml(path: Path, including: tuple[Path, ...] = ()) -> dict[str, Any]:
     if not path.exists() and (others := [file.name for file in path.parent.glob("*.yaml")]):
         raise UserError(f"no configuration at {path}{nearest(path.name, others)}")
     values = read_yaml_mapping(path, "configuration")
+    log.debug(f"read {path}")
     names = values.pop("include", [])
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise UserError(f"{path}: 'include' must be a list of names, found {names!r}; write include: [fbank, train]")

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import logging
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from pyspeech.json_files import parse_json
 HEADER, DIGESTS = "pyspeech", "digests"  # the keys of the file's metadata; files of earlier versions lack the second
 # What the library raises for bytes that are none of its files, or of types that torch does not have.
 DAMAGE = (SafetensorError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, OverflowError)
+log = logging.getLogger(__name__)
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: object) -> None:
@@ -49,6 +52,7 @@ def read_tensors(path: Path, what: str, remedy: str, begin: str = "") -> dict[st
         UserError: the file is missing or damaged.
     """
     tensors, digests = {}, {}
+    began = time.monotonic()
     try:
         with safe_open(existing_file(path, what), framework="pt") as file:
             if metadata := file.metadata():
@@ -63,6 +67,7 @@ def read_tensors(path: Path, what: str, remedy: str, begin: str = "") -> dict[st
         raise _unreadable(path, what, error) from error
     except DAMAGE as error:
         raise _damaged(path, error, remedy) from error
+    log.debug(f"read {path} in {time.monotonic() - began:.2f} s")
     return tensors
 
 

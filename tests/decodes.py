@@ -13,6 +13,7 @@ from pyspeech.decoding.hypothesis import Clock, from_lattice
 from pyspeech.decoding.lattice import NO_FRAME, Lattice, linear_lattice
 from pyspeech.lang.tokens import CharacterTokens, TokenSet
 from pyspeech.lm.ngram import LmSettings, train_lm
+from pyspeech.rescoring.config import Weights
 
 # Equally long words, none with a letter twice in a row: every word takes a frame for each of its tokens.
 KNOWN = ("BAD", "CAT", "COT", "CUT", "DOG", "MAT", "SAT")
@@ -21,6 +22,11 @@ TOKENS = CharacterTokens.from_words((*KNOWN, RARE))
 WORD_FRAMES = 4
 FRAME_SECONDS = 0.03
 SUBJECTS, VERBS, OBJECTS = ("CAT", "DOG", "COT"), ("SAT", "CUT"), ("MAT", "BAD", "COT")
+
+
+def weighing(**weights: float) -> Weights:
+    """Acoustic score and language model count once, everything else not at all, but for ``weights``."""
+    return Weights(**{"acoustic": 1.0, "lm": 1.0, "graph": 0.0, "word": 0.0, "boost": 0.0, **weights})
 
 
 def sentences(count: int, seed: int = 0) -> list[list[str]]:
@@ -37,7 +43,7 @@ def save_lm(folder: Path, every: Iterable[Sequence[str]], order: int = 3) -> Pat
     text = folder.with_suffix(".txt")
     text.parent.mkdir(parents=True, exist_ok=True)
     text.write_text("".join(" ".join(words) + "\n" for words in every))
-    train_lm(folder, [text], LmSettings(order), memory="100M", log=lambda _: None)
+    train_lm(folder, [text], LmSettings(order), memory="100M")
     return folder
 
 

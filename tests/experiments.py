@@ -51,4 +51,4 @@ def save_tone_graph(folder: Path, tokens: TokenSet | None = None, arpa_text: str
 
     arpa = folder.with_suffix(".arpa")
     arpa.write_text(arpa_text)
-    make_graph(folder, "key", tokens or CharacterTokens.from_words(PITCHES), arpa, log=lambda _: None)
+    make_graph(folder, "key", tokens or CharacterTokens.from_words(PITCHES), arpa)

@@ -1,10 +1,17 @@
+import importlib
+from pathlib import Path
+
 import pytest
 import yaml
 
 from pyspeech.config import Config, FeatureConfig, load_config, load_feature_config
+from pyspeech.decoding.config import DecodeConfig
 from pyspeech.errors import UserError
+from pyspeech.rescoring.config import RescoreConfig
+from pyspeech.settings import Section, read_yaml
 from tests.test_settings import INCLUDE, refused
 
+PROJECT = Path(__file__).resolve().parents[1]
 all_models = pytest.mark.parametrize("model", ["tdnn_lstm", "bilstm_ctc", "conformer"])
 
 
@@ -20,6 +27,27 @@ def test_shared_files_hold_every_default(config_yaml):
     assert isinstance(config, Config)
     assert config.features.num_features == 80
     assert config.model["name"] == "tdnn_lstm"
+
+
+def settings_of(kind):
+    """Every class of settings of the project."""
+    for each in kind.__subclasses__():
+        yield each
+        yield from settings_of(each)
+
+
+def test_no_setting_has_a_default_that_conf_also_sets(config_yaml):
+    for path in sorted((PROJECT / "pyspeech").rglob("*.py")):
+        if "(Section)" in path.read_text(encoding="utf-8"):
+            importlib.import_module(".".join(path.relative_to(PROJECT).with_suffix("").parts))
+    classes = [kind for kind in settings_of(Section) if kind.__module__.startswith("pyspeech.")]
+    assert {Config, FeatureConfig, DecodeConfig, RescoreConfig} <= set(classes)
+    defaults = {(kind, name): field for kind in classes for name, field in kind.model_fields.items()}
+    optional = {key for key, field in defaults.items() if not field.is_required()}
+    assert all(defaults[key].get_default(call_default_factory=True) is None for key in optional)
+    given = read_yaml(config_yaml)
+    assert {kind for kind, _ in optional} <= {Config, FeatureConfig}
+    assert not {name for _, name in optional} & {*given, *given["features"]}  # but may be left out
 
 
 @pytest.mark.parametrize("features", ["fbank", "mfcc"])

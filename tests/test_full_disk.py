@@ -21,13 +21,13 @@ DISK_BYTES = 8 << 20
 ROOMS = (0, 4096)  # bytes left free: for nothing at all, and for the beginning of a file
 PREPARE = """
 from pathlib import Path
-from pyspeech.corpora.corpus import corpus_cli, utterance
+from pyspeech.cli.prepare import Row, corpus_cli
 
-def cuts(corpus, split):
+def rows(corpus, split):
     for path in sorted((corpus / split).glob("*.wav")):
-        yield utterance(path, text="LOW MID", speaker="a")
+        yield Row(path, text="LOW MID", speaker="a")
 
-corpus_cli(cuts, splits=("audio",))
+corpus_cli(rows, splits=("audio",))
 """
 TRAINING = (
     "include: [fbank, augment, train, ctc, bilstm_ctc]\ntask: recognition\n"
@@ -178,7 +178,7 @@ def make_inputs():
     Path("text.txt").write_text("LOW MID\nMID HIGH\nLOW LOW HIGH\n")
     for order in (1, 2):
         settings = LmSettings(max(order, 2)) if order == 2 else LmSettings(2, (0, 0), 2)
-        train_lm(Path(f"lm{order}"), [Path("text.txt")], settings, memory="50M", log=lambda _: None)
+        train_lm(Path(f"lm{order}"), [Path("text.txt")], settings, memory="50M")
 
 
 def earlier(name, words, other):

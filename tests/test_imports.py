@@ -126,6 +126,17 @@ def test_no_modules_import_each_other_in_a_circle():
     order.prepare()  # which names the circle that it finds
 
 
+def test_only_command_lines_import_click():
+    importers = {modules_of(path) for path in SOURCES if "click" in {top(name) for name in imports_of(path)}}
+    assert {name for name in importers if part(name) != "cli"} == {"pyspeech.command_line"}
+
+
+def test_messages_go_through_logging():
+    for path in SOURCES:
+        calls = [ast.unparse(node) for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+        assert not [call for call in calls if call.startswith("print(") or "err=True" in call], path
+
+
 @pytest.mark.parametrize("path", files_in("models", "losses"))
 def test_models_and_losses_know_no_files(path):
     text = path.read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ from typing import NoReturn
 import click
 
 from pyspeech import __version__
-from pyspeech.cli.options import NamingGroup
+from pyspeech.cli.options import NamingGroup, verbosity
 from pyspeech.command_line import interruptible, run
 
 # name -> (module, attribute, one line for --help). Listing the commands imports none of them.
@@ -69,6 +69,7 @@ class LazyGroup(NamingGroup):
     type=click.Path(path_type=Path),
     help="Folder of a recipe or an experiment whose own classes may run; may be given several times.",
 )
+@verbosity
 def cli(code: tuple[Path, ...]) -> None:
     """Kaldi-style speech recipes: lhotse data, torch training, k2 lattices, KenLM language models."""
     from pyspeech.own_code import trust

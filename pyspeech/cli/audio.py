@@ -1,5 +1,6 @@
 """``pyspeech audio``: resample the recordings of manifests once, on disk."""
 
+import logging
 from collections import Counter
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import click
 from pyspeech.errors import UserError
 
 PATH = click.Path(path_type=Path)
+log = logging.getLogger(__name__)
 
 
 @click.command()
@@ -39,10 +41,9 @@ def audio(manifests: tuple[Path, ...], out: Path, config_path: Path | None, rate
     resampler = Resampler(out, rate, jobs or physical_cores())
     for path in manifests:
         counts = resampler.manifest(path)
-        click.echo(f"{out / path.name}: {counts.utterances} utterances, {counts.seconds / 3600:.2f} hours", err=True)
+        log.info(f"{out / path.name}: {counts.utterances} utterances, {counts.seconds / 3600:.2f} hours")
     outcomes = resampler.outcomes
-    click.echo(
+    log.info(
         f"{out}: {outcomes['made'] + outcomes['quieter']} recordings copied at {rate} Hz, "
-        f"{outcomes['quieter']} of them quieter lest they clip; {outcomes['there']} were there",
-        err=True,
+        f"{outcomes['quieter']} of them quieter lest they clip; {outcomes['there']} were there"
     )

@@ -1,5 +1,6 @@
 """``pyspeech export-text``: what was recognised, for other programs and for subtitles."""
 
+import logging
 from pathlib import Path
 
 import click
@@ -8,6 +9,7 @@ from pyspeech.cli.output import OUTPUT
 
 PATH = click.Path(path_type=Path)
 SUBTITLES = ("srt", "vtt")
+log = logging.getLogger(__name__)
 
 
 @click.command("export-text")
@@ -43,4 +45,4 @@ def export_text(decode_dir: Path, out: Path | None, kind: str) -> None:
         write_files(out, files, "these subtitles")
     else:
         write_text(out, ctm_text(transcripts) if kind == "ctm" else json_text(transcripts))
-    click.echo(f"{out}: {len(transcripts)} utterances", err=True)
+    log.info(f"{out}: {len(transcripts)} utterances")

@@ -1,11 +1,13 @@
 """``pyspeech features``: compute the features of manifests once, on disk."""
 
+import logging
 from collections import Counter
 from pathlib import Path
 
 import click
 
 PATH = click.Path(path_type=Path)
+log = logging.getLogger(__name__)
 
 
 @click.command()
@@ -42,7 +44,7 @@ def features(
         speeds = check_config(AugmentConfig, augment, f"{config_path}: augment").speeds
     stores = [Store(path, out / path.name, speeds if name in perturb else (1.0,)) for name, path in names.items()]
     for store, counts in zip(stores, store_all(stores, config, jobs), strict=True):
-        click.echo(f"{store.path}: {counts.utterances} utterances, {counts.seconds / 3600:.2f} hours", err=True)
+        log.info(f"{store.path}: {counts.utterances} utterances, {counts.seconds / 3600:.2f} hours")
 
 
 def _name(manifest: Path) -> str:

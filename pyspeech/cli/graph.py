@@ -1,6 +1,5 @@
 """``pyspeech graph``: compile the decoding graph HLG."""
 
-from functools import partial
 from pathlib import Path
 
 import click
@@ -25,7 +24,7 @@ def graph(lang: Path, lm: Path, out: Path, dev: tuple[Path, ...]) -> None:
     """
     from pyspeech.graph.make import update_graph
 
-    made = update_graph(lang, lm, out, partial(click.echo, err=True))
+    made = update_graph(lang, lm, out)
     click.echo(f"{out} is complete" if made else f"{out} is up to date: same tokens, same language model")
     for manifest in dev:
         _tell_unknown(out, manifest)

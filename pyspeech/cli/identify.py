@@ -1,6 +1,7 @@
 """``pyspeech identify``: who of the enrolled people speaks."""
 
 import json
+import logging
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from pyspeech.inference.enrolment import Identified
 
 PATH = click.Path(path_type=Path)
+log = logging.getLogger(__name__)
 
 
 @click.command()
@@ -51,7 +53,7 @@ def identify(
     failed = False
     for answer in run(exp, audio, people, top, threshold, tune, device):
         if isinstance(answer, UserError):
-            click.echo(f"error: {answer}", err=True)
+            log.error(f"error: {answer}")
             failed = True
         else:
             click.echo(_json(answer) if as_json else _line(answer))

@@ -1,5 +1,6 @@
 """``pyspeech labels``: the table of words or speakers that a network is to tell apart."""
 
+import logging
 from pathlib import Path
 
 import click
@@ -7,6 +8,7 @@ import click
 from pyspeech.cli.output import OUTPUT
 
 PATH = click.Path(path_type=Path)
+log = logging.getLogger(__name__)
 
 
 @click.command()
@@ -23,5 +25,5 @@ def labels(out: Path, manifests: tuple[Path, ...], field: str) -> None:
     counts = count_labels(manifests, field)  # type: ignore[arg-type]
     LabelTable(field, tuple(counts)).save(out)  # type: ignore[arg-type]
     if rare := [label for label, count in counts.items() if count == 1]:
-        click.echo(f"warning: labels with one utterance only ({len(rare)}): {shortened(rare, 20)}", err=True)
-    click.echo(f"{out}: {len(counts)} labels, {sum(counts.values())} utterances", err=True)
+        log.warning(f"warning: labels with one utterance only ({len(rare)}): {shortened(rare, 20)}")
+    log.info(f"{out}: {len(counts)} labels, {sum(counts.values())} utterances")

@@ -1,5 +1,6 @@
 """``pyspeech lang``: the token set, and for phones the lexicon."""
 
+import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import click
 from pyspeech.cli.output import OUTPUT
 
 PATH = click.Path(path_type=Path)
+log = logging.getLogger(__name__)
 
 
 @click.command()
@@ -45,7 +47,7 @@ def lang(
     words = {word for text in texts() for word in text.split()}
     if not words and not lexicon_path:
         raise UserError("there is no word to cover; give a manifest with text by --manifest")
-    click.echo(_make(out, kind, texts(), words, lexicon_path, espeak, size), err=True)
+    log.info(_make(out, kind, texts(), words, lexicon_path, espeak, size))
 
 
 def _make(
@@ -68,7 +70,7 @@ def _make(
         pronounced = pronounce({*words, *lexicon}, lexicon, espeak)
         tokens = PhoneTokens.from_lexicon(pronounced.lexicon, espeak)
         for doubt in doubts(pronounced.lexicon, espeak if pronounced.from_espeak else None):
-            click.echo(doubt, err=True)
+            log.info(doubt)
         words = set(pronounced.lexicon)
         counts = f" ({pronounced.from_lexicon} from the lexicon, {pronounced.from_espeak} from espeak-ng)"
     elif kind == "characters":

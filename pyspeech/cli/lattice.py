@@ -1,5 +1,6 @@
 """``pyspeech lattice``: stored lattices as pictures, and in the format of other tools."""
 
+import logging
 import math
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from pyspeech.cli.output import OUTPUT
 
 PATH = click.Path(path_type=Path)
 BEAM = click.FloatRange(min=0)
+log = logging.getLogger(__name__)
 
 
 @click.group(cls=NamingGroup)
@@ -52,7 +54,7 @@ def export(decode_dir: Path, out: Path, utterances: tuple[str, ...], beam: float
 
     decode = StoredDecode(decode_dir)
     count = export_slf(decode.lattices, out, utterances, decode.acoustic_scale, beam, words)
-    click.echo(f"{out}: {count} lattices", err=True)
+    log.info(f"{out}: {count} lattices")
 
 
 @lattice.command("import")
@@ -62,4 +64,4 @@ def import_(slf_folder: Path, out: Path) -> None:
     """Make the archive of lattices OUT, such as DECODE_DIR/lattices, of the files in SLF_FOLDER."""
     from pyspeech.formats.slf_folder import import_slf
 
-    click.echo(f"{out}: {import_slf(slf_folder, out)} lattices", err=True)
+    log.info(f"{out}: {import_slf(slf_folder, out)} lattices")

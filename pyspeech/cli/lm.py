@@ -2,10 +2,10 @@
 
 import gzip
 import json
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from functools import partial
 from io import TextIOWrapper
 from pathlib import Path
 from typing import IO
@@ -18,7 +18,7 @@ from pyspeech.errors import UserError
 from pyspeech.files import complete
 
 FILE = click.Path(path_type=Path)
-echo = partial(click.echo, err=True)
+log = logging.getLogger(__name__)
 
 
 @click.group(cls=NamingGroup)
@@ -63,8 +63,8 @@ def train(  # noqa: PLR0913, PLR0917 -- one for each option
     except ValueError:
         raise UserError(f"--prune '{prune}': expected whole numbers, e.g. '0 0 1'") from None
     settings = LmSettings(order, counts, vocabulary_limit, drop_held_out, drop_repeated)
-    if not train_lm(out, texts, settings, held_out, memory, echo):
-        echo(f"{out} is up to date: same text, same settings")
+    if not train_lm(out, texts, settings, held_out, memory):
+        log.info(f"{out} is up to date: same text, same settings")
     made = read_json(out / "lm.json", "description of a language model", "remove the folder, and train again")
     ngrams = ", ".join(f"{count} {n}-grams" for n, count in enumerate(made["ngrams"], 1))
     click.echo(f"{out}: {made['words']} words, {ngrams} from {made['text']['sentences']} sentences")
@@ -120,7 +120,7 @@ def text(out: Path, texts: tuple[Path, ...], language: str) -> None:
             if written == before:
                 raise UserError(f"{path} holds no sentence; give prose, or leave it out")
     for line in unsure.lines():
-        echo(f"{out}: {line}")
+        log.warning(f"{out}: {line}")
     click.echo(f"{out}: {written} sentences")
 
 

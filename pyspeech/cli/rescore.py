@@ -1,6 +1,5 @@
 """``pyspeech rescore``: other words for a stored decode, from any language model."""
 
-from functools import partial
 from pathlib import Path
 
 import click
@@ -52,7 +51,7 @@ def rescore(  # noqa: PLR0913, PLR0917 -- one for each option
 ) -> None:
     """Rescore the stored decode DECODE_DIR with another language model; neither network nor graph is needed.
 
-    Scores add up as acoustic + lm * new LM + graph * old graph + word * number of words + boost * rewards of phrases.
+    Scores add up as acoustic * network + lm * new LM + graph * old graph + word * words + boost * rewards of phrases.
     The weights are those of rescore.weights, or chosen on another decode (--tune), which may share no utterance with
     DECODE_DIR, and written to OUT/weights.json for further sets (--weights).
     """
@@ -81,7 +80,7 @@ def rescore(  # noqa: PLR0913, PLR0917 -- one for each option
         espeak=espeak,
         drop_held_out=drop_held_out,
     )
-    summary = run(decode_dir, job, out, partial(click.echo, err=True), lattices)
+    summary = run(decode_dir, job, out, lattices)
     chosen = summary["weights_chosen_on"]
     cut = f", {summary['cut']} cut by rescore.lattice.max_states" if summary["cut"] else ""
     warned = f", {summary['warnings']} warnings in {out / WARNINGS}" if summary["warnings"] else ""

@@ -1,5 +1,6 @@
 """``pyspeech score``: figures that can be trusted."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from pyspeech.speakers.verification import report_verification, verification_lin
 
 PATH = click.Path(path_type=Path)
 TERMINAL_ROWS = 10
+log = logging.getLogger(__name__)
 
 
 @click.group(cls=NamingGroup)
@@ -78,7 +80,7 @@ def verification(folder: Path) -> None:
     """
     report = report_verification(folder)
     if report.without_picture:
-        click.echo(f"warning: no picture: {report.without_picture}", err=True)
+        log.warning(f"warning: no picture: {report.without_picture}")
     click.echo(verification_text(report) + verification_line(report))
 
 
@@ -113,4 +115,4 @@ def warn_of_missing(scored: Score) -> None:
 
 def _warn(what: str, missing: Sequence[str]) -> None:
     if missing:
-        click.echo(f"warning: no {what} ({len(missing)}): {shortened(missing, 20)}", err=True)
+        log.warning(f"warning: no {what} ({len(missing)}): {shortened(missing, 20)}")

@@ -1,5 +1,6 @@
 """``pyspeech train``: train a model, or continue a training that was interrupted."""
 
+import logging
 import os
 import shlex
 import sys
@@ -7,7 +8,10 @@ from pathlib import Path
 
 import click
 
+from pyspeech.cli.options import given_verbosity
+
 PATH = click.Path(path_type=Path)
+log = logging.getLogger(__name__)
 
 
 @click.command()
@@ -57,7 +61,7 @@ def train(  # noqa: PLR0913, PLR0917 -- one for each option
     needed = task_class(config.task).table
     if name != needed:
         raise click.UsageError(f"{config_path} says task: {config.task}, which takes --{needed}, not --{name}")
-    again = ["train", str(config_path), str(exp), *overrides]
+    again = [*given_verbosity(), "train", str(config_path), str(exp), *overrides]
     again += ["--train", str(train_manifest), "--dev", str(dev), f"--{name}", str(table)]
     again += ["--device", device] if device else []
     if processes > 1:
@@ -68,7 +72,7 @@ def train(  # noqa: PLR0913, PLR0917 -- one for each option
 
     def begin() -> None:
         # Before, because nothing can be printed after kill -9.
-        click.echo(f"if this is interrupted, it continues by: {command}", err=True)
+        log.info(f"if this is interrupted, it continues by: {command}")
 
     trained = run(config, exp, Sources(train_manifest, dev, table), device, begin)
     if os.environ.get("RANK", "0") == "0":

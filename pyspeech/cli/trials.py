@@ -1,5 +1,6 @@
 """``pyspeech trials``: pairs of utterances that a verification is measured on."""
 
+import logging
 from pathlib import Path
 
 import click
@@ -7,6 +8,7 @@ import click
 from pyspeech.cli.output import OUTPUT
 
 PATH = click.Path(path_type=Path)
+log = logging.getLogger(__name__)
 
 
 @click.command()
@@ -43,4 +45,4 @@ def trials(manifest: Path, out: Path, non_targets: int, most: int, given: Path |
         check_trials(made, speakers, given, manifest)
     write_trials(made, out)
     targets = sum(trial.target for trial in made)
-    click.echo(f"{out}: {targets} target and {len(made) - targets} non-target trials", err=True)
+    log.info(f"{out}: {targets} target and {len(made) - targets} non-target trials")

@@ -1,6 +1,5 @@
 """``pyspeech verify``: how alike the two utterances of each trial are."""
 
-from functools import partial
 from pathlib import Path
 
 import click
@@ -30,5 +29,5 @@ def verify(trials: Path, embeddings: Path, out: Path, plda: Path | None, cohort:
 
     if top is not None and cohort is None:
         raise click.UsageError("--top counts speakers of --cohort; give that too")
-    count = run(trials, embeddings, out, Backend(plda, cohort, top or TOP), partial(click.echo, err=True))
+    count = run(trials, embeddings, out, Backend(plda, cohort, top or TOP))
     click.echo(f"{out}: {count} trials")

@@ -1,90 +1,56 @@
-"""What a recipe has to say about its corpus, and the command line it gets for it."""
+"""The manifests of a corpus, from what a recipe says of its utterances."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+import logging
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-import click
 from lhotse import AudioSource, MonoCut, Recording, SupervisionSegment
-from lhotse.cut import Cut, MixedCut
+from lhotse.cut import Cut
 
-from pyspeech.command_line import run
 from pyspeech.corpora.channels import check_channel, on_channel
-from pyspeech.corpora.download import download_archive, git_clone
-from pyspeech.corpora.left_out import leave_out, told_once
-from pyspeech.corpora.splits import TRAIN, kind_of
+from pyspeech.corpora.left_out import leave_out
+from pyspeech.corpora.row import Row
 from pyspeech.data.audio_files import DURATION_TOLERANCE, CannotRead
 from pyspeech.data.audio_reading import read_header
 from pyspeech.data.manifests import write_manifest
 from pyspeech.errors import UserError
 from pyspeech.transcripts import manifest_name
 
-__all__ = ["corpus_cli", "download_archive", "git_clone", "recording_of", "stand_ins", "utterance"]
-
-PATH = click.Path(path_type=Path)
 SHORTEST_SECONDS = 0.025  # of an utterance: the usual window of features
-FAULT = "fault"  # custom field of a stand-in
-# Whether :func:`utterance` gives a stand-in for a file that cannot be read. A recipe's generator could not go on after
-# an error, and a recipe is not to know which files of which split may be missing.
-_stand_ins = ContextVar("stand_ins", default=False)
+
+log = logging.getLogger(__name__)
 
 
-def corpus_cli(
-    cuts: Callable[[Path, str], Iterable[MonoCut]],
-    splits: Sequence[str] | Callable[[Path], Sequence[str]] = ("train", "dev", "test"),
-    download: Callable[[Path], None] | None = None,
+def write_manifests(
+    rows: Callable[[Path, str], Iterable[Row | Cut]], splits: Sequence[str], corpus: Path, out: Path
 ) -> None:
-    """Run ``prepare.py download CORPUS`` or ``prepare.py manifests CORPUS OUT``.
+    """Write ``<out>/<split>.jsonl.gz`` for every split of a corpus, and remove those of other splits.
 
     Of train, and no other split, a few utterances whose audio cannot be read are left out (:mod:`.left_out`).
 
     Args:
-        cuts: Yields every utterance of one split of a corpus, in a fixed order.
-        splits: Names of the splits, or what finds them in a corpus; one manifest each.
-        download: Fetches or makes the corpus in a folder; safe to call twice. Without it there is nothing to fetch.
+        rows: Yields every utterance of one split of a corpus, in a fixed order; cuts are taken as they are.
+        splits: Their names; one manifest each.
+        corpus: Its folder.
+        out: Folder of the manifests, which holds no others.
     """
-
-    @click.group()
-    def cli() -> None: ...
-
-    if download is not None:
-
-        @cli.command("download", help="Fetch the corpus into CORPUS.")
-        @click.argument("corpus", type=PATH)
-        def download_command(corpus: Path) -> None:
-            download(corpus)
-
-    @cli.command("manifests", help="Write OUT/<split>.jsonl.gz for every split.")
-    @click.argument("corpus", type=PATH)
-    @click.argument("out", type=PATH)
-    def manifests_command(corpus: Path, out: Path) -> None:
-        if not corpus.is_dir():
-            fetch = "" if download is None else "run stage 0, or "
-            raise UserError(f"no corpus at {corpus}; {fetch}give its folder with --corpus-dir")
-        corpus = corpus.resolve()
-        written = [out / f"{split}.jsonl.gz" for split in (splits(corpus) if callable(splits) else splits)]
-        for path in written:
-            split = manifest_name(path)
-            with stand_ins(kind_of(split) == TRAIN):
-                counts = write_manifest(leave_out(cuts(corpus, split), split, _usable), path)
-            click.echo(f"{path}: {counts.utterances} utterances, {counts.seconds / 3600:.2f} hours", err=True)
-        for path in sorted(set(out.glob("*.jsonl.gz")) - set(written)):  # later stages take every manifest there is
-            path.unlink()
-            click.echo(f"{path}: removed, the corpus has no such split any more", err=True)
-
-    with told_once():
-        run(cli)
+    written = [out / f"{split}.jsonl.gz" for split in splits]
+    for path in written:
+        split = manifest_name(path)
+        counts = write_manifest(leave_out(rows(corpus, split), split, _usable), path)
+        log.info("%s: %d utterances, %.2f hours", path, counts.utterances, counts.seconds / 3600)
+    for path in sorted(set(out.glob("*.jsonl.gz")) - set(written)):  # later stages take every manifest there is
+        path.unlink()
+        log.info("%s: removed, the corpus has no such split any more", path)
 
 
-@contextmanager
-def stand_ins(allowed: bool) -> Iterator[None]:
-    """Say whether :func:`utterance` gives a stand-in for a file that cannot be read, rather than an error."""
-    before = _stand_ins.set(allowed)
-    try:
-        yield
-    finally:
-        _stand_ins.reset(before)
+def cut_of_row(row: Row) -> Cut:
+    """The cut of an utterance.
+
+    Raises:
+        UserError: as :func:`utterance`.
+    """
+    return utterance(**vars(row))
 
 
 def utterance(
@@ -96,23 +62,14 @@ def utterance(
     seconds: float | None = None,
     channel: str = "",
 ) -> Cut:
-    """One cut for one utterance: a whole file, or ``seconds`` of it from ``start``.
-
-    ``id`` is the name of the file without its ending unless it is given. ``channel`` is the number of one, from 0 on,
-    or "mix" for the average of all; of several, the first is taken unless it is given.
+    """One cut for one utterance: a whole file, or a part of it; see :class:`.Row`.
 
     Raises:
         UserError: the file is not audio, holds less than its header says, ends before the utterance does, or has no
             such channel.
     """
     check_channel(channel)
-    try:
-        recording = recording_of(path)
-    except CannotRead as error:
-        if not _stand_ins.get():
-            raise
-        recording = Recording(id or path.stem, [AudioSource("file", [0], str(path))], 1, 0, 0.0)
-        return MonoCut(recording.id, 0.0, 0.0, 0, recording=recording, custom={FAULT: str(error)})
+    recording = recording_of(path)
     id_ = id or recording.id
     length = recording.duration - start if seconds is None else seconds
     if start < 0 or length <= 0 or start + length > recording.duration + DURATION_TOLERANCE:
@@ -139,9 +96,8 @@ def recording_of(path: Path) -> Recording:
     return Recording(path.stem, [source], header.sampling_rate, header.num_samples, header.duration)
 
 
-def _usable(cut: Cut) -> Cut:
-    if not isinstance(cut, MixedCut) and (fault := (cut.custom or {}).get(FAULT)) is not None:
-        raise CannotRead(fault)
+def _usable(item: Row | Cut) -> Cut:
+    cut = cut_of_row(item) if isinstance(item, Row) else item
     if cut.has_recording and round(cut.duration, 8) < SHORTEST_SECONDS:
         raise CannotRead(
             f"utterance '{cut.id}' lasts {1000 * cut.duration:g} ms, less than one window of "

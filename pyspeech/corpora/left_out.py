@@ -3,46 +3,29 @@
 A smaller test set is another one, whose score says less, or better things, than it seems to.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
 from pathlib import Path
 from typing import TypeVar
 
-import click
 from lhotse.cut import Cut
 
 from pyspeech.corpora.splits import TRAIN, kind_of
 from pyspeech.data.audio_files import CannotRead
 from pyspeech.errors import UserError
+from pyspeech.messages import ONCE
 
 MAX_FRACTION = 0.01  # of the utterances of train; one may always be lost
 SHOWN = 3
 
 AnyItem = TypeVar("AnyItem")
 AnyCut = TypeVar("AnyCut", bound=Cut)
-
-
-_told: ContextVar[set[str] | None] = ContextVar("told", default=None)
-
-
-@contextmanager
-def told_once() -> Iterator[None]:
-    """Within it, what is left out is told once, however often it is met."""
-    before = _told.set(set())
-    try:
-        yield
-    finally:
-        _told.reset(before)
+log = logging.getLogger(__name__)
 
 
 def tell(line: str) -> None:
-    """Show a line on stderr."""
-    told = _told.get()
-    if told is None or line not in told:
-        click.echo(line, err=True)
-    if told is not None:
-        told.add(line)
+    """Tell a line, once in a command, which may read a corpus several times."""
+    log.warning(line, extra=ONCE)
 
 
 def tell_left_out(where: Path, names: Sequence[str], what: str, advice: str = "") -> None:
@@ -56,7 +39,7 @@ def tell_left_out(where: Path, names: Sequence[str], what: str, advice: str = ""
 
 
 def leave_out(items: Iterable[AnyItem], split: str, read: Callable[[AnyItem], AnyCut]) -> Iterator[AnyCut]:
-    """Yield the cuts of all items that can be read, and tell of the others on stderr in the end.
+    """Yield the cuts of all items that can be read, and tell of the others in the end.
 
     Args:
         items: One for each utterance of one split.

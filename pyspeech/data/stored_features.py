@@ -5,6 +5,7 @@ stopped leaves that folder; the next one takes from it what it would compute its
 """
 
 import json
+import logging
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -13,7 +14,6 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-import click
 from lhotse import Features, LilcomChunkyWriter
 from lhotse.cut import Cut, MixedCut, MonoCut
 from tqdm import tqdm
@@ -40,6 +40,7 @@ from pyspeech.transcripts import Manifest, manifest_name, read_transcripts
 VERSION = 1  # of what a part holds; parts of another are made again
 PART_SECONDS = 1200.0  # of audio: a few seconds of work for each process
 LESS_MEMORY = "use fewer --jobs; what is finished is kept"
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ def _begun(store: Store, config: FeatureConfig, part_seconds: float) -> Iterator
 def _compute(parts: Sequence[Part], config: FeatureConfig, jobs: int | None) -> None:
     missing = [part for part in parts if not part.is_finished]
     if there := len(parts) - len(missing):
-        click.echo(f"{parts[0].end.parent}: {there} of {len(parts)} parts were there", err=True)
+        log.info(f"{parts[0].end.parent}: {there} of {len(parts)} parts were there")
     jobs = jobs or jobs_for(sum(part.cuts.seconds for part in missing))
     total = sum(part.cuts.utterances for part in missing)
     with tqdm(desc="features", total=total, unit=" cuts", leave=False, disable=None) as bar:

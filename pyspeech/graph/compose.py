@@ -4,6 +4,7 @@ Reference: M. Mohri, F. Pereira, M. Riley, "Speech recognition with weighted fin
 https://cs.nyu.edu/~mohri/pub/hbka.pdf.
 """
 
+import logging
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -38,7 +39,7 @@ LARGEST_SCORE = 1e6  # logarithm, of either sign: sums of no more stay finite in
 MAX_PLAIN_TOKENS = 200
 
 Topology = Literal["plain", "modified"]
-Log = Callable[[str], None]
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -82,21 +83,20 @@ class Spelled:
 class Compilation:
     """Runs the steps and keeps their sizes."""
 
-    log: Log
     steps: list[CompilationStep] = field(default_factory=list)
 
     def step(self, name: str, make: Callable[[], k2.Fsa]) -> k2.Fsa:
-        """Run one step and log what it took."""
+        """Run one step and tell what it took."""
         started = time.monotonic()
         fsa = make()
         self.steps.append(
             CompilationStep(name, int(fsa.shape[0]), int(fsa.num_arcs), round(time.monotonic() - started, 3))
         )
-        self.log(str(self.steps[-1]))
+        log.info(str(self.steps[-1]))
         return fsa
 
 
-def make_graph(out: Path, key: str, tokens: "TokenSet", arpa: Path, log: Log = print) -> None:
+def make_graph(out: Path, key: str, tokens: "TokenSet", arpa: Path) -> None:
     """Compile the graph of ``tokens`` and ``arpa`` and write the folder ``out``.
 
     ``key`` is the digest of the inputs, kept beside the graph.
@@ -104,11 +104,11 @@ def make_graph(out: Path, key: str, tokens: "TokenSet", arpa: Path, log: Log = p
     Raises:
         UserError: as :func:`compile_tokens`.
     """
-    graph, description = compile_tokens(tokens, arpa, log)
+    graph, description = compile_tokens(tokens, arpa)
     save_graph(graph, {"digest": key, **description}, out)
 
 
-def compile_tokens(tokens: "TokenSet", arpa: Path, log: Log) -> tuple[Graph, dict[str, object]]:
+def compile_tokens(tokens: "TokenSet", arpa: Path) -> tuple[Graph, dict[str, object]]:
     """Compile the graph of all words of ``arpa`` that ``tokens`` spell, and describe it as ``graph.json`` does.
 
     Raises:
@@ -119,13 +119,13 @@ def compile_tokens(tokens: "TokenSet", arpa: Path, log: Log) -> tuple[Graph, dic
     if case is None:
         theirs = {word: word for word in written}
     else:
-        log(f"the words of {arpa} are read in {case}, as the transcripts are written")
+        log.info(f"the words of {arpa} are read in {case}, as the transcripts are written")
         theirs = {in_case(word, case): word for word in written if in_case(word, OTHER[case]) == word}
     spelled = spell(tokens, list(theirs))
     if spelled.missing:
         shown = ", ".join(spelled.missing[:NUM_EXAMPLES])
-        log(f"{len(spelled.missing)} words of {arpa} cannot be spelled and are left out, first: {shown}")
-    compilation = Compilation(log)
+        log.warning(f"{len(spelled.missing)} words of {arpa} cannot be spelled and are left out, first: {shown}")
+    compilation = Compilation()
     topology = choose_topology(len(tokens.symbols))
     graph = compile_graph(tokens.symbols, spelled.spellings, arpa, topology, compilation, theirs)
     return graph, {

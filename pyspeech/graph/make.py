@@ -1,6 +1,5 @@
 """A decoding graph from a token set and a language model: made where there is none yet of just these."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ if TYPE_CHECKING:
     from pyspeech.lang.tokens import TokenSet
 
 
-def update_graph(lang: "Path | TokenSet", lm: Path, out: Path, log: Callable[[str], None]) -> bool:
+def update_graph(lang: "Path | TokenSet", lm: Path, out: Path) -> bool:
     """Write the folder ``out`` unless it holds the graph of these contents; return whether it was written.
 
     Raises:
@@ -22,17 +21,16 @@ def update_graph(lang: "Path | TokenSet", lm: Path, out: Path, log: Callable[[st
         return False
     from pyspeech.graph.compose import make_graph
 
-    make_graph(out, key, _tokens(lang), find_arpa(lm), log)
+    make_graph(out, key, _tokens(lang), find_arpa(lm))
     return True
 
 
-def new_graph(lang: "Path | TokenSet", lm: Path, log: Callable[[str], None]) -> "Graph":
+def new_graph(lang: "Path | TokenSet", lm: Path) -> "Graph":
     """Compile a graph in memory.
 
     Args:
         lang: A token set, or the folder of one.
         lm: An ARPA file, or a folder of ``pyspeech lm train``.
-        log: Called with the size of every step.
 
     Raises:
         UserError: something given is missing or damaged, or they share no word.
@@ -40,7 +38,7 @@ def new_graph(lang: "Path | TokenSet", lm: Path, log: Callable[[str], None]) -> 
     """
     from pyspeech.graph.compose import compile_tokens
 
-    graph, _ = compile_tokens(_tokens(lang), find_arpa(lm), log)
+    graph, _ = compile_tokens(_tokens(lang), find_arpa(lm))
     return graph
 
 

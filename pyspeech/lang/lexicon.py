@@ -1,13 +1,12 @@
 """The lexicon file: how words are pronounced, one pronunciation per line."""
 
+import logging
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 from typing import TypeAlias
-
-import click
 
 from pyspeech.errors import UserError
 from pyspeech.files import write_text
@@ -27,6 +26,7 @@ OUTPUT = re.compile(r"\[[^\[\]]*\]")
 NO_WORD = re.compile(f"{NUMBER.pattern}|{OUTPUT.pattern}")
 MOST_COLUMNS = 4  # of probabilities
 FEWEST_LINES = 10  # fewer may all begin with one phone
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def _without_phrases(path: Path, rows: Sequence[_Row]) -> Sequence[_Row]:
     if not phrases or 2 * len(phrases) > len(rows) or not all(before for _, _, before in rows):
         return rows
     shown = next(" ".join(fields[:before]) for number, fields, before in rows if number == phrases[0])
-    click.echo(f"{path}: left out {len(phrases)} entries of several words, such as '{shown}'", err=True)
+    log.warning(f"{path}: left out {len(phrases)} entries of several words, such as '{shown}'")
     left = set(phrases)
     return [row for row in rows if row[0] not in left]
 
@@ -136,10 +136,10 @@ def _decimals_before(fields: Sequence[str]) -> int:
 
 def _tell(path: Path, layout: Layout) -> None:
     if layout.outputs:
-        click.echo(f"{path}: words in brackets before the phones (HTK's output symbols) are not used", err=True)
+        log.warning(f"{path}: words in brackets before the phones (HTK's output symbols) are not used")
     if layout.columns:
         numbers = "the column of numbers" if layout.columns == 1 else f"{layout.columns} columns of numbers"
-        click.echo(f"{path}: {numbers} before the phones (probabilities): no phones, and not used", err=True)
+        log.warning(f"{path}: {numbers} before the phones (probabilities): no phones, and not used")
 
 
 def write_lexicon(lexicon: Lexicon, path: Path) -> None:

@@ -4,13 +4,14 @@ The folder it makes holds ``lm.arpa``, ``lm.bin`` (the same for KenLM, faster to
 """
 
 import errno
+import logging
 import os
 import shutil
 import subprocess
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -31,6 +32,7 @@ MIN_ORDER = 2  # what lmplz estimates
 NUM_MARKS = 3  # <s>, </s> and <unk>, in every model of lmplz
 FULL_DISK = os.strerror(errno.ENOSPC)
 FORMAT = 2  # raise it when the same inputs give another model
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,6 @@ def train_lm(
     settings: LmSettings,
     held_out: Sequence[Path] = (),
     memory: str = "1G",
-    log: Callable[[str], None] = print,
 ) -> bool:
     """Train on ``texts`` (``.txt``, ``.gz``, ``.xz`` or manifests) and write the folder ``out``.
 
@@ -86,15 +87,17 @@ def train_lm(
     started = time.monotonic()
     with complete(out) as partial:
         partial.mkdir()
-        screen, made = _make(partial, look_at(texts, held_out, settings.drop_repeated, log), settings, memory, log)
+        screen, made = _make(partial, look_at(texts, held_out, settings.drop_repeated), settings, memory)
         write_json(partial / "lm.json", {**made, "seconds": round(time.monotonic() - started, 2), "digest": key})
     if screen.refused:
-        log(f"left out {screen.refused} lines that hold a held-out sentence, first: {'; '.join(screen.examples)}")
+        log.warning(
+            f"left out {screen.refused} lines that hold a held-out sentence, first: {'; '.join(screen.examples)}"
+        )
     if screen.repeated:
         done = (
             "left out" if settings.drop_repeated else "kept, as the network is trained on them (else --drop-repeated)"
         )
-        log(f"{screen.repeated} transcripts are sentences of a held-out set, too: {done}")
+        log.warning(f"{screen.repeated} transcripts are sentences of a held-out set, too: {done}")
     return True
 
 
@@ -146,14 +149,13 @@ def _make(
     text: TrainingText,
     settings: LmSettings,
     memory: str,
-    log: Callable[[str], None],
 ) -> tuple[Screen, dict[str, object]]:
     """Write the model into ``folder``; return which lines trained it, and the figures of ``lm.json``."""
     lmplz = find_program("lmplz")
     find_program("build_binary")  # before the long work
     arpa = folder / "lm.arpa"
     command = [lmplz, "--memory", memory, *_options(folder, text, settings)]
-    screen, fallback = _estimate(command, arpa, text, settings, log)
+    screen, fallback = _estimate(command, arpa, text, settings)
     ngrams = list(ArpaReader(arpa).counts)
     words = ngrams[0] - NUM_MARKS
     if words < 1:
@@ -170,7 +172,7 @@ def _make(
     }
     lost = unknown_words(text.words, set(arpa_words(arpa))) if text.words else None
     if lost and lost.unknown:
-        log(f"the model lacks {len(lost.unknown)} of the {len(text.words)} words of the transcripts: {lost}")
+        log.info(f"the model lacks {len(lost.unknown)} of the {len(text.words)} words of the transcripts: {lost}")
     made = {"ngrams": ngrams, "text": read, "discount_fallback": fallback, "binary": digest(folder / "lm.bin")}
     return screen, {**asdict(settings), "words": words, **made}
 
@@ -212,7 +214,6 @@ def _estimate(
     arpa: Path,
     text: TrainingText,
     settings: LmSettings,
-    log: Callable[[str], None],
 ) -> tuple[Screen, bool]:
     """Run ``lmplz``; where Kneser-Ney discounts cannot be had from so little text, again with fixed ones."""
     for fallback in (False, True):
@@ -225,7 +226,9 @@ def _estimate(
             return screen, fallback
         if fallback or "--discount_fallback" not in problem:
             break
-        log("the text is too small or too regular to estimate Kneser-Ney discounts; using lmplz --discount_fallback")
+        log.info(
+            "the text is too small or too regular to estimate Kneser-Ney discounts; using lmplz --discount_fallback"
+        )
     raise UserError(f"lmplz failed: {problem}")
 
 

@@ -4,8 +4,9 @@ The network is trained on the transcripts, so that the graph has to hold their w
 set says, too, stays unless it is to go. Text from elsewhere may not hold a sentence of those sets.
 """
 
+import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
@@ -20,6 +21,7 @@ from pyspeech.transcripts import read_transcripts
 
 NUM_EXAMPLES = 3
 SAMPLE = 100_000  # lines of a text whose writing is looked at
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -82,9 +84,7 @@ class Screen:
         return frozenset(filter(is_manifest, self.text.texts))
 
 
-def look_at(
-    texts: Sequence[Path], held_out: Sequence[Path], drop_repeated: bool, log: Callable[[str], None]
-) -> TrainingText:
+def look_at(texts: Sequence[Path], held_out: Sequence[Path], drop_repeated: bool) -> TrainingText:
     """Read the transcripts, and the beginning of other texts, to know how the former are written and the latter.
 
     Raises:
@@ -104,5 +104,5 @@ def look_at(
         case = case_to_bring(ours, sample, str(path), any_case=True)
         if case is not None:
             cases[path] = case
-            log(f"{path} is read in {case}, as the transcripts are written")
+            log.info(f"{path} is read in {case}, as the transcripts are written")
     return TrainingText(tuple(texts), index_sentences(held), words, cases, drop_repeated)

@@ -2,7 +2,8 @@
 
 Measured on one core, forward and backward of about 60 utterances of 100 frames, width 320. AMD, torch 1.13.1:
 ``nn.LSTM`` 0.90 s, ``LstmFunction`` 0.42 s (torch 2.11's ``nn.LSTM``: 0.36 s), since that torch multiplies with an MKL
-that keeps AVX-512 from AMD processors; numpy's OpenBLAS does not. Intel, torch 1.13.1: 0.42 s and 0.53 s. Bidirectional
+that keeps AVX-512 from AMD processors; numpy's OpenBLAS does not. It is for training: without gradients ``nn.LSTM``
+runs, so that a traced or exported network holds no code of ours. Intel, torch 1.13.1: 0.42 s and 0.53 s. Bidirectional
 layers turn each utterance round instead of packing: ``pack_padded_sequence`` takes two (width 256) to three times
 (width 320) as long on the CPU.
 """
@@ -33,7 +34,8 @@ class Lstm(nn.Module):
 
     def forward(self, x_BTD: Tensor) -> Tensor:
         x_TBD = x_BTD.transpose(0, 1)
-        if MKL_IS_SLOW and x_BTD.device.type == "cpu" and x_BTD.dtype == torch.float32:
+        by_numpy = MKL_IS_SLOW and torch.is_grad_enabled()
+        if by_numpy and x_BTD.device.type == "cpu" and x_BTD.dtype == torch.float32:
             y_TBD: Tensor = LstmFunction.apply(x_TBD, *self.lstm.parameters())
         elif x_BTD.device.type == "cuda" or not HAS_BF16:
             # In bf16, torch 1.13 has no LSTM on a GPU, and later ones one kernel after the other for each frame. cuDNN

@@ -1,22 +1,19 @@
 """Weights for one decode, chosen on another."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from tqdm import tqdm
 
 from pyspeech.errors import UserError
 from pyspeech.rescoring.boosting import Boosting, Phrases
-from pyspeech.rescoring.config import TuningSettings
+from pyspeech.rescoring.config import Ranges, TuningSettings, Weights
 from pyspeech.rescoring.methods import Method
-from pyspeech.rescoring.scorer import Weights
 from pyspeech.rescoring.tuning import (
     BoostResult,
     Candidates,
     DevSet,
     Features,
     References,
-    Search,
     TuningResult,
     merge,
     practice_phrases,
@@ -34,9 +31,10 @@ def choose_weights(
     Raises:
         UserError: the decode stores nothing of an utterance, or nobody says a word.
     """
-    search = Search(settings.lm, settings.graph if method.has_graph_scores else (0.0, 0.0, 1.0), settings.word)
-    start = replace(start, boost=0.0)
-    return tune_rounds(lambda weights: _candidates(method, weights, None, count, references), references, start, search)
+    graph = settings.graph if method.has_graph_scores else (0.0, 0.0, 1.0)
+    ranges = Ranges(lm=settings.lm, graph=graph, word=settings.word)
+    start = start.but(boost=0.0)
+    return tune_rounds(lambda weights: _candidates(method, weights, None, count, references), references, start, ranges)
 
 
 def practice_list(
@@ -71,7 +69,7 @@ def choose_boost(
         boosting = Boosting(listed)
         found: Candidates = {}
         for boost in (0.0, settings.boosts[-1]):
-            there = replace(weights, boost=boost)
+            there = weights.but(boost=boost)
             found = merge(found, _candidates(method, there, boosting, count, references))
         return DevSet(found, references, boosting)
 

@@ -12,26 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from pyspeech.decoding.lattice import Choice, Floats, Lattice, Scores, arcs_within, scores_to_end, select, steps
-from pyspeech.rescoring.scorer import Weights, WordScorer
+from pyspeech.rescoring.config import LatticeSettings, Weights
+from pyspeech.rescoring.scorer import WordScorer
 
 Numbers = npt.NDArray[np.int64]
 STATE_BITS = 32  # of a key: above the state of the scorer stands that of the lattice
 SCORER_STATE = 2**STATE_BITS - 1
 LEFT_OUT = -1
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What is left out for speed.
-
-    Args:
-        beam: Paths that score worse than the best by more than this difference of natural logarithms; at least 0.
-            To be wider than the beam of the lattice, as its paths change their order.
-        max_states: At least 1. Where more states of the composed lattice stand side by side, those that promise least.
-    """
-
-    beam: float
-    max_states: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +29,7 @@ class Rescored:
         lattice: Its ``acoustic`` are the old scores; its ``graph`` the new ones, weighted already, on the final arcs
             that of ``</s>`` too. ``lattice.scores(weights.acoustic)`` is what the best path is best in.
         old_graph: The graph scores that its arcs had in the old lattice, unweighted, float32 [A].
-        cut: ``Limits.max_states`` left out states that the beam would have kept.
+        cut: ``max_states`` left out states that the beam would have kept.
     """
 
     lattice: Lattice
@@ -50,7 +37,7 @@ class Rescored:
     cut: bool
 
 
-def compose(lattice: Lattice, scorer: WordScorer, weights: Weights, limits: Limits) -> Rescored:
+def compose(lattice: Lattice, scorer: WordScorer, weights: Weights, limits: LatticeSettings) -> Rescored:
     """Score the paths of ``lattice`` with ``scorer``; of the old graph scores, ``weights.graph`` times theirs stay.
 
     The result holds one path at least. It may have the scorer forget its states.
@@ -83,7 +70,7 @@ class _Composition:
     stay, and the arcs out of these wait in turn.
     """
 
-    def __init__(self, lattice: Lattice, scorer: WordScorer, weights: Weights, limits: Limits) -> None:
+    def __init__(self, lattice: Lattice, scorer: WordScorer, weights: Weights, limits: LatticeSettings) -> None:
         self.lattice, self.scorer, self.limits = lattice, scorer, limits
         self.acoustic_scale = weights.acoustic
         self.final = lattice.num_states - 1

@@ -10,37 +10,51 @@ from pyspeech.settings import SHARED_CONF, Section, Weight, load_section
 DEFAULT = SHARED_CONF / "rescore.yaml"
 
 
-class WeightSettings(Section):
-    """What the scores are multiplied by where no set is given to choose weights on; natural logarithms."""
+class Weights(Section):
+    """What a path's score is made of, in natural logarithms."""
 
-    lm: Weight = Field(ge=0)
-    graph: Weight
-    word: Weight
-    boost: Weight = Field(ge=0)
+    acoustic: Weight = Field(gt=0)  # times the acoustic score
+    lm: Weight = Field(ge=0)  # times the log-probability that the new language model gives the words and ``</s>``
+    graph: Weight  # times the score of the decoding graph, which holds the old language model
+    word: Weight  # added for every word
+    boost: Weight = Field(ge=0)  # times the weights of the boosted phrases found
+
+    @property
+    def of_words(self) -> tuple[float, float, float, float]:
+        """Those that weigh what is not acoustic."""
+        return self.lm, self.graph, self.word, self.boost
+
+    def but(self, **changes: float) -> "Weights":
+        """The same but for ``changes``."""
+        return self.model_copy(update=changes)
 
 
 class LatticeSettings(Section):
     """How much of the lattice composed with the language model is kept."""
 
+    # Paths that score worse than the best by more are left out. To be wider than the beam of the stored lattice, as its
+    # paths change their order.
     beam: float = Field(gt=0)
-    max_states: int = Field(gt=0)
+    max_states: int = Field(gt=0)  # of more that stand side by side, those that promise least are left out
 
 
 class SearchSettings(Section):
-    """How much is kept of each frame in the search over lexicon and language model."""
+    """How much is kept in the search over lexicon and language model. Beams are differences of natural logarithms."""
 
-    beam: float = Field(gt=0)
-    max_hypotheses: int = Field(gt=0)
+    beam: float = Field(gt=0)  # hypotheses that score worse than the best of their frame by more are left out
+    max_hypotheses: int = Field(gt=0)  # of an utterance that go on from a frame
+    lattice_beam: float = Field(ge=0)  # arcs on no path this close to the best one are left out of the lattice
+    unknown_beam: float = Field(ge=0)  # tokens of unknown words are this close to the likeliest token of their frame
 
 
 class UnknownSettings(Section):
-    """What is added to the language model's <unk> for a word that the vocabulary lacks, and for each of its tokens.
+    """What is added to the language model's <unk> for a word that the vocabulary lacks, which any tokens may spell.
 
     Where the model puts <unk> very low, as one that saw all its text's words does, ``word`` may well be above 0.
     """
 
-    word: Weight
-    token: Weight = Field(le=0)
+    word: Weight  # for each unknown word
+    token: Weight = Field(le=0)  # for each token of it
 
 
 MOST_STEPS = 10_000
@@ -48,11 +62,20 @@ Range = tuple[Weight, Weight, Weight]  # lowest value, highest value, step
 
 
 class Ranges(Section):
-    """Where weights are looked for: from, to, step."""
+    """Where weights are looked for, for an acoustic weight of about 1: lowest value, highest value, step.
+
+    A weight that has nothing to weigh, as ``graph`` in a search over frames, gets a range of one value. No weight but
+    that of words is below 0: a candidate that is worse in every part must never win.
+    """
 
     lm: Range
     graph: Range
     word: Range
+
+    @property
+    def axes(self) -> tuple[Range, Range, Range]:
+        """The three ranges."""
+        return self.lm, self.graph, self.word
 
     @model_validator(mode="after")
     def _can_be_searched(self) -> "Ranges":
@@ -86,7 +109,7 @@ class TuningSettings(Ranges):
 class RescoreConfig(Section):
     """Rescoring of stored decodes."""
 
-    weights: WeightSettings
+    weights: Weights  # where no set is given to choose them on
     lattice: LatticeSettings
     search: SearchSettings
     unknown: UnknownSettings

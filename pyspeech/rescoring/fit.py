@@ -1,6 +1,6 @@
 """Whether a language model and a decode are of the same words, written alike."""
 
-from collections.abc import Callable
+import logging
 from pathlib import Path
 
 from pyspeech.decoding.results import DecodeResults
@@ -8,6 +8,8 @@ from pyspeech.errors import UserError
 from pyspeech.lang.writing import case_to_bring, share_no_words
 from pyspeech.rescoring.language_model import LanguageModel
 from pyspeech.rescoring.vocabulary import RESERVED
+
+log = logging.getLogger(__name__)
 
 
 def words_of(decode: DecodeResults) -> set[str]:
@@ -18,9 +20,7 @@ def words_of(decode: DecodeResults) -> set[str]:
     return set(decode.lattices.words) - RESERVED if decode.has_lattices else set()
 
 
-def fit(
-    lm: LanguageModel, name: Path, decode: DecodeResults, finds_new_words: bool, log: Callable[[str], None]
-) -> None:
+def fit(lm: LanguageModel, name: Path, decode: DecodeResults, finds_new_words: bool) -> None:
     """Let ``lm`` take and give words in the case of ``decode``, and say where they have no words in common.
 
     Args:
@@ -28,7 +28,6 @@ def fit(
         name: As the user knows it.
         decode: What is to be rescored.
         finds_new_words: Whether words can come out that the decode does not hold.
-        log: Called with what is done.
 
     Raises:
         UserError: the model is one of prose where the decode's words are as spoken, or knows none of them where no
@@ -41,7 +40,7 @@ def fit(
         return  # a binary that was built without them: what it lacks can be counted, but not why
     lm.case = case_to_bring(ours, dict.fromkeys(theirs, 1), f"the language model {name}", any_case=False)
     if lm.case is not None:
-        log(f"the words of {name} are read in {lm.case}, as the decode writes them")
+        log.info(f"the words of {name} are read in {lm.case}, as the decode writes them")
         theirs = lm.words()
     if share_no_words(ours, theirs):
         told = (
@@ -50,4 +49,4 @@ def fit(
         )
         if not finds_new_words:
             raise UserError(f"{told} Give another language model")
-        log(told)
+        log.warning(told)

@@ -3,12 +3,13 @@
 What is made of a file stands in a cache under a digest of its content, so that it is made once.
 """
 
+import logging
 import math
 import os
 import pwd
 import stat
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from functools import cached_property
@@ -37,6 +38,7 @@ FORMAT = 2  # of what is cached; raise it when the same file gives another binar
 
 MAX_LINE_BYTES = 1 << 16
 SHOWN_BYTES = 40
+log = logging.getLogger(__name__)
 
 
 class LanguageModel:
@@ -119,7 +121,6 @@ def open_lm(
     held_out: Sequence[Path] = (),
     order: int = 4,
     drop_held_out: bool = False,
-    log: Callable[[str], None] = print,
 ) -> LanguageModel:
     """Open the language model of a file, whatever it holds.
 
@@ -133,7 +134,6 @@ def open_lm(
         held_out: Manifests whose sentences a text to train on may not hold. Models are taken as they are.
         order: The longest n-gram of a model to train.
         drop_held_out: Leave out the lines of text that hold a held-out sentence, where they are refused otherwise.
-        log: Called with what is made.
 
     Raises:
         UserError: a file that is missing, damaged or not what its name says, or text that may not be used.
@@ -146,10 +146,10 @@ def open_lm(
     kind = _kind(existing_file(path, "language model"))
     cache = cache or Path(os.environ.get("PYSPEECH_CACHE") or "~/.cache/pyspeech/lm").expanduser()
     if kind == "arpa":
-        return LanguageModel(_binary(path, cache, log))
+        return LanguageModel(_binary(path, cache))
     if kind == "text":
         settings = LmSettings(order, drop_held_out=drop_held_out)
-        return LanguageModel(_trained(path, cache, settings, held_out, log))
+        return LanguageModel(_trained(path, cache, settings, held_out))
     return LanguageModel(path)
 
 
@@ -178,17 +178,17 @@ def _first_line(path: Path) -> bytes:
         raise UserError(f"{path} cannot be read ({error}); make it again") from error
 
 
-def _binary(arpa: Path, cache: Path, log: Callable[[str], None]) -> Path:
+def _binary(arpa: Path, cache: Path) -> Path:
     """Return the binary of an ARPA file, building it once; the ARPA itself where that cannot be."""
     try:
         find_program("build_binary")
     except UserError as error:
-        log(f"{error}; until then {arpa} is parsed anew in every process")
+        log.warning(f"{error}; until then {arpa} is parsed anew in every process")
         return arpa
     packing = arpa.suffix if arpa.suffix in PACKED else ""
     with _made_once(cache, digest("binary", FORMAT, packing, arpa) + ".bin") as binary:
         if not binary.exists():
-            log(f"building the binary of {arpa} in {binary}")
+            log.info(f"building the binary of {arpa} in {binary}")
             # A folder of its own, so that a copy for KenLM goes however this ends.
             with complete(binary) as partial, tempfile.TemporaryDirectory(dir=cache) as folder:
                 plain = for_kenlm(arpa, Path(folder))
@@ -199,14 +199,12 @@ def _binary(arpa: Path, cache: Path, log: Callable[[str], None]) -> Path:
     return binary
 
 
-def _trained(
-    text: Path, cache: Path, settings: LmSettings, held_out: Sequence[Path], log: Callable[[str], None]
-) -> Path:
+def _trained(text: Path, cache: Path, settings: LmSettings, held_out: Sequence[Path]) -> Path:
     for manifest in held_out:
         existing_file(manifest, "held-out manifest")
     with _made_once(cache, digest("text", asdict(settings), text, "held out", *held_out)) as made:
-        if train_lm(made, [text], settings, held_out, log=log):
-            log(f"trained a language model of order {settings.order} on {text} in {made}")
+        if train_lm(made, [text], settings, held_out):
+            log.info(f"trained a language model of order {settings.order} on {text} in {made}")
     return binary_in(made)
 
 

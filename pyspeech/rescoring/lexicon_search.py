@@ -15,8 +15,9 @@ import numpy.typing as npt
 
 from pyspeech.decoding.frames import BLANK, FrameScores
 from pyspeech.decoding.lattice import Choice, Floats, Ints, Lattice, Scores
+from pyspeech.rescoring.config import SearchSettings, UnknownSettings, Weights
 from pyspeech.rescoring.lexicon_tree import ROOT, LexiconTree
-from pyspeech.rescoring.scorer import Weights, WordScorer
+from pyspeech.rescoring.scorer import WordScorer
 from pyspeech.rescoring.search_batch import Frame, FrameBatch, spread
 from pyspeech.rescoring.search_space import Hypotheses, Indices, Keys, Places, Transitions, changes
 from pyspeech.rescoring.search_trace import Trace
@@ -26,36 +27,6 @@ MOVE_FIELDS = ("source", "key", "score", "word", "graph")
 LOWEST = float(np.finfo(np.float64).min)
 BATCH_UTTERANCES = 64
 BATCH_FRAMES = 8000  # of all its utterances: some 30 bytes of memory for each arc kept in a frame
-
-
-@dataclass(frozen=True)
-class SearchLimits:
-    """What is left out for speed. All but ``max_hypotheses`` are differences of (weighted) natural logarithms.
-
-    Args:
-        beam: Hypotheses that score worse than the best of their frame by more are left out.
-        max_hypotheses: How many of an utterance go on from a frame, at least 1.
-        lattice_beam: Arcs on no path this close to the best one are left out of the lattice.
-        unknown_beam: Tokens of unknown words are this close to the likeliest token of their frame.
-    """
-
-    beam: float
-    max_hypotheses: int
-    lattice_beam: float = 8.0
-    unknown_beam: float = 1.0
-
-
-@dataclass(frozen=True)
-class UnknownWord:
-    """Added to what the scorer gives an unknown word, which any tokens may spell; natural logarithms.
-
-    Args:
-        word: For each unknown word.
-        token: For each token of it.
-    """
-
-    word: float
-    token: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,8 +62,8 @@ class LexiconSearch:
         tree: LexiconTree,
         scorer: WordScorer,
         weights: Weights,
-        limits: SearchLimits,
-        unknown: UnknownWord | None,
+        limits: SearchSettings,
+        unknown: UnknownSettings | None,
         look_ahead: npt.NDArray[np.float64] | Floats,
     ) -> None:
         self._scorer, self._limits, self._unknown = scorer, limits, unknown
@@ -215,7 +186,7 @@ class LexiconSearch:
         key = self._places.key(front.utterance.take(source), state, self._token.take(node))
         return _Moves(source, key, score, word, graph)
 
-    def _unknown_words(self, front: "_Front", frame: Frame, unknown: UnknownWord) -> "list[_Moves]":
+    def _unknown_words(self, front: "_Front", frame: Frame, unknown: UnknownSettings) -> "list[_Moves]":
         """An unknown word's first token, which carries label and score, and its further tokens."""
         between = (front.place < self._places.inside).nonzero()[0]
         between = between.compress(frame.near.count.take(front.utterance.take(between)))

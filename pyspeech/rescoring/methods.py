@@ -1,7 +1,7 @@
 """The three ways to rescore a stored decode; each gives for every utterance a lattice whose best path is the result."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -11,12 +11,12 @@ from pyspeech.decoding.nbest import Candidate, n_best
 from pyspeech.decoding.results import DecodeResults
 from pyspeech.decoding.times import token_runs
 from pyspeech.rescoring.boosting import Boosting
-from pyspeech.rescoring.compose import Limits, Rescored, compose
-from pyspeech.rescoring.config import RescoreConfig
+from pyspeech.rescoring.compose import Rescored, compose
+from pyspeech.rescoring.config import LatticeSettings, RescoreConfig, Weights
 from pyspeech.rescoring.language_model import LanguageModel
-from pyspeech.rescoring.lexicon_search import UNKNOWN_WORD, LexiconSearch, SearchLimits, UnknownWord, search_in_batches
+from pyspeech.rescoring.lexicon_search import UNKNOWN_WORD, LexiconSearch, search_in_batches
 from pyspeech.rescoring.lexicon_tree import LexiconTree
-from pyspeech.rescoring.scorer import Weights, WordScorer
+from pyspeech.rescoring.scorer import WordScorer
 from pyspeech.rescoring.spelling import Speller
 from pyspeech.rescoring.tuning import Features
 from pyspeech.rescoring.vocabulary import Vocabulary
@@ -65,7 +65,7 @@ class InLattices:
 
     has_graph_scores = True
 
-    def __init__(self, decode: DecodeResults, lm: LanguageModel, limits: Limits) -> None:
+    def __init__(self, decode: DecodeResults, lm: LanguageModel, limits: LatticeSettings) -> None:
         self.decode, self.lm, self.limits = decode, lm, limits
         self.words = decode.lattices.words
 
@@ -166,13 +166,12 @@ class OverFrames:
 
     def _searched(self, weights: Weights, boosting: Boosting | None) -> Iterator[Outcome]:
         scorer = WordScorer(self.lm, self.words, weights, boosting)
-        limits, unknown = self.settings.search, self.settings.unknown
         search = LexiconSearch(
             self._tree,
             scorer,
             weights,
-            SearchLimits(limits.beam, limits.max_hypotheses),
-            UnknownWord(unknown.word, unknown.token),
+            self.settings.search,
+            self.settings.unknown,
             self._look_ahead,
         )
         for found in search_in_batches(search, self._frames):
@@ -237,8 +236,7 @@ def _side_by_side(
     target[ends] = inner.sum() + 1
     graph = np.zeros(len(arcs), np.float32)
     graph[ends] = [
-        sum(weight * part for weight, part in zip(astuple(weights)[1:], each.sums[1:], strict=True))
-        for each in features
+        sum(weight * part for weight, part in zip(weights.of_words, each.sums[1:], strict=True)) for each in features
     ]
     side_by_side = replace(reordered(lattice, arcs), source=source, target=target, graph=graph)
     return reordered(side_by_side, np.argsort(source, kind="stable"))

@@ -1,10 +1,11 @@
 """Rescore a decode, from a folder into another or in memory: the same utterances, other words, no acoustic model."""
 
+import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
@@ -34,14 +35,12 @@ from pyspeech.lang.tokens import TokenSet
 from pyspeech.lang.unknown_words import unknown_words, word_counts
 from pyspeech.rescoring.boosting import Boosting, Phrases, read_phrases
 from pyspeech.rescoring.choose_weights import choose_boost, choose_weights, practice_list
-from pyspeech.rescoring.compose import Limits
-from pyspeech.rescoring.config import RescoreConfig, TuningSettings
+from pyspeech.rescoring.config import Ranges, RescoreConfig, TuningSettings, Weights
 from pyspeech.rescoring.fit import fit
 from pyspeech.rescoring.language_model import LanguageModel, file_of, open_lm
 from pyspeech.rescoring.lexicon_search import UNKNOWN_WORD
 from pyspeech.rescoring.methods import InLattices, InNbest, Method, Outcome, OverFrames
-from pyspeech.rescoring.scorer import Weights
-from pyspeech.rescoring.tuning import BoostPoint, Search
+from pyspeech.rescoring.tuning import BoostPoint
 from pyspeech.rescoring.vocabulary import RESERVED, NewWords, Vocabulary, make_vocabulary, read_new_words
 from pyspeech.rescoring.weights_file import ChosenWeights, load_weights, marks, refuse_same_set, save_weights
 from pyspeech.scoring.wer import shortened
@@ -53,6 +52,7 @@ if TYPE_CHECKING:
 MethodName = Literal["lattice", "nbest", "search"]
 WEIGHTS = "weights.json"
 NAMED = 3  # words that a message names
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Rescorer:
             yield from_lattice(outcome.lattice, outcome.words, decode.tokens, clock, weights.acoustic), outcome
 
 
-def rescorer(decode: DecodeResults, job: Rescoring, log: Callable[[str], None]) -> Rescorer:
+def rescorer(decode: DecodeResults, job: Rescoring) -> Rescorer:
     """Open, check and choose what rescoring needs.
 
     Raises:
@@ -118,30 +118,30 @@ def rescorer(decode: DecodeResults, job: Rescoring, log: Callable[[str], None]) 
     _refuse_same_set(decode, dev, chosen)
     phrases = read_phrases(job.boost) if job.boost else None
     practice = dev.practice(phrases, job.config.tuning) if dev and phrases else None
-    lm = open_lm(job.lm, held_out=_held_out(decode, dev, log), drop_held_out=job.drop_held_out, log=log)
+    lm = open_lm(job.lm, held_out=_held_out(decode, dev), drop_held_out=job.drop_held_out)
     for note in lm.notes:
-        log(note)
-    fit(lm, file_of(job.lm), decode, job.method == "search", log)
+        log.info(note)
+    fit(lm, file_of(job.lm), decode, job.method == "search")
     if chosen is not None and chosen.chosen_for != (purpose := _purpose(job, lm)):
-        log(f"{job.weights} was chosen for {chosen.chosen_for}; here it weighs {purpose}")
+        log.warning(f"{job.weights} was chosen for {chosen.chosen_for}; here it weighs {purpose}")
     listed = {word for phrase in phrases or () for word in phrase}
-    make = _Maker(job, lm, listed, log)
+    make = _Maker(job, lm, listed)
     method = make(decode)  # before weights are chosen, so that what is missing shows at once
     if lacking := sorted(listed.difference(method.words)):
         hint = "" if job.method == "search" else "; the method search adds them"
-        log(f"{job.boost} lists words that this method does not know and cannot find: {shortened(lacking)}{hint}")
-    _tell_unknown(decode, dev, _known(job, lm, method), log)
+        log.warning(
+            f"{job.boost} lists words that this method does not know and cannot find: {shortened(lacking)}{hint}"
+        )
+    _tell_unknown(decode, dev, _known(job, lm, method))
     if dev is not None:
-        chosen = _choose(job, dev, _purpose(job, lm), make(dev.decode), phrases, practice, log)
+        chosen = _choose(job, dev, _purpose(job, lm), make(dev.decode), phrases, practice)
     weights = chosen.weights if chosen else _given(job)
     if phrases and not weights.boost:
-        log(f"the boost weight is 0, so {job.boost} changes nothing; choose one with --tune and --boost")
+        log.warning(f"the boost weight is 0, so {job.boost} changes nothing; choose one with --tune and --boost")
     return Rescorer(decode, lm, method, weights, Boosting(phrases) if phrases else None, chosen)
 
 
-def rescore(
-    source: Path, job: Rescoring, out: Path, log: Callable[[str], None], keep_lattices: bool = False
-) -> dict[str, Any]:
+def rescore(source: Path, job: Rescoring, out: Path, keep_lattices: bool = False) -> dict[str, Any]:
     """Rescore every utterance of the decode folder ``source``, write the folder ``out`` and return its summary.
 
     Raises:
@@ -149,7 +149,7 @@ def rescore(
     """
     _check_place(source, job, out)
     decode = StoredDecode(source)
-    rescored = rescorer(decode, job, log)
+    rescored = rescorer(decode, job)
     weights, chosen = rescored.weights, rescored.chosen
     with complete(out) as folder:
         folder.mkdir()
@@ -168,7 +168,7 @@ def rescore(
             "lm_digest": digest(rescored.lm.path),
             "words": job.words and str(job.words),
             "boost": job.boost and str(job.boost),
-            "weights": asdict(weights),
+            "weights": weights.model_dump(),
             "weights_chosen_on": chosen and chosen.chosen_on,
             "settings": {**settings, "acoustic_scale": weights.acoustic},
             **counts,
@@ -236,11 +236,11 @@ def _refuse_same_set(decode: DecodeResults, dev: _Dev | None, chosen: ChosenWeig
         refuse_same_set(chosen.marks, reported, chosen.chosen_on, decode.name)
 
 
-def _held_out(decode: DecodeResults, dev: _Dev | None, log: Callable[[str], None]) -> list[Path]:
+def _held_out(decode: DecodeResults, dev: _Dev | None) -> list[Path]:
     manifests = [path for path in (decode.manifest(), dev.manifest if dev else None) if path is not None]
     for path in manifests:
         if not path.exists():
-            log(
+            log.info(
                 f"{path} is not here: a text for --lm is not searched for its sentences, and its ids alone are compared"
             )
     return [path for path in manifests if path.exists()]
@@ -249,14 +249,14 @@ def _held_out(decode: DecodeResults, dev: _Dev | None, log: Callable[[str], None
 class _Maker:
     """Makes the method for a decode; decodes with the same tokens share a vocabulary, which holds ``listed``, too."""
 
-    def __init__(self, job: Rescoring, lm: LanguageModel, listed: Collection[str], log: Callable[[str], None]) -> None:
-        self.job, self.lm, self.listed, self.log = job, lm, listed, log
+    def __init__(self, job: Rescoring, lm: LanguageModel, listed: Collection[str]) -> None:
+        self.job, self.lm, self.listed = job, lm, listed
         self._vocabularies: dict[str, Vocabulary] = {}
 
     def __call__(self, decode: DecodeResults) -> Method:
         config, tokens = self.job.config, decode.tokens  # which all need in the end
         if self.job.method == "lattice":
-            return InLattices(decode, self.lm, Limits(config.lattice.beam, config.lattice.max_states))
+            return InLattices(decode, self.lm, config.lattice)
         if self.job.method == "nbest":
             return InNbest(decode, self.lm, config.nbest)
         return OverFrames(decode, self.lm, self._vocabulary(tokens), config)
@@ -276,10 +276,10 @@ class _Maker:
         dropped = sorted(vocabulary.dropped.items(), key=lambda item: item[0] not in new and item[0] not in self.listed)
         if dropped:
             named = shortened([f"'{word}' ({why})" for word, why in dropped], NAMED)
-            self.log(f"left out, as they cannot be spelled in the model's tokens: {named}")
+            log.warning(f"left out, as they cannot be spelled in the model's tokens: {named}")
         if vocabulary.approximated:
             named = shortened(vocabulary.approximated, NAMED)
-            self.log(f"pronounced with the nearest phones that the model has: {named}")
+            log.warning(f"pronounced with the nearest phones that the model has: {named}")
 
 
 def _known(job: Rescoring, lm: LanguageModel, method: Method) -> Container[str]:
@@ -287,20 +287,20 @@ def _known(job: Rescoring, lm: LanguageModel, method: Method) -> Container[str]:
     return frozenset(method.words) if job.method == "search" else lm
 
 
-def _tell_unknown(decode: DecodeResults, dev: _Dev | None, known: Container[str], log: Callable[[str], None]) -> None:
+def _tell_unknown(decode: DecodeResults, dev: _Dev | None, known: Container[str]) -> None:
     """Say what of dev cannot be found; without dev, what of the words that were found before, if there is any."""
     if dev is not None:
-        log(f"words of {dev.name} that are unknown: {unknown_words(word_counts(dev.texts), known)}")
+        log.info(f"words of {dev.name} that are unknown: {unknown_words(word_counts(dev.texts), known)}")
     elif decode.has_lattices:  # else they may be no words, but the tokens that no lexicon has joined
         unknown = unknown_words(word_counts(map(" ".join, decode.hypotheses.values())), known)
         if unknown.count:
-            log(f"words of the hypotheses in {decode.name} that are unknown: {unknown}")
+            log.info(f"words of the hypotheses in {decode.name} that are unknown: {unknown}")
 
 
 def _given(job: Rescoring) -> Weights:
     given = job.config.weights
-    graph = 0.0 if job.method == "search" else given.graph
-    return Weights(1.0, given.lm, graph, given.word, given.boost if job.boost else 0.0)
+    given = given.but(graph=0.0) if job.method == "search" else given
+    return given if job.boost else given.but(boost=0.0)
 
 
 def _choose(
@@ -310,28 +310,27 @@ def _choose(
     method: Method,
     phrases: Phrases | None,
     practice: Phrases | None,
-    log: Callable[[str], None],
 ) -> ChosenWeights:
     tuning, count = job.config.tuning, job.config.nbest
-    log(f"choosing weights on the {len(dev.references)} utterances of {dev.name}")
+    log.info(f"choosing weights on the {len(dev.references)} utterances of {dev.name}")
     result = choose_weights(method, dev.references, _given(job), tuning, count)
     weights, errors = result.weights, result.errors
     if result.at_limit:
-        log(f"  {' and '.join(result.at_limit)} chosen at the end of the range; widen it in rescore.tuning")
+        log.warning(f"  {' and '.join(result.at_limit)} chosen at the end of the range; widen it in rescore.tuning")
     if phrases and practice:
-        log(
+        log.info(
             f"choosing the boost with rare words of {dev.name} in place of your list, which may cost "
             f"{100 * tuning.max_harm:g} points of WER on other words"
         )
         boosted = choose_boost(method, dev.references, phrases, practice, weights, tuning, count)
         weights = boosted.weights
         for point in boosted.table:
-            log(_boost_line(point, weights.boost))
+            log.info(_boost_line(point, weights.boost))
         if weights.boost == tuning.boosts[-1]:
-            log("  boost chosen at the end of its range; widen rescore.tuning.boosts")
+            log.warning("  boost chosen at the end of its range; widen rescore.tuning.boosts")
         errors = next(point.guard.words for point in boosted.table if point.boost == weights.boost)
-    log(
-        f"chosen: {shown(asdict(weights))}; WER of {dev.name} {100 * result.start_errors.rate:.2f}% -> "
+    log.info(
+        f"chosen: {shown(weights.model_dump())}; WER of {dev.name} {100 * result.start_errors.rate:.2f}% -> "
         f"{100 * errors.rate:.2f}%, which is no result, since weights were chosen on it"
     )
     return ChosenWeights(
@@ -343,7 +342,7 @@ def _choose(
         errors=errors,
         start_errors=result.start_errors,
         rounds=result.rounds,
-        search=Search(tuning.lm, tuning.graph, tuning.word),
+        search=Ranges(lm=tuning.lm, graph=tuning.graph, word=tuning.word),
     )
 
 
@@ -356,8 +355,8 @@ def _boost_line(point: BoostPoint, chosen: float) -> str:
 
 
 def shown(weights: Mapping[str, float]) -> str:
-    """Weights as one line of text; that of the acoustic score is 1."""
-    return ", ".join(f"{name} {value:g}" for name, value in weights.items() if name != "acoustic")
+    """Weights as one line of text; that of the acoustic score unless it is 1."""
+    return ", ".join(f"{name} {value:g}" for name, value in weights.items() if name != "acoustic" or value != 1)
 
 
 def _write(folder: Path, rescored: Rescorer, keep_lattices: bool) -> dict[str, Any]:

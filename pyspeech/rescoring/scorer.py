@@ -1,12 +1,12 @@
 """What words cost by n-gram model, boosted phrases and number, in integer states and for whole arrays at once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from pyspeech.rescoring.config import Weights
 from pyspeech.rescoring.language_model import LN10, LanguageModel
 
 if TYPE_CHECKING:
@@ -25,25 +25,6 @@ LOAD = 4  # slots for each key at least: the fewer keys collide, the fewer round
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # 2^64 by the golden ratio
 MAX_STATES = 200_000  # some 60 MB; when there are more, forget() drops them
 MAX_PAIRS = 500_000  # some 60 MB
-
-
-@dataclass(frozen=True)
-class Weights:
-    """What a path's score is made of, in natural logarithms.
-
-    Args:
-        acoustic: Times the acoustic score.
-        lm: Times the log-probability that the new language model gives the words and ``</s>``.
-        graph: Times the score of the decoding graph, which holds the old language model.
-        word: Added for every word.
-        boost: Times the weights of the boosted phrases found.
-    """
-
-    acoustic: float = 1.0
-    lm: float = 1.0
-    graph: float = 0.0
-    word: float = 0.0
-    boost: float = 0.0
 
 
 class WordScorer:

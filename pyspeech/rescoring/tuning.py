@@ -8,7 +8,7 @@ reason a step away from the weights that the search began with has to save an er
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -16,8 +16,7 @@ import numpy.typing as npt
 
 from pyspeech.errors import UserError
 from pyspeech.rescoring.boosting import Boosting, Earned
-from pyspeech.rescoring.config import Range
-from pyspeech.rescoring.scorer import Weights
+from pyspeech.rescoring.config import Range, Ranges, Weights
 from pyspeech.scoring.wer import GAP, ErrorCounts, align, count_errors, shortened
 
 EQUAL = 1e-3  # nats; sums of two searches differ by rounding
@@ -42,27 +41,6 @@ class Features:
     def sums(self) -> tuple[float, float, float, float, float]:
         """In the order of ``Weights``: what each weight multiplies."""
         return self.acoustic, self.lm, self.graph, float(len(self.words)), self.boost
-
-
-@dataclass(frozen=True)
-class Search:
-    """Lowest value, highest value and step of each weight that is chosen, for an acoustic weight of about 1.
-
-    A weight that has nothing to weigh, as ``graph`` in a search over frames, gets a range of one value.
-    """
-
-    lm: Range = (0.0, 2.0, 0.25)
-    graph: Range = (0.0, 1.0, 0.25)
-    word: Range = (-4.0, 6.0, 1.0)
-
-    def __post_init__(self) -> None:
-        assert all(low <= high and step > 0 for low, high, step in self.axes)
-        assert min(self.lm[0], self.graph[0]) >= 0, "a candidate that is worse in every part must never win"
-
-    @property
-    def axes(self) -> tuple[Range, Range, Range]:
-        """The three ranges."""
-        return self.lm, self.graph, self.word
 
 
 @dataclass(frozen=True)
@@ -128,7 +106,7 @@ class DevSet:
     def _best(self, weights: Weights) -> npt.NDArray[np.int32]:
         # Term by term: a matrix product may round equal scores differently from one shape to the next.
         total = np.zeros(self._sums.shape[1:])
-        for weight, sums in zip(astuple(weights), self._sums, strict=True):
+        for weight, sums in zip((weights.acoustic, *weights.of_words), self._sums, strict=True):
             total += weight * sums
         best: npt.NDArray[np.int32] = self._counts[self._utterances, total.argmax(1)]
         return best
@@ -203,7 +181,7 @@ class TuningResult:
     at_limit: tuple[str, ...]
 
 
-def tune(dev: DevSet, start: Weights, search: Search) -> TuningResult:
+def tune(dev: DevSet, start: Weights, search: Ranges) -> TuningResult:
     """Choose the weights lm, graph and word; the others stay as they are in ``start``.
 
     First all points of the grid, then steps of a half and of a quarter around the best. A point costs the mean errors
@@ -229,7 +207,7 @@ def tune(dev: DevSet, start: Weights, search: Search) -> TuningResult:
 class _Surface:
     """Errors as a function of the weights that are chosen; every point is evaluated once."""
 
-    def __init__(self, dev: DevSet, start: Weights, search: Search) -> None:
+    def __init__(self, dev: DevSet, start: Weights, search: Ranges) -> None:
         self.dev = dev
         self.others = start
         self.search = search
@@ -239,7 +217,7 @@ class _Surface:
 
     def weights(self, point: Point) -> Weights:
         lm, graph, word = point
-        return replace(self.others, lm=lm, graph=graph, word=word)
+        return self.others.but(lm=lm, graph=graph, word=word)
 
     def around(self, point: Point, part: float) -> list[Point]:
         """``point`` and its neighbours in all directions, ``part`` of a step away, within the ranges."""
@@ -269,7 +247,7 @@ def _grid(axis: Range) -> list[float]:
     return [round(low + number * step, 6) for number in range(int((high - low) / step + 1e-9) + 1)]
 
 
-def _at_limit(weights: Weights, search: Search) -> tuple[str, ...]:
+def _at_limit(weights: Weights, search: Ranges) -> tuple[str, ...]:
     """Names of weights less than a step from the end of their range, unless that is the natural end 0."""
     ranges = {"lm": search.lm, "graph": search.graph, "word": search.word}
     return tuple(
@@ -283,7 +261,7 @@ def tune_rounds(
     generate: Callable[[Weights], Candidates],
     references: References,
     start: Weights,
-    search: Search,
+    search: Ranges,
     max_rounds: int = 3,
 ) -> TuningResult:
     """Search candidates with the weights so far, choose weights over all candidates, and so on.
@@ -342,7 +320,7 @@ class BoostResult:
 
 
 def tune_boost(
-    practice: DevSet, guard: DevSet, weights: Weights, boosts: Sequence[float], max_harm: float = 0.001
+    practice: DevSet, guard: DevSet, weights: Weights, boosts: Sequence[float], max_harm: float
 ) -> BoostResult:
     """Choose how much listed phrases are boosted.
 
@@ -365,18 +343,18 @@ def tune_boost(
     assert list(boosts) == sorted({0.0, *boosts})
     if not practice.num_listed:
         raise UserError("no reference holds a word of the practice list; make it of rare words that are said there")
-    none = guard.counts(replace(weights, boost=0.0)).others
+    none = guard.counts(weights.but(boost=0.0)).others
     unlisted = max(1, guard.num_words - guard.num_listed)
     table = []
     for boost in boosts:
-        there = replace(weights, boost=boost)
+        there = weights.but(boost=boost)
         harmed = guard.counts(there)
         table.append(BoostPoint(boost, practice.counts(there), harmed, (harmed.others - none) / unlisted))
     allowed = list(itertools.takewhile(lambda point: point.harm <= max_harm, table))
     errors = np.array([point.practice.words.errors for point in allowed], float)
     around = np.pad(errors, 1, mode="edge")
     best = int((around[:-2] + 2 * errors + around[2:]).argmin())
-    return BoostResult(replace(weights, boost=boosts[best]), tuple(table))
+    return BoostResult(weights.but(boost=boosts[best]), tuple(table))
 
 
 def practice_phrases(

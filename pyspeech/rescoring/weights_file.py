@@ -1,54 +1,46 @@
 """Weights with what they were chosen on: their file, and what keeps them from the set that they were chosen on."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import astuple
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from pyspeech.errors import UserError
 from pyspeech.files import digest, write_json
 from pyspeech.json_files import read_json
-from pyspeech.rescoring.config import Ranges
-from pyspeech.rescoring.scorer import Weights
-from pyspeech.rescoring.tuning import Search
+from pyspeech.rescoring.config import Ranges, Weights
 from pyspeech.scoring.wer import ErrorCounts, shortened
-from pyspeech.settings import Section, Weight, check_config
+from pyspeech.settings import Section, check_config
 from pyspeech.transcripts import Transcript
 
 DISTINCTIVE_WORDS = 5  # two utterances of as many equal words and the same duration are one recording
 
 
-@dataclass(frozen=True)
-class ChosenWeights:
-    """Weights with what they were chosen on.
+def _counted(errors: ErrorCounts) -> ErrorCounts:
+    if min(astuple(errors)) < 0 or not errors.reference_length:
+        raise ValueError(f"{errors} counts nothing")
+    return errors
 
-    Args:
-        weights: The choice.
-        chosen_on: Name of the development set, for messages.
-        chosen_for: Method and language model that they go with.
-        digest: Of the hypotheses of the development set, as they were before rescoring.
-        marks: The utterances of the development set, as ``marks`` writes them.
-        errors: Word errors with the weights.
-        start_errors: Word errors with the weights before the choice.
-        rounds: How often candidates were searched.
-        search: The ranges that were searched.
-    """
+
+class ChosenWeights(Section):
+    """Weights with what they were chosen on."""
 
     weights: Weights
-    chosen_on: str
-    chosen_for: str
-    digest: str
-    marks: tuple[str, ...]
-    errors: ErrorCounts
-    start_errors: ErrorCounts
-    rounds: int
-    search: Search
+    chosen_on: str  # name of the development set, for messages
+    chosen_for: str  # method and language model that they go with
+    digest: str  # of the hypotheses of the development set, as they were before rescoring
+    marks: tuple[str, ...] = Field(min_length=1)  # its utterances, as ``marks`` writes them
+    errors: Annotated[ErrorCounts, AfterValidator(_counted)]  # of words, with the weights
+    start_errors: Annotated[ErrorCounts, AfterValidator(_counted)]  # with the weights before the choice
+    rounds: int = Field(ge=1)  # how often candidates were searched
+    search: Ranges  # that were searched
 
 
 def save_weights(path: Path, chosen: ChosenWeights) -> None:
     """Write weights as JSON."""
-    write_json(path, asdict(chosen))
+    write_json(path, chosen.model_dump(mode="json"))
 
 
 def load_weights(path: Path) -> ChosenWeights:
@@ -57,46 +49,7 @@ def load_weights(path: Path) -> ChosenWeights:
     Raises:
         UserError: no such file, no JSON, or a value that is missing, unknown or out of range.
     """
-    values = read_json(path, "weights", "choose weights again")
-    read = check_config(_ChosenValues, values, str(path))
-    return ChosenWeights(
-        weights=Weights(**dict(read.weights)),
-        chosen_on=read.chosen_on,
-        chosen_for=read.chosen_for,
-        digest=read.digest,
-        marks=read.marks,
-        errors=ErrorCounts(**dict(read.errors)),
-        start_errors=ErrorCounts(**dict(read.start_errors)),
-        rounds=read.rounds,
-        search=Search(**dict(read.search)),
-    )
-
-
-class _WeightValues(Section):
-    acoustic: Weight = Field(gt=0)
-    lm: Weight = Field(ge=0)
-    graph: Weight
-    word: Weight
-    boost: Weight = Field(ge=0)
-
-
-class _ErrorValues(Section):
-    substitutions: int = Field(ge=0)
-    insertions: int = Field(ge=0)
-    deletions: int = Field(ge=0)
-    reference_length: int = Field(gt=0)
-
-
-class _ChosenValues(Section):
-    weights: _WeightValues
-    chosen_on: str
-    chosen_for: str
-    digest: str
-    marks: tuple[str, ...] = Field(min_length=1)
-    errors: _ErrorValues
-    start_errors: _ErrorValues
-    rounds: int = Field(ge=1)
-    search: Ranges
+    return check_config(ChosenWeights, read_json(path, "weights", "choose weights again"), str(path))
 
 
 def marks(transcripts: Iterable[Transcript]) -> dict[str, str]:

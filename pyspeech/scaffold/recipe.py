@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyspeech
-from pyspeech.corpora.left_out import told_once
 from pyspeech.corpora.splits import TEST, kind_of, refuse_unless_plain
 from pyspeech.errors import UserError
 from pyspeech.files import complete, existing_file
@@ -49,8 +48,7 @@ def new_recipe(name: str, wanted: Wanted, model: str, project: Path | None = Non
         raise UserError(f"{folder} exists; choose another name, or remove it")
     if wanted.language:
         check_language(wanted.language)
-    with told_once():
-        plan = make_plan(name, wanted, model if wanted.task == "recognition" else EMBEDDING)
+    plan = make_plan(name, wanted, model if wanted.task == "recognition" else EMBEDDING)
     texts = files(plan)
     with complete(folder) as partial:
         for file, text in texts.items():

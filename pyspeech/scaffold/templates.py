@@ -30,7 +30,7 @@ def prepare(plan: Plan) -> str:
         [
             f'"""{plan.name}: {plan.what}."""',
             "",
-            "from pyspeech.corpora.corpus import corpus_cli",
+            "from pyspeech.cli.prepare import corpus_cli",
             f"from {source.__module__} import {source.__name__}",
             "",
             assignment(name, plan.corpus.source),  # type: ignore[arg-type]

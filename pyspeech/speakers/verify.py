@@ -1,7 +1,8 @@
 """Speaker verification from stored embeddings: a score for each trial, higher for one speaker."""
 
+import logging
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from pyspeech.speakers.trials import Trial, by_ids, read_trials
 
 SCORES, MEANS = "scores.tsv", "verify.json"  # in a folder of a verification
 FILES = frozenset({SCORES, MEANS, FOLDER})
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,7 @@ class _Listed:
             yield Trial(bool(target), self.ids[left], self.ids[right])
 
 
-def verify(
-    trials: Path, embeddings: Path, out: Path, backend: Backend, echo: Callable[[str], None] = lambda _: None
-) -> int:
+def verify(trials: Path, embeddings: Path, out: Path, backend: Backend) -> int:
     """Write the score of every trial to ``out/scores.tsv``, in their order, and ``verify.json``; return how many.
 
     Args:
@@ -75,7 +75,6 @@ def verify(
         embeddings: The folder that holds its utterances.
         out: Folder to write.
         backend: By what to score.
-        echo: Takes what should be known, a line each.
 
     Raises:
         UserError: something is missing or damaged, an utterance has no embedding, embeddings are of different
@@ -102,7 +101,7 @@ def verify(
             refuse_shared(what, f"the cohort {backend.cohort}", ours, f"the trials {trials}", theirs)
         cohort_KD = speaker_means(cohort)
         if backend.top > len(cohort_KD):
-            echo(f"{backend.cohort} has {len(cohort_KD)} speakers, not {backend.top}; all of them count")
+            log.warning(f"{backend.cohort} has {len(cohort_KD)} speakers, not {backend.top}; all of them count")
         statistics = cohort_statistics(vectors, _vectors(cohort_KD, plda), backend.top)
         scores_T = statistics.normalised(scores_T, listed.left_T, listed.right_T)
         made_with["cohort"] = digest(*(backend.cohort / name for name in (IDS, SPEAKERS, ROWS)))

@@ -1,7 +1,8 @@
 """What a training left out, and why: a file for each kind, so that nothing is missing in silence."""
 
+import logging
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from pyspeech.errors import UserError
@@ -10,6 +11,7 @@ from pyspeech.training.gradient import BAD_BATCHES, LEFT_OUT, NOTES, OUT_OF_MEMO
 from pyspeech.training.json_lines import Line, Lines, Position, position_of
 
 SHOWN_IDS = 20  # in a message; the .jsonl files have all
+log = logging.getLogger(__name__)
 
 
 class Journal:
@@ -35,14 +37,14 @@ class Journal:
             for line in lines:
                 self._remember(Note(name, dict(line)))
 
-    def add(self, notes: Sequence[Note], say: Callable[[str], None]) -> None:
-        """Write notes, and say what is new.
+    def add(self, notes: Sequence[Note]) -> None:
+        """Write notes, and tell what is new.
 
         Raises:
             UserError: too many batches were bad, or too many utterances of this epoch lost.
         """
         for note in notes:
-            self._tell(note, say)
+            self._tell(note)
             self.files[note.file].add(note.line)
             self.lines[note.file].append(note.line)
             if note.file == BAD_BATCHES:
@@ -54,13 +56,13 @@ class Journal:
         """Return the lines of each file about batches from ``position`` on."""
         return {name: [line for line in lines if position_of(line) >= position] for name, lines in self.lines.items()}
 
-    def _tell(self, note: Note, say: Callable[[str], None]) -> None:
-        """Say what is new: an utterance comes in every epoch, and many batches may be too large."""
+    def _tell(self, note: Note) -> None:
+        """Tell what is new: an utterance comes in every epoch, and many batches may be too large."""
         for id_, reason in lost(note).items():
             if id_ not in self.told:
-                say(f"left out '{id_}': {reason}")
+                log.warning(f"left out '{id_}': {reason}")
         if note.file == OUT_OF_MEMORY and not note.line["left_out"] and not self.lines[OUT_OF_MEMORY]:
-            say(
+            log.warning(
                 f"out of memory: batch {note.line['batch']} of epoch {note.line['epoch']}, which is computed in halves;"
                 " out_of_memory.jsonl lists all; batches.max_seconds makes smaller ones"
             )

@@ -8,6 +8,7 @@ a say in which checkpoints there are to be averaged, and in when patience ends.
 """
 
 import dataclasses
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ from pyspeech.training.step import Stepper
 from pyspeech.training.step_totals import Sums
 
 NOTHING_DUE, CHECKPOINT_DUE, VALIDATION_DUE = range(3)
+log = logging.getLogger(__name__)
 
 
 def _as_it_is(batch: Batch) -> Batch:
@@ -147,7 +149,7 @@ class _Trainer:
         while self.progress.epoch < self.config.epochs and not self._enough():
             self._run_epoch(report)
         if report is not None and self.progress.epoch < self.config.epochs:
-            report.display.say(f"no better dev figure in {self.config.patience} validations: training ends")
+            log.info(f"no better dev figure in {self.config.patience} validations: training ends")
 
     def write_average(self) -> None:
         """Average the chosen checkpoints into ``model.safetensors``."""

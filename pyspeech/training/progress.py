@@ -1,7 +1,7 @@
 """What a training shows while it runs: a bar, and the curves of TensorBoard."""
 
 import contextlib
-import sys
+import logging
 import time
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +18,7 @@ from pyspeech.files import writing
 SECONDS_PER_LINE = 300.0  # within an epoch, where stderr is no terminal and so shows no bar
 STEPS_PER_POINT = 10  # of TensorBoard's curves
 BAR = "{desc} {percentage:3.0f}%|{bar:20}| {rate_noinv_fmt} left {remaining}{postfix}"
+log = logging.getLogger(__name__)
 
 
 class Curves:
@@ -89,13 +90,9 @@ class Display:
             self.bar.update(round(done_seconds) - self.bar.n)
         elif time.monotonic() >= self.next_line:
             self.next_line = time.monotonic() + SECONDS_PER_LINE
-            self.say(f"{epoch}, {done_seconds / self.total_seconds:.1%} of all {shown_loss}".rstrip())
+            log.info(f"{epoch}, {done_seconds / self.total_seconds:.1%} of all {shown_loss}".rstrip())
 
     def point(self, step: int, values: dict[str, float]) -> None:
         """Add a point to the curves of single steps, for one step in ten."""
         if step % STEPS_PER_POINT == 0:
             self.curves.add(step, values)
-
-    def say(self, text: str) -> None:
-        """Print a line above the bar."""
-        self.bar.write(text, file=sys.stderr)

@@ -1,5 +1,6 @@
 """What the first process of a training writes and shows: steps, validations, what was left out, bar and curves."""
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +14,8 @@ from pyspeech.training.journal import SHOWN_IDS, Journal, counts
 from pyspeech.training.json_lines import Lines, Position
 from pyspeech.training.progress import Display
 from pyspeech.training.step import Step
+
+log = logging.getLogger(__name__)
 
 
 class Report:
@@ -59,7 +62,7 @@ class Report:
         Raises:
             UserError: too much was left out.
         """
-        self.journal.add(step.notes, self.display.say)
+        self.journal.add(step.notes)
         loss = None if step.gradient_norm is None else step.sums.mean_loss
         name = f"epoch {place.epoch}/{self.epochs}"
         self.display.advance(name, place.progress * self.epochs * self.seconds, loss)
@@ -84,14 +87,14 @@ class Report:
         """Count what was left out of the batches from ``position`` on, and say what had no loss."""
         lines = self.journal.since(position)
         if ids := [id_ for line in lines[LEFT_OUT] for id_ in line["ids"]]:
-            self.display.say(f"left out {shortened(ids, SHOWN_IDS)}: {self.left_out_reason}; see left_out.jsonl")
+            log.warning(f"left out {shortened(ids, SHOWN_IDS)}: {self.left_out_reason}; see left_out.jsonl")
         return counts(lines)
 
     def validation(self, line: Mapping[str, Any], error_name: str) -> None:
         """Tell of a validation."""
         points = {name: value for name, value in line.items() if name not in ("epoch", "step")}
         self.display.curves.add(line["step"], points)
-        self.display.say(
+        log.info(
             f"epoch {line['epoch']:.4g}/{self.epochs}: train loss {line['train_loss']:.4f}, "
             f"dev loss {line['dev_loss']:.4f}, dev {error_name.replace('_', ' ')} {line[f'dev_{error_name}']:.2%}, "
             f"{line['audio_seconds_per_second']:.0f} s audio/s, {line['seconds']:.0f} s"

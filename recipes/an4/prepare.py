@@ -6,9 +6,7 @@ What CMU calls test is test. For dev every ninth speaker leaves train: eight of 
 from collections.abc import Iterator
 from pathlib import Path
 
-from lhotse import MonoCut
-
-from pyspeech.corpora.corpus import corpus_cli, download_archive, utterance
+from pyspeech.cli.prepare import Row, corpus_cli, download_archive
 from pyspeech.files import existing_file
 
 # Of NVIDIA: CMU's own page is gone. Neither publishes a digest.
@@ -20,7 +18,7 @@ def download(corpus: Path) -> None:
     download_archive(URL, corpus)
 
 
-def cuts(corpus: Path, split: str) -> Iterator[MonoCut]:
+def rows(corpus: Path, split: str) -> Iterator[Row]:
     """Lines are ``<s> U M N Y H SIX </s> (an255-fash-b)``, those of test without the marks of a sentence."""
     table = corpus / "etc" / f"an4_{'test' if split == 'test' else 'train'}.transcription"
     text = existing_file(table, "list of transcripts").read_text(encoding="utf-8")
@@ -31,8 +29,8 @@ def cuts(corpus: Path, split: str) -> Iterator[MonoCut]:
         speaker = name.split("-")[1]
         if split == "test" or (split == "dev") == (speaker in held_out):
             path = corpus / "wav" / FOLDERS[split] / speaker / f"{name}.sph"
-            yield utterance(path, text=" ".join(spoken), speaker=speaker)
+            yield Row(path, text=" ".join(spoken), speaker=speaker)
 
 
 if __name__ == "__main__":
-    corpus_cli(cuts, download=download)
+    corpus_cli(rows, download=download)

@@ -5,7 +5,7 @@ Nothing is downloaded. The splits share neither voices nor sentences, and some n
 
 from pathlib import Path
 
-from pyspeech.corpora.corpus import corpus_cli
+from pyspeech.cli.prepare import corpus_cli
 from pyspeech.corpora.sources.table import Table
 from pyspeech.corpora.synthesis import load_plan, synthesise
 

@@ -7,9 +7,7 @@ are the test set, as the corpus asks; takes 5 to 7 are held out to choose epochs
 from collections.abc import Iterator
 from pathlib import Path
 
-from lhotse import MonoCut
-
-from pyspeech.corpora.corpus import corpus_cli, git_clone, utterance
+from pyspeech.cli.prepare import Row, corpus_cli, git_clone
 
 URL = "https://github.com/Jakobovski/free-spoken-digit-dataset"
 COMMIT = "26eb9aaf76e81b692f806f9140c2d2777410d7a1"  # of May 2024; later ones may hold other recordings
@@ -21,13 +19,13 @@ def download(corpus: Path) -> None:
     git_clone(URL, corpus, COMMIT)
 
 
-def cuts(corpus: Path, split: str) -> Iterator[MonoCut]:
+def rows(corpus: Path, split: str) -> Iterator[Row]:
     """Files are named ``<digit>_<speaker>_<take>.wav``."""
     for path in sorted((corpus / "recordings").glob("*.wav")):
         digit, speaker, take = path.stem.split("_")
         if split == max((name for name in FIRST_TAKE if FIRST_TAKE[name] <= int(take)), key=FIRST_TAKE.__getitem__):
-            yield utterance(path, text=WORDS[int(digit)], speaker=speaker)
+            yield Row(path, text=WORDS[int(digit)], speaker=speaker)
 
 
 if __name__ == "__main__":
-    corpus_cli(cuts, download=download)
+    corpus_cli(rows, download=download)

@@ -12,8 +12,7 @@ lm_text=          # sentences to count besides train's, in capitals like those, 
 parse_options "$@"
 corpus=$(find_corpus LibriSpeech "$corpus_dir")
 model=${size:-$subset}/$model data=data/$subset exp=exp/$subset
-[[ $subset == mini || $subset == 100 || $subset == 960 ]] || { echo "error: --subset is mini, 100 or 960, found '$subset'" >&2; exit 2; }
-export LIBRISPEECH_SUBSET=$subset  # prepare.py reads it
+prepare=(--subset "$subset")
 
 tests() { # the test sets that there are
   find "$data/manifests" -name 'test-*.jsonl.gz' -printf '%f\n' | cut -d. -f1 | sort | grep . || {

@@ -7,9 +7,7 @@ last 250 are test, the 250 before dev, as in ESPnet. Without half of those, the 
 from collections.abc import Iterator
 from pathlib import Path
 
-from lhotse import MonoCut
-
-from pyspeech.corpora.corpus import corpus_cli, download_archive, utterance
+from pyspeech.cli.prepare import Row, corpus_cli, download_archive
 from pyspeech.corpora.split_lists import listed, lists_within, read_split_lists
 from pyspeech.files import existing
 from pyspeech.lang.spoken import spoken_words
@@ -28,12 +26,12 @@ def split_lists(corpus: Path, ids: list[str]) -> dict[str, list[str]]:
     return read_split_lists(corpus / "splits") or lists_within(PUBLISHED, ids) or tenths
 
 
-def cuts(corpus: Path, split: str) -> Iterator[MonoCut]:
+def rows(corpus: Path, split: str) -> Iterator[Row]:
     lines = existing(corpus / "metadata.csv", "table of transcripts").read_text(encoding="utf-8").splitlines()
     texts = {line.split("|")[0]: line.split("|")[-1] for line in sorted(lines)}  # id|as written|as spoken
     for id_ in listed(split, split_lists(corpus, [*texts]), texts):
-        yield utterance(corpus / "wavs" / f"{id_}.wav", text=" ".join(spoken_words(texts[id_])), speaker="LJ")
+        yield Row(corpus / "wavs" / f"{id_}.wav", text=" ".join(spoken_words(texts[id_])), speaker="LJ")
 
 
 if __name__ == "__main__":
-    corpus_cli(cuts, download=download)
+    corpus_cli(rows, download=download)

@@ -3,19 +3,23 @@
 https://www.robots.ox.ac.uk/~vgg/data/voxceleb. Nothing of it is fetched: its makers want a form filled in.
 """
 
-import os
+from collections.abc import Iterator
 from pathlib import Path
 
-from pyspeech.corpora.corpus import corpus_cli
+from lhotse import MonoCut
+
+from pyspeech.cli.prepare import corpus_cli
 from pyspeech.corpora.sources.voxceleb import VoxCeleb
 
-VOXCELEB = VoxCeleb(voxceleb2=os.environ.get("VOXCELEB2_DIR", ""))
+
+def splits(corpus: Path, voxceleb2_dir: str) -> tuple[str, ...]:
+    """Also says what is to be put there, unless it is."""
+    return VoxCeleb(voxceleb2_dir).splits(corpus)
 
 
-def download(corpus: Path) -> None:
-    """Say what is to be put there, unless it is."""
-    VOXCELEB.splits(corpus)
+def cuts(corpus: Path, split: str, voxceleb2_dir: str) -> Iterator[MonoCut]:
+    return VoxCeleb(voxceleb2_dir).cuts(corpus, split)
 
 
 if __name__ == "__main__":
-    corpus_cli(VOXCELEB.cuts, VOXCELEB.splits, download)
+    corpus_cli(cuts, splits, download=splits, voxceleb2_dir="")

@@ -11,7 +11,7 @@ noise_dir=          # sounds to add in training, such as MUSAN; else $PYSPEECH_C
 rir_dir=            # rooms, such as RIRS_NOISES; else $PYSPEECH_CORPORA/noise_and_rir/rir, else none
 parse_options "$@"
 corpus=$(find_corpus voxceleb1 "$corpus_dir")
-export VOXCELEB2_DIR=$voxceleb2_dir # prepare.py reads it
+prepare=(--voxceleb2-dir "$voxceleb2_dir")
 model=$size/$model
 [[ -z $voxceleb2_dir ]] || data=data/voxceleb2 exp=exp/voxceleb2
 

@@ -7,9 +7,7 @@ goes well, and nothing is chosen by them (the settings were chosen by cross-vali
 from collections.abc import Iterator
 from pathlib import Path
 
-from lhotse import MonoCut
-
-from pyspeech.corpora.corpus import corpus_cli, download_archive, utterance
+from pyspeech.cli.prepare import Row, corpus_cli, download_archive
 
 URL = "https://www.openslr.org/resources/1/waves_yesno.tar.gz"
 WORDS = {"0": "NO", "1": "YES"}
@@ -19,13 +17,13 @@ def download(corpus: Path) -> None:
     download_archive(URL, corpus, sha256="c3f49e0cca421f96b75b41640749167b52118f232498667ca7a5f9416aef8e73")
 
 
-def cuts(corpus: Path, split: str) -> Iterator[MonoCut]:
+def rows(corpus: Path, split: str) -> Iterator[Row]:
     """Files are named for their words: ``1_0_0_1_1_1_0_1.wav``."""
     files = sorted(corpus.glob("[01]_*.wav"))
     parts = {"test": files[1::2], "dev": files[6::16], "train": files[::2]}
     for path in parts[split]:
-        yield utterance(path, text=" ".join(WORDS[word] for word in path.stem.split("_")), speaker="man")
+        yield Row(path, text=" ".join(WORDS[word] for word in path.stem.split("_")), speaker="man")
 
 
 if __name__ == "__main__":
-    corpus_cli(cuts, download=download)
+    corpus_cli(rows, download=download)

@@ -20,7 +20,7 @@ def invoke(*arguments):
 
 def train(folder, lines):
     (folder / "text").write_text("\n".join(lines))
-    train_lm(folder / "lm", [folder / "text"], LmSettings(2), memory="100M", log=lambda _: None)
+    train_lm(folder / "lm", [folder / "text"], LmSettings(2), memory="100M")
     return folder / "lm"
 
 

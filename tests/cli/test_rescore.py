@@ -143,6 +143,6 @@ def test_rescoring_needs_neither_torch_nor_k2_nor_lhotse(folder, tmp_path):
 
 def test_help_names_every_option_and_what_the_scores_are():
     text = invoke(rescore, "--help").output
-    assert "acoustic + lm * new LM + graph * old graph" in " ".join(text.split())
+    assert "acoustic * network + lm * new LM + graph * old graph" in " ".join(text.split())
     for name in ("lm", "out", "method", "n", "tune", "weights", "references", "words", "boost", "espeak", "lattices"):
         assert f"  --{name} " in text

@@ -7,22 +7,23 @@ import pytest
 import soundfile
 from tones import write_tones
 
-from pyspeech.corpora.corpus import stand_ins, utterance
+from pyspeech.corpora.corpus import utterance, write_manifests
+from pyspeech.corpora.row import Row
 from pyspeech.data.manifests import read_manifest
 from pyspeech.errors import UserError
 
 PREPARE = """
 from pathlib import Path
-from pyspeech.corpora.corpus import corpus_cli, utterance
+from pyspeech.cli.prepare import Row, corpus_cli
 
 def download(corpus: Path) -> None:
     corpus.mkdir()
 
-def cuts(corpus, split):
+def rows(corpus, split):
     for path in sorted((corpus / split).glob("*.wav")):
-        yield utterance(path, text="LOW", speaker="a")
+        yield Row(path, text="LOW", speaker="a")
 
-corpus_cli(cuts, splits=("train", "test"), download=download)
+corpus_cli(rows, splits=("train", "test"), download=download)
 """
 
 
@@ -102,7 +103,7 @@ def test_prepare_names_a_corpus_that_is_not_there(tmp_path):
 def test_the_splits_may_be_what_is_found_in_the_corpus_and_there_need_be_nothing_to_download(tmp_path):
     found = "lambda corpus: sorted(path.name for path in corpus.iterdir())"
     last = PREPARE.splitlines()[-1]
-    (tmp_path / "prepare.py").write_text(PREPARE.replace(last, f"corpus_cli(cuts, {found})"))
+    (tmp_path / "prepare.py").write_text(PREPARE.replace(last, f"corpus_cli(rows, {found})"))
     for split in ("train", "test-other"):
         write_tones(tmp_path / "corpus" / split / "a.wav", ["LOW"])
     script = [sys.executable, "prepare.py"]
@@ -164,7 +165,7 @@ class TestAudioThatCannotBeRead:
 
     def test_of_a_recording_of_several_utterances_too(self, tmp_path, corpus):
         program = PREPARE.replace(
-            'utterance(path, text="LOW", speaker="a")', 'utterance(path, "LOW", "a", f"{path.stem}-1", 0.0, 0.1)'
+            'Row(path, text="LOW", speaker="a")', 'Row(path, "LOW", "a", f"{path.stem}-1", 0.0, 0.1)'
         )
         self.cut_short(corpus / "train/1.wav")
         done = prepare(tmp_path, "manifests", "corpus", "out", program=program)
@@ -172,15 +173,13 @@ class TestAudioThatCannotBeRead:
         assert self.ids(tmp_path) == ["0-1", "2-1"]
 
 
-def test_stand_ins_are_given_where_they_are_allowed_alone(tmp_path):
-    (tmp_path / "a.wav").write_bytes(b"RIFF")
-    with stand_ins(True):
-        assert utterance(tmp_path / "a.wav", "A", "a").duration == 0
-        with stand_ins(False), pytest.raises(UserError, match="cut short"):
-            utterance(tmp_path / "a.wav", "A", "a")
-        assert utterance(tmp_path / "a.wav", "A", "a").duration == 0
-    with pytest.raises(UserError, match="cut short"):
-        utterance(tmp_path / "a.wav", "A", "a")
+def test_cuts_may_stand_for_rows(tmp_path):
+    audio = [write_tones(tmp_path / f"{name}.wav", ["LOW"]) for name in "abc"]
+    made = [Row(audio[0], "LOW", "ann"), utterance(audio[1], "LOW", "ann"), Row(audio[2], "HIGH", start=0.1)]
+    write_manifests(lambda *_: made, ["train"], tmp_path, tmp_path / "out")
+    cuts = list(read_manifest(tmp_path / "out/train.jsonl.gz"))
+    assert cuts[:2] == [utterance(path, "LOW", "ann") for path in audio[:2]]
+    assert (cuts[2].id, cuts[2].start, cuts[2].supervisions[0].text) == ("c", 0.1, "HIGH")
 
 
 def test_a_manifest_of_a_split_that_the_corpus_has_no_more_is_removed(tmp_path):

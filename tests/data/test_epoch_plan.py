@@ -6,11 +6,12 @@ from hypothesis import strategies as st
 from pyspeech.config import BatchConfig
 from pyspeech.data.epoch_plan import plan_epoch
 from pyspeech.files import digest
+from pyspeech.settings import SHARED_CONF, read_yaml
 
 
 def settings(**changes: float) -> BatchConfig:
-    values = {"max_seconds": 20, "min_utterance_seconds": 0.5, "max_utterance_seconds": 25}
-    return BatchConfig(**{**values, "buckets": 5, "workers": 0, **changes})
+    values = {"max_seconds": 20, "min_utterance_seconds": 0.5, "max_utterance_seconds": 25, "buckets": 5}
+    return BatchConfig(**{**read_yaml(SHARED_CONF / "train.yaml")["batches"], **values, **changes})
 
 
 def waste(seconds: np.ndarray, config: BatchConfig) -> float:

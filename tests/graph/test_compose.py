@@ -32,6 +32,7 @@ from pyspeech.lang.tokens import CharacterTokens, PhoneTokens  # noqa: E402
 from pyspeech.lm.ngram import LmSettings, train_lm  # noqa: E402
 from pyspeech.tensor_files import read_header, read_tensors, write_tensors  # noqa: E402
 from tests.damage import limited_files  # noqa: E402
+from tests.messages import told  # noqa: E402
 
 SYMBOLS = ("<blk>", "X", "Y", "Z")
 # Homophones (two, too), a word that begins others (x), repeated tokens (xx), several ways (either).
@@ -47,7 +48,7 @@ SPELLINGS = {
 
 def train(folder, lines, order=2):
     (folder / "text").write_text("\n".join(lines))
-    train_lm(folder / "lm", [folder / "text"], LmSettings(order), memory="100M", log=lambda _: None)
+    train_lm(folder / "lm", [folder / "text"], LmSettings(order), memory="100M")
     return folder / "lm" / "lm.arpa"
 
 
@@ -431,8 +432,8 @@ def test_espeak_pronounces_in_arpabet_where_the_lexicon_does():
 def test_characters_decode_to_their_words(tmp_path):
     tokens = CharacterTokens.from_words(["anna", "bob"])
     arpa = train(tmp_path, ["anna bob", "anna", "zoë"])
-    log = []
-    make_graph(tmp_path / "graph", "key", tokens, arpa, log=log.append)
+    with told() as log:
+        make_graph(tmp_path / "graph", "key", tokens, arpa)
     assert "1 words of" in log[0]
     assert "zoë" in log[0]
     assert [line.split("  ")[0] for line in log[1:]] == [

@@ -64,7 +64,7 @@ def lists_of(words, max_size):
 def test_every_sentence_scores_as_in_kenlm_unknown_words_included(tmp_path_factory, corpus, sentences, order, prune):
     folder = tmp_path_factory.mktemp("lm")
     (folder / "text").write_text("\n".join(map(" ".join, corpus)))
-    train_lm(folder / "lm", [folder / "text"], LmSettings(order, prune[:order]), memory="100M", log=lambda _: None)
+    train_lm(folder / "lm", [folder / "text"], LmSettings(order, prune[:order]), memory="100M")
     walker = Walker(folder / "lm" / "lm.arpa")
     assert_equal_to_kenlm(walker, kenlm.Model(str(folder / "lm" / "lm.bin")), [*sentences, []])
 

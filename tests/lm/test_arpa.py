@@ -88,7 +88,7 @@ def scores_of(folder, path, sentences):
         return [walker.exact(words) / LN10 if sure else None for sure, words in zip(known, sentences, strict=True)]
 
     def rescore():
-        model = open_lm(path, folder / "cache", log=lambda _: None)
+        model = open_lm(path, folder / "cache")
         return [model.score(words) / LN10 for words in sentences]
 
     return outcome(graph), outcome(lambda: perplexity(path, [folder / "text"]).log10_all), outcome(rescore)

@@ -11,7 +11,7 @@ from pyspeech.lm.ngram import LmSettings, find_program, train_lm
 def lm(tmp_path_factory):
     folder = tmp_path_factory.mktemp("lm")
     (folder / "text").write_text("a b c\na c\nb b a\nc a b\n")
-    train_lm(folder / "lm", [folder / "text"], LmSettings(3), memory="100M", log=lambda _: None)
+    train_lm(folder / "lm", [folder / "text"], LmSettings(3), memory="100M")
     for name, options in (("trie.bin", ["trie"]), ("silent.bin", ["-v"])):
         command = [find_program("build_binary"), *options, folder / "lm" / "lm.arpa", folder / "lm" / name]
         subprocess.run(command, check=True, capture_output=True)

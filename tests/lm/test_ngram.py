@@ -11,6 +11,7 @@ from pyspeech.errors import UserError
 from pyspeech.lm import ngram, training_text
 from pyspeech.lm.arpa import ArpaReader
 from pyspeech.lm.ngram import LmSettings, find_program, train_lm
+from tests.messages import told
 
 MEMORY = "100M"
 SENTENCES = ["call anna now", "call bert", "anna calls bert now", "play a song", "play it"]
@@ -30,8 +31,8 @@ def text(tmp_path):
 
 
 def train(out, texts, settings=LmSettings(2), held_out=()):  # noqa: B008 (frozen)
-    log = []
-    made = train_lm(out, texts, settings, held_out, MEMORY, log.append)
+    with told() as log:
+        made = train_lm(out, texts, settings, held_out, MEMORY)
     return made, "\n".join(log)
 
 

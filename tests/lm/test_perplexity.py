@@ -16,7 +16,7 @@ from pyspeech.lm.perplexity import Perplexity, perplexity
 def lm(tmp_path_factory):
     folder = tmp_path_factory.mktemp("lm")
     (folder / "text").write_text("a b c\na c\nb b a\nc a b\n")
-    train_lm(folder / "lm", [folder / "text"], LmSettings(3), memory="100M", log=lambda _: None)
+    train_lm(folder / "lm", [folder / "text"], LmSettings(3), memory="100M")
     return folder / "lm"
 
 

@@ -6,6 +6,7 @@ import pytest
 from pyspeech.errors import UserError
 from pyspeech.lm.arpa import arpa_words
 from pyspeech.lm.ngram import LmSettings, train_lm
+from tests.messages import told
 
 TRAIN = ["CALL ANNA NOW", "NINETEEN", "ANNA IS NINETEEN", "PLAY A SONG"]
 TEST = ["NINETEEN", "CALL ANNA"]
@@ -23,8 +24,8 @@ def manifests(tmp_path):
 
 
 def train(out, texts, held_out=(), **settings):
-    log = []
-    train_lm(out, texts, LmSettings(2, **settings), held_out, "100M", log.append)
+    with told() as log:
+        train_lm(out, texts, LmSettings(2, **settings), held_out, "100M")
     return json.loads((out / "lm.json").read_text())["text"], "\n".join(log)
 
 

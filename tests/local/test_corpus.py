@@ -28,6 +28,13 @@ def test_manifests_stand_in_the_folder_that_the_recipe_chooses(tmp_path):
     assert line == "prepare.py manifests /speech data/small/manifests"
 
 
+def test_options_that_prepare_has_of_its_own_go_to_both_of_its_commands(tmp_path):
+    options = "prepare=(--subset 'one word')"
+    assert called(tmp_path, f"{options}; download") == ["prepare.py download /speech --subset one word"]
+    (line,) = called(tmp_path, f"{options}; manifests")
+    assert line == "prepare.py manifests /speech data/manifests --subset one word"
+
+
 def test_manifests_are_validated_and_a_fault_ends_the_stage(tmp_path):
     (tmp_path / "data/manifests").mkdir(parents=True)
     (tmp_path / "data/manifests/train.jsonl.gz").touch()

@@ -34,6 +34,21 @@ def test_both_routes_of_the_layer_agree(monkeypatch):
     torch.testing.assert_close(outputs[0], outputs[1], atol=1e-6, rtol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning", "ignore:.*torch.jit.trace:DeprecationWarning")
+@pytest.mark.parametrize("slow", [True, False])
+def test_a_trace_without_gradients_holds_the_lstm_of_torch_on_every_processor(monkeypatch, slow):
+    monkeypatch.setattr("pyspeech.models.lstm.MKL_IS_SLOW", slow)
+    torch.manual_seed(0)
+    layer = BidirectionalLstm(num_inputs=3, width=4).eval()
+    x, lengths = torch.randn(2, 5, 3), torch.tensor([5, 3])
+    with torch.no_grad():
+        traced = torch.jit.trace(layer, (x, lengths))
+        torch.testing.assert_close(traced(x, lengths), layer(x, lengths), atol=0, rtol=0)
+    kinds = [node.kind() for node in traced.inlined_graph.nodes()]
+    assert kinds.count("aten::lstm") == 2
+    assert "prim::PythonOp" not in kinds
+
+
 @pytest.mark.parametrize("lengths", [[6, 6], [6, 2, 4], [1, 6]])
 def test_the_bidirectional_layer_equals_torch_with_packed_sequences(lengths):
     torch.manual_seed(0)

@@ -14,6 +14,7 @@ from lhotse.audio.backend import audio_backend
 from recipe_runs import PROJECT, copy_recipe, run_recipe
 from web import file, serving
 
+from pyspeech.corpora.corpus import cut_of_row
 from pyspeech.errors import UserError
 from pyspeech.lang.espeak import phones_of_words
 from pyspeech.scaffold.find import Wanted
@@ -58,7 +59,7 @@ def prepare() -> ModuleType:
 
 def cuts(corpus: Path, split: str) -> list[MonoCut]:
     with audio_backend("LibsndfileBackend"):
-        return list(prepare().cuts(corpus, split))
+        return [cut_of_row(row) for row in prepare().rows(corpus, split)]
 
 
 def test_sentence_marks_and_names_are_no_words_and_speakers_come_from_the_names(corpus):

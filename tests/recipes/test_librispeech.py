@@ -29,15 +29,6 @@ def load_prepare() -> ModuleType:
     return module
 
 
-@pytest.fixture
-def prepare(monkeypatch):
-    def of(subset: str) -> ModuleType:
-        monkeypatch.setenv("LIBRISPEECH_SUBSET", subset)
-        return load_prepare()
-
-    return of
-
-
 def write_part(folder: Path, speakers: range) -> None:
     """One utterance of each speaker, as FLAC."""
     for speaker in speakers:
@@ -57,52 +48,52 @@ def corpus(tmp_path):
     return tmp_path / "LibriSpeech"
 
 
-def speakers(module: ModuleType, corpus: Path) -> dict[str, set[str]]:
-    splits = module.PARTS.splits(corpus)
-    return {split: {cut.supervisions[0].speaker for cut in module.PARTS.cuts(corpus, split)} for split in splits}
+def speakers(corpus: Path, subset: str) -> dict[str, set[str]]:
+    parts = load_prepare().PARTS[subset]
+    return {split: {cut.supervisions[0].speaker for cut in parts.cuts(corpus, split)} for split in parts.splits(corpus)}
 
 
 @pytest.mark.parametrize(
     ("subset", "train", "dev"),
     [("mini", {"0"}, {"1"}), ("100", {"2"}, {"5", "6"}), ("960", {"2", "3", "4"}, {"5", "6"})],
 )
-def test_a_subset_trains_on_its_parts_and_measures_on_its_dev_parts(subset, train, dev, corpus, prepare):
-    found = speakers(prepare(subset), corpus)
+def test_a_subset_trains_on_its_parts_and_measures_on_its_dev_parts(subset, train, dev, corpus):
+    found = speakers(corpus, subset)
     assert found == {"train": train, "dev": dev, "test-clean": {"7"}, "test-other": {"8"}}
 
 
-def test_text_and_ids_are_those_of_the_transcripts(corpus, prepare):
-    (cut,) = prepare("mini").PARTS.cuts(corpus, "test-other")
+def test_text_and_ids_are_those_of_the_transcripts(corpus):
+    (cut,) = load_prepare().PARTS["mini"].cuts(corpus, "test-other")
     assert (cut.id, cut.supervisions[0].text, cut.duration) == ("8-7-0000", "THE CAT SAT I", 0.25)
 
 
-def test_without_dev_parts_some_speakers_of_train_are_dev(tmp_path, prepare):
+def test_without_dev_parts_some_speakers_of_train_are_dev(tmp_path):
     write_part(tmp_path / "train-clean-100", range(20))
     write_part(tmp_path / "test-other", range(20, 22))
-    found = speakers(prepare("100"), tmp_path)
+    found = speakers(tmp_path, "100")
     assert set(found) == {"train", "dev", "test-other"}
     assert len(found["dev"]) == 2
     assert len(found["train"]) == 18
     assert not found["dev"] & found["train"]
 
 
-def test_the_corpus_of_this_machine_gives_train_dev_and_test_other(prepare):
+def test_the_corpus_of_this_machine_gives_train_dev_and_test_other():
     if not (CORPORA / "LibriSpeech").is_dir():
         pytest.skip("needs LibriSpeech under $PYSPEECH_CORPORA")
-    found = speakers(prepare("100"), CORPORA / "LibriSpeech")
+    found = speakers(CORPORA / "LibriSpeech", "100")
     assert set(found) >= {"train", "dev", "test-other"}
     assert not found["dev"] & found["train"]
 
 
 class TestDownload:
-    def test_a_corpus_that_can_train_is_taken_as_it_is(self, corpus, prepare):
+    def test_a_corpus_that_can_train_is_taken_as_it_is(self, corpus):
         (corpus / "test-clean").rename(corpus / "elsewhere")
-        prepare("mini").download(corpus)
+        load_prepare().download(corpus, "mini")
         assert not (corpus / "test-clean").exists()
 
     @pytest.mark.allow_hosts(["127.0.0.1"])
-    def test_parts_are_fetched_each_from_its_place_and_lie_side_by_side(self, corpus, tmp_path, prepare, monkeypatch):
-        module, whole = prepare("mini"), tmp_path / "download" / "LibriSpeech"
+    def test_parts_are_fetched_each_from_its_place_and_lie_side_by_side(self, corpus, tmp_path, monkeypatch):
+        module, whole = load_prepare(), tmp_path / "download" / "LibriSpeech"
         places = {"test-clean": 12, "test-other": 12, "dev-clean-2": 31, "train-clean-5": 31}
         archives = {}
         for part, number in places.items():
@@ -115,14 +106,15 @@ class TestDownload:
         monkeypatch.setenv("no_proxy", "*")
         with serving(lambda asked: file(archives[asked.path])(asked)) as site:
             monkeypatch.setattr(module, "URL", site.address + "/{}/{}.tar.gz")
-            module.download(whole)
+            module.download(whole, "mini")
         assert {path.name for path in whole.iterdir() if path.is_dir()} == set(places)
-        assert speakers(module, whole) == speakers(module, corpus)
+        assert speakers(whole, "mini") == speakers(corpus, "mini")
 
     @pytest.mark.parametrize("subset", ["mini", "100", "960"])
-    def test_every_part_has_its_digest(self, subset, prepare):
-        module = prepare(subset)
-        parts = {*module.PARTS.test, *module.PARTS.dev, *module.PARTS.train}
+    def test_every_part_has_its_digest(self, subset):
+        module = load_prepare()
+        corpus = module.PARTS[subset]
+        parts = {*corpus.test, *corpus.dev, *corpus.train}
         digests = dict(zip(module.SUMS[1::2], module.SUMS[::2], strict=True))
         assert {len(bytes.fromhex(digests[f"{part}.tar.gz"])) for part in parts} == {32}
 

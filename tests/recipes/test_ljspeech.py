@@ -31,14 +31,13 @@ def ids_of(split: str) -> list[str]:
 
 
 @pytest.fixture
-def splits(tmp_path, monkeypatch):
+def splits(tmp_path):
     """The ids of every split of a corpus with these ids; its audio is not looked at."""
 
     def of(ids: Sequence[str]) -> dict[str, list[str]]:
         (tmp_path / "metadata.csv").write_text("".join(f"{id_}|One.|One.\n" for id_ in ids))
         prepare = load_prepare()
-        monkeypatch.setattr(prepare, "utterance", lambda path, **_: path.stem)
-        return {split: list(prepare.cuts(tmp_path, split)) for split in ("train", "dev", "test")}
+        return {split: [row.path.stem for row in prepare.rows(tmp_path, split)] for split in ("train", "dev", "test")}
 
     return of
 

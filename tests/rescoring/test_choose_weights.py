@@ -3,13 +3,11 @@ import pytest
 from pyspeech.decoding.stored import StoredDecode
 from pyspeech.errors import UserError
 from pyspeech.rescoring.choose_weights import choose_boost, choose_weights, practice_list
-from pyspeech.rescoring.compose import Limits
-from pyspeech.rescoring.config import load_rescore_config
+from pyspeech.rescoring.config import LatticeSettings, load_rescore_config
 from pyspeech.rescoring.language_model import LanguageModel
 from pyspeech.rescoring.methods import InLattices, InNbest, OverFrames
-from pyspeech.rescoring.scorer import Weights
 from pyspeech.rescoring.vocabulary import make_vocabulary
-from tests.decodes import KNOWN, TOKENS, said, save_decode, save_lm, sentences
+from tests.decodes import KNOWN, TOKENS, said, save_decode, save_lm, sentences, weighing
 
 CONFIG = load_rescore_config(overrides=["rescore.tuning.lm=[0, 2, 0.5]", "rescore.tuning.word=[-2, 2, 1]"])
 NEVER_READ = "BAD"  # is in no text of the language model
@@ -31,7 +29,7 @@ def decode(tmp_path_factory):
 
 def make(name, decode, lm):
     if name == "lattice":
-        return InLattices(decode, lm, Limits(30.0, 500))
+        return InLattices(decode, lm, LatticeSettings(beam=30.0, max_states=500))
     if name == "nbest":
         return InNbest(decode, lm, COUNT)
     return OverFrames(decode, lm, make_vocabulary(KNOWN, {}, TOKENS, None), CONFIG)
@@ -39,7 +37,7 @@ def make(name, decode, lm):
 
 @pytest.mark.parametrize("name", METHODS)
 def test_chosen_weights_make_fewer_errors_than_those_before_and_weigh_only_what_is_there(decode, lm, name):
-    start = Weights(lm=0.0, boost=1.0)
+    start = weighing(lm=0.0, boost=1.0)
     method = make(name, decode, lm)
     result = choose_weights(method, SPOKEN, start, CONFIG.tuning, COUNT)
     assert result.errors.errors < result.start_errors.errors
@@ -51,7 +49,7 @@ def test_chosen_weights_make_fewer_errors_than_those_before_and_weigh_only_what_
 
 def test_a_decode_that_lost_an_utterance_chooses_no_weights(decode, lm):
     with pytest.raises(UserError, match="stores nothing of lost; decode it again"):
-        choose_weights(make("nbest", decode, lm), {**SPOKEN, "lost": ["CAT"]}, Weights(), CONFIG.tuning, COUNT)
+        choose_weights(make("nbest", decode, lm), {**SPOKEN, "lost": ["CAT"]}, weighing(), CONFIG.tuning, COUNT)
 
 
 def test_the_practice_list_holds_rare_words_that_are_said_and_others(decode):
@@ -70,7 +68,7 @@ def test_a_set_without_a_rare_word_cannot_choose_a_boost():
 @pytest.mark.parametrize("name", METHODS)
 def test_a_boost_is_chosen_that_finds_rare_words(decode, lm, name):
     practice = {(NEVER_READ,): 1.0}
-    weights = Weights(lm=1.0)
+    weights = weighing(lm=1.0)
     result = choose_boost(make(name, decode, lm), SPOKEN, {("DOT",): 1.0}, practice, weights, CONFIG.tuning, COUNT)
     none, chosen = (
         next(point for point in result.table if point.boost == boost) for boost in (0, result.weights.boost)
@@ -85,8 +83,8 @@ def test_a_list_whose_words_are_heard_everywhere_is_boosted_no_further_than_it_m
     """``COT`` sounds like ``CAT`` and ``CUT``: a boost that is good for rare words is too much for this list."""
     lists = ({("COT",): 1.0}, {(NEVER_READ,): 1.0})
     method = make("lattice", decode, lm)
-    result = choose_boost(method, SPOKEN, *lists, Weights(lm=1.0), CONFIG.tuning, COUNT)
-    harmless = choose_boost(method, SPOKEN, {("DOT",): 1.0}, lists[1], Weights(lm=1.0), CONFIG.tuning, COUNT)
+    result = choose_boost(method, SPOKEN, *lists, weighing(lm=1.0), CONFIG.tuning, COUNT)
+    harmless = choose_boost(method, SPOKEN, {("DOT",): 1.0}, lists[1], weighing(lm=1.0), CONFIG.tuning, COUNT)
     assert result.table[-1].guard.false > result.table[0].guard.false
     assert result.table[-1].harm > CONFIG.tuning.max_harm
     chosen = next(point for point in result.table if point.boost == result.weights.boost)

@@ -2,7 +2,6 @@ import pytest
 
 from pyspeech.errors import UserError
 from pyspeech.rescoring.config import DEFAULT, load_rescore_config
-from pyspeech.rescoring.tuning import Search
 
 
 def test_the_shared_settings_are_valid_and_may_be_overridden():
@@ -10,7 +9,6 @@ def test_the_shared_settings_are_valid_and_may_be_overridden():
     assert config.lattice.beam == 7
     assert config.tuning.lm == (0, 1, 0.5)
     assert config.lattice.max_states == load_rescore_config().lattice.max_states
-    Search(config.tuning.lm, config.tuning.graph, config.tuning.word)  # what the settings allow can be searched
 
 
 @pytest.mark.parametrize(

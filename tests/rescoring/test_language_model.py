@@ -20,6 +20,7 @@ from pyspeech.errors import UserError
 from pyspeech.lm import ngram
 from pyspeech.lm.ngram import LmSettings, find_program, train_lm
 from pyspeech.rescoring.language_model import LN10, LanguageModel, open_lm
+from tests.messages import told
 
 SENTENCES = ["call anna now", "call bert", "anna calls bert now", "play a song", "play it", "spiel für anna"]
 WORDS = sorted({word for sentence in SENTENCES for word in sentence.split()})
@@ -37,7 +38,7 @@ def lm(tmp_path_factory):
     """A folder of ``lm train``, and the binaries that build_binary makes of its ARPA file."""
     folder = tmp_path_factory.mktemp("lm")
     (folder / "text").write_text("\n".join(SENTENCES), encoding="utf-8")
-    train_lm(folder / "lm", [folder / "text"], LmSettings(3), memory="100M", log=lambda _: None)
+    train_lm(folder / "lm", [folder / "text"], LmSettings(3), memory="100M")
     return folder / "lm"
 
 
@@ -48,8 +49,8 @@ def cache(tmp_path):
 
 def opened(path, cache, **options):
     """The model, and what was logged."""
-    log = []
-    return open_lm(path, cache, log=log.append, **options), "\n".join(log)
+    with told() as log:
+        return open_lm(path, cache, **options), "\n".join(log)
 
 
 def write_arpa(path, words, marks=("<s>", "</s>", "<unk>")):
@@ -229,9 +230,11 @@ def test_processes_at_once_share_what_one_of_them_makes(tmp_path, cache):
     program = """
 import sys
 from pathlib import Path
+from pyspeech.messages import tell_from
 from pyspeech.rescoring.language_model import open_lm
+tell_from(20)
 for path in sys.argv[2:]:
-    print(len(open_lm(Path(path), Path(sys.argv[1]), log=lambda line: print("made", line)).words()))
+    print(len(open_lm(Path(path), Path(sys.argv[1])).words()))
 """
     command = [sys.executable, "-c", program, cache, tmp_path / "text", tmp_path / "lm.arpa"]
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(3)]
@@ -240,8 +243,8 @@ for path in sys.argv[2:]:
     assert [[line for line in out.splitlines() if line.isdigit()] for out, _ in outputs] == [
         [str(len(WORDS)), "20000"]
     ] * 3
-    assert sum("building the binary" in out for out, _ in outputs) == 1
-    assert sum("trained a language model" in out for out, _ in outputs) == 1
+    assert sum("building the binary" in err for _, err in outputs) == 1
+    assert sum("trained a language model" in err for _, err in outputs) == 1
     assert not [path for path in cache.iterdir() if path.name.startswith(("partial", "tmp"))]
 
 

@@ -14,18 +14,20 @@ from pyspeech.decoding.times import token_runs
 from pyspeech.lm.ngram import LmSettings, train_lm
 from pyspeech.rescoring import lexicon_search as module
 from pyspeech.rescoring.boosting import Boosting
+from pyspeech.rescoring.config import SearchSettings, UnknownSettings
 from pyspeech.rescoring.language_model import LanguageModel
-from pyspeech.rescoring.lexicon_search import LexiconSearch, SearchLimits, UnknownWord, search_in_batches
+from pyspeech.rescoring.lexicon_search import LexiconSearch, search_in_batches
 from pyspeech.rescoring.lexicon_tree import LexiconTree
-from pyspeech.rescoring.scorer import Weights, WordScorer
+from pyspeech.rescoring.scorer import WordScorer
 from tests import lattices
+from tests.decodes import weighing
 
 WORDS = ("<eps>", "<unk>", "a", "b", "c", "d")
 NUM_TOKENS = 4
 # One word within another, two spelled alike, one spelled in two ways, the same token twice in a row.
 SPELLINGS = ((2, (1,)), (3, (1, 1)), (4, (2,)), (5, (2,)), (2, (1, 2)), (5, (2, 3)))
-EVERYTHING = SearchLimits(beam=np.inf, max_hypotheses=10**9, lattice_beam=np.inf, unknown_beam=np.inf)
-WEIGHTS = Weights(acoustic=0.7, lm=1.3, word=0.4, boost=1.0)
+EVERYTHING = SearchSettings(beam=1e9, max_hypotheses=10**9, lattice_beam=1e9, unknown_beam=1e9)
+WEIGHTS = weighing(acoustic=0.7, lm=1.3, word=0.4, boost=1.0)
 LOOK_AHEAD = np.array([0.0, -1.0, -2.0, -3.0, -0.5, -1.5])
 PHRASES = {("a", "b"): 1.5, ("d",): 0.5}
 
@@ -36,7 +38,7 @@ def lm(tmp_path_factory):
     draw = random.Random(1)
     lines = (" ".join(draw.choices("abcde", (4, 3, 3, 2, 1), k=draw.randint(1, 7))) for _ in range(80))
     (folder / "text").write_text("\n".join(lines))
-    train_lm(folder / "lm", [folder / "text"], LmSettings(3), memory="100M", log=lambda _: None)
+    train_lm(folder / "lm", [folder / "text"], LmSettings(3), memory="100M")
     return LanguageModel(folder / "lm" / "lm.bin")
 
 
@@ -96,7 +98,7 @@ def every_path(lm, frames, unknown):
 
 
 @settings(max_examples=40)
-@given(st.integers(0, 10**6), st.integers(0, 4), st.sampled_from([None, UnknownWord(-1.0, -0.5)]))
+@given(st.integers(0, 10**6), st.integers(0, 4), st.sampled_from([None, UnknownSettings(word=-1.0, token=-0.5)]))
 def test_without_limits_every_word_sequence_is_found_with_the_score_that_brute_force_gives_it(
     lm, seed, num_frames, unknown
 ):
@@ -112,7 +114,7 @@ def test_without_limits_every_word_sequence_is_found_with_the_score_that_brute_f
 
 
 @settings(max_examples=20)
-@given(st.integers(0, 10**6), st.sampled_from([None, UnknownWord(-0.5, -0.5)]))
+@given(st.integers(0, 10**6), st.sampled_from([None, UnknownSettings(word=-0.5, token=-0.5)]))
 def test_every_path_of_the_lattice_spells_its_words_from_the_arcs_that_carry_them(lm, seed, unknown):
     frames = frame_scores(seed, 4, keep=3.0)
     lattice = search_one(make_search(lm, unknown), frames).lattice
@@ -137,9 +139,12 @@ def test_every_path_of_the_lattice_spells_its_words_from_the_arcs_that_carry_the
 @given(st.integers(0, 10**6), st.floats(1, 10), st.integers(1, 30), st.floats(0, 6))
 def test_with_limits_the_lattice_is_never_empty_and_never_better_than_without(lm, seed, beam, width, lattice_beam):
     frames = frame_scores(seed, 7, keep=4.0)
-    unknown = UnknownWord(-1.0, -0.5)
+    unknown = UnknownSettings(word=-1.0, token=-0.5)
     best = {}
-    for name, limits in (("all", EVERYTHING), ("few", SearchLimits(beam, width, lattice_beam, 2.0))):
+    for name, limits in (
+        ("all", EVERYTHING),
+        ("few", SearchSettings(beam=beam, max_hypotheses=width, lattice_beam=lattice_beam, unknown_beam=2.0)),
+    ):
         found = search_one(make_search(lm, unknown, limits), frames)
         lattices.assert_well_formed(found.lattice)
         score = found.lattice.scores(WEIGHTS.acoustic)
@@ -152,12 +157,18 @@ def test_with_limits_the_lattice_is_never_empty_and_never_better_than_without(lm
 def test_the_guess_of_look_ahead_leaves_no_trace_in_the_scores(lm, seed):
     frames = frame_scores(seed, 5, keep=3.0)
     guesses = (LOOK_AHEAD, np.zeros(len(WORDS)))
-    searches = (make_search(lm, UnknownWord(-1, -1), look_ahead=guess) for guess in guesses)
+    searches = (make_search(lm, UnknownSettings(word=-1, token=-1), look_ahead=guess) for guess in guesses)
     one, other = (search_one(search, frames).lattice for search in searches)
     assert lattices.same(one, other)
 
 
-LIMITS = st.builds(SearchLimits, st.floats(1, 10), st.integers(1, 30), st.floats(0, 6), st.floats(0, 3))
+LIMITS = st.builds(
+    SearchSettings,
+    beam=st.floats(1, 10),
+    max_hypotheses=st.integers(1, 30),
+    lattice_beam=st.floats(0, 6),
+    unknown_beam=st.floats(0, 3),
+)
 # Scores of few different values, so that many tie.
 TIED = st.tuples(st.integers(0, 10**6), st.integers(0, 8), st.sampled_from([1, 200]))
 
@@ -179,7 +190,7 @@ def assert_same(left, right):
 @given(
     st.lists(TIED, min_size=1, max_size=8),
     LIMITS,
-    st.sampled_from([None, UnknownWord(-1.0, -0.5)]),
+    st.sampled_from([None, UnknownSettings(word=-1.0, token=-0.5)]),
     st.randoms(use_true_random=False),
 )
 def test_what_is_found_does_not_depend_on_the_batch_its_order_or_what_was_searched_before(
@@ -213,7 +224,7 @@ def test_batches_keep_the_order_and_have_limits(lm, monkeypatch):
     assert list(search_in_batches(search, [])) == []
 
 
-@pytest.mark.parametrize("unknown", [None, UnknownWord(-1.0, -1.0)])
+@pytest.mark.parametrize("unknown", [None, UnknownSettings(word=-1.0, token=-1.0)])
 def test_an_utterance_of_no_frames_is_the_empty_sentence(lm, unknown):
     found = search_one(make_search(lm, unknown), frame_scores(0, 0))
     lattices.assert_well_formed(found.lattice)
@@ -254,8 +265,8 @@ def test_words_spelled_alike_both_stay_in_the_lattice(lm):
 
 
 def test_an_unknown_word_carries_its_tokens_from_its_first_on(lm):
-    limits = SearchLimits(beam=20, max_hypotheses=1000)
-    search = make_search(lm, UnknownWord(0.0, -3.0), limits, spellings=((2, (1, 2)), (3, (1, 3))))
+    limits = SearchSettings(beam=20, max_hypotheses=1000, lattice_beam=8, unknown_beam=1)
+    search = make_search(lm, UnknownSettings(word=0.0, token=-3.0), limits, spellings=((2, (1, 2)), (3, (1, 3))))
     lattice = search_one(search, sure_frames([0, 1, 2, 3, 0, 3, 3, 2, 1, 3])).lattice
     path = best_path(lattice, WEIGHTS.acoustic)
     labels = [(int(lattice.frame[arc]), int(lattice.word[arc])) for arc in path if lattice.word[arc]]
@@ -263,7 +274,7 @@ def test_an_unknown_word_carries_its_tokens_from_its_first_on(lm):
 
 
 def test_a_last_word_broken_off_is_an_unknown_one_and_said(lm):
-    limits = SearchLimits(beam=5, max_hypotheses=1000)
+    limits = SearchSettings(beam=5, max_hypotheses=1000, lattice_beam=8, unknown_beam=1)
     search = make_search(lm, limits=limits, spellings=((2, (1,)), (3, (2, 3, 2, 1))))
     found = search_one(search, sure_frames([1, 0, 2, 3, 2]))
     lattices.assert_well_formed(found.lattice)
@@ -276,7 +287,7 @@ def test_a_last_word_broken_off_is_an_unknown_one_and_said(lm):
 def test_a_vocabulary_of_nothing_leaves_silence_or_unknown_words(lm):
     frames = sure_frames([0, 1, 0, 2])
     assert words_found(search_one(make_search(lm, spellings=()), frames)) == []
-    assert words_found(search_one(make_search(lm, UnknownWord(0.0, 0.0), spellings=()), frames)) == [1]
+    assert words_found(search_one(make_search(lm, UnknownSettings(word=0.0, token=0.0), spellings=()), frames)) == [1]
 
 
 # Every bigram is likelier than its two words by way of the back-off, which a graph allows and KenLM does not.
@@ -331,7 +342,7 @@ def test_the_best_word_sequences_score_as_in_the_compiled_graph(tmp_path, pairs,
             "acoustic_scale": 0.7,
         }
     )
-    weights = Weights(acoustic=0.7)
+    weights = weighing(acoustic=0.7)
     scorer = WordScorer(LanguageModel(arpa), WORDS, weights)
     tree = LexiconTree.from_spellings(pairs, NUM_TOKENS)
     search = LexiconSearch(tree, scorer, weights, EVERYTHING, None, LOOK_AHEAD)

@@ -10,26 +10,24 @@ from pyspeech.decoding.lattice import best_path
 from pyspeech.decoding.posteriors import word_confidences
 from pyspeech.decoding.stored import StoredDecode
 from pyspeech.rescoring.boosting import Boosting
-from pyspeech.rescoring.compose import Limits
-from pyspeech.rescoring.config import SearchSettings, UnknownSettings, load_rescore_config
+from pyspeech.rescoring.config import LatticeSettings, UnknownSettings, load_rescore_config
 from pyspeech.rescoring.language_model import LanguageModel
 from pyspeech.rescoring.lexicon_search import UNKNOWN_WORD
 from pyspeech.rescoring.methods import InLattices, InNbest, OverFrames
-from pyspeech.rescoring.scorer import Weights
 from pyspeech.rescoring.vocabulary import make_vocabulary
 from tests import lattices
-from tests.decodes import FRAME_SECONDS, KNOWN, RARE, TOKENS, said, save_decode, save_lm, sentences
+from tests.decodes import FRAME_SECONDS, KNOWN, RARE, TOKENS, said, save_decode, save_lm, sentences, weighing
 
 WORDS = ("<eps>", "CAT", "SAT", "MAT")
-EVERYTHING = Limits(math.inf, 10**9)
+EVERYTHING = LatticeSettings(beam=1e9, max_states=10**9)
 ALL = 10**6
 CONFIG = load_rescore_config()
-EXACT = CONFIG.model_copy(update={"search": SearchSettings(beam=1e6, max_hypotheses=10**6)})
+EXACT = CONFIG.model_copy(update={"search": CONFIG.search.model_copy(update={"beam": 1e6, "max_hypotheses": 10**6})})
 WEIGHTS = [
-    Weights(),
-    Weights(lm=0.3, graph=1.0, word=0.7),
-    Weights(acoustic=0.6, lm=1.4, graph=0.4, word=-0.5, boost=1.3),
-    Weights(lm=0.0, graph=1.0),
+    weighing(),
+    weighing(lm=0.3, graph=1.0, word=0.7),
+    weighing(acoustic=0.6, lm=1.4, graph=0.4, word=-0.5, boost=1.3),
+    weighing(lm=0.0, graph=1.0),
 ]
 BOOSTING = Boosting({("CAT", "MAT"): 1.0, ("SAT",): 0.5})
 
@@ -143,7 +141,7 @@ def test_the_best_of_the_nbest_is_found_at_the_score_of_its_best_path(random_dec
 
 
 def test_all_candidates_are_as_good_as_the_lattice(random_decode, lm):
-    weights = Weights(lm=0.8, graph=1.0, word=0.2)  # of a word sequence, both take the same path
+    weights = weighing(lm=0.8, graph=1.0, word=0.2)  # of a word sequence, both take the same path
     pairs = zip(
         InLattices(random_decode, lm, EVERYTHING).outcomes(weights, None),
         InNbest(random_decode, lm, ALL).outcomes(weights, None),
@@ -173,7 +171,7 @@ def spoken_score(log_probs_TV, tokens):
     return max(best[-1], best[-2] if len(best) > 1 else -math.inf)
 
 
-@pytest.mark.parametrize("weights", [Weights(), Weights(acoustic=0.6, lm=1.4, word=-0.5, boost=1.3)])
+@pytest.mark.parametrize("weights", [weighing(), weighing(acoustic=0.6, lm=1.4, word=-0.5, boost=1.3)])
 def test_over_frames_the_best_of_all_word_sequences_is_found(spoken_decode, lm, weights):
     method = OverFrames(spoken_decode, lm, vocabulary(KNOWN), no_unknown(EXACT))
     outcomes = list(method.outcomes(weights, BOOSTING))
@@ -206,8 +204,8 @@ def test_an_utterance_without_frames_has_no_words_in_any_method(spoken_decode, l
         OverFrames(spoken_decode, lm, vocabulary(KNOWN), CONFIG),
     )
     for method in methods:
-        (outcome,) = (each for each in method.outcomes(Weights(), None) if not each.lattice.num_frames)
-        words, score = words_and_score(outcome, Weights())
+        (outcome,) = (each for each in method.outcomes(weighing(), None) if not each.lattice.num_frames)
+        words, score = words_and_score(outcome, weighing())
         assert words == ()
         assert score == pytest.approx(lm.score(()), abs=1e-4)
         assert outcome.problem is None
@@ -219,8 +217,8 @@ def test_an_unknown_word_is_spelled_by_its_tokens_at_the_end_too(spoken_decode, 
     price = 1.5 if has_better_unknown else -100.0
     config = CONFIG.model_copy(update={"unknown": UnknownSettings(word=price, token=-1.0)})
     method = OverFrames(spoken_decode, lm, vocabulary(("CAT", "MAT", "SAT")), config)
-    outcomes = {each.lattice.id: each for each in method.outcomes(Weights(), None)}
-    found = [words_and_score(outcomes[id_], Weights())[0] for id_ in ("utt-006", "utt-007")]
+    outcomes = {each.lattice.id: each for each in method.outcomes(weighing(), None)}
+    found = [words_and_score(outcomes[id_], weighing())[0] for id_ in ("utt-006", "utt-007")]
     if not has_better_unknown:
         assert all(words and set(words) <= set(KNOWN) for words in found)
         return
@@ -244,15 +242,15 @@ def test_the_language_model_that_lacks_unknown_words_leaves_none_empty(spoken_de
     lm = LanguageModel(path)
     assert not lm.has_unknown
     method = OverFrames(spoken_decode, lm, vocabulary(lm.words()), CONFIG)
-    for outcome in method.outcomes(Weights(), None):
-        words, _ = words_and_score(outcome, Weights())
+    for outcome in method.outcomes(weighing(), None):
+        words, _ = words_and_score(outcome, weighing())
         assert bool(words) == bool(outcome.lattice.num_frames)
         assert all(words)
 
 
 def test_the_limit_of_states_is_told(random_decode, lm):
-    tight = InLattices(random_decode, lm, Limits(math.inf, 1))
-    outcomes = list(tight.outcomes(Weights(), None))
+    tight = InLattices(random_decode, lm, LatticeSettings(beam=1e9, max_states=1))
+    outcomes = list(tight.outcomes(weighing(), None))
     assert any(each.cut for each in outcomes)
     for outcome in outcomes:
-        words_and_score(outcome, Weights())
+        words_and_score(outcome, weighing())

@@ -31,6 +31,7 @@ from tests.decodes import (
     word_errors,
     write_manifest,
 )
+from tests.messages import told
 
 METHODS = ("lattice", "nbest", "search")
 DEV, TEST = said("dev", sentences(16, seed=3)), said("test", [*sentences(11, seed=4), []])
@@ -61,7 +62,11 @@ def run(folder, out, *overrides, decode="test", lm="lm", method="lattice", log=N
         config=load_rescore_config(overrides=(*exact, *overrides)),
         **options,
     )
-    return rescore(folder / decode, job, out, (log if log is not None else []).append, keep_lattices)
+    with told() as lines:
+        summary = rescore(folder / decode, job, out, keep_lattices)
+    if log is not None:
+        log += lines
+    return summary
 
 
 def refused(folder, tmp_path, message, **options):

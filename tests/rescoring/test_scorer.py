@@ -9,13 +9,14 @@ from pyspeech.lm.ngram import LmSettings, train_lm
 from pyspeech.rescoring import scorer as module
 from pyspeech.rescoring.boosting import Boosting
 from pyspeech.rescoring.language_model import LanguageModel
-from pyspeech.rescoring.scorer import Weights, WordScorer
+from pyspeech.rescoring.scorer import WordScorer
+from tests.decodes import weighing
 
 SYMBOLS = ("<eps>", "<unk>", "a", "b", "c", "d", "unheard")
 PHRASES = {("a", "b", "a"): 1.5, ("b",): 0.5, ("c", "unheard"): 2.0}
 SENTENCES = st.lists(st.lists(st.integers(1, len(SYMBOLS) - 1), max_size=7), min_size=1, max_size=20)
 NUMBERS = st.floats(-3, 3).map(lambda value: round(value, 2))
-WEIGHTS = st.builds(Weights, lm=st.sampled_from([0.0, 0.5, 1.0, 2.0]), word=NUMBERS, boost=st.sampled_from([0.0, 0.7]))
+WEIGHTS = st.builds(weighing, lm=st.sampled_from([0.0, 0.5, 1.0, 2.0]), word=NUMBERS, boost=st.sampled_from([0.0, 0.7]))
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +25,7 @@ def lm(tmp_path_factory):
     draw = random.Random(1)
     lines = (" ".join(draw.choices("abcd", (4, 3, 2, 1), k=draw.randint(1, 8))) for _ in range(60))
     (folder / "text").write_text("\n".join(lines))
-    train_lm(folder / "lm", [folder / "text"], LmSettings(3), memory="100M", log=lambda _: None)
+    train_lm(folder / "lm", [folder / "text"], LmSettings(3), memory="100M")
     return LanguageModel(folder / "lm" / "lm.bin")
 
 
@@ -76,7 +77,7 @@ def test_equal_states_score_every_continuation_equally(lm, sentences, continuati
 
 
 def test_histories_that_no_ngram_tells_apart_share_a_state(lm):
-    scorer = WordScorer(lm, SYMBOLS, Weights())
+    scorer = WordScorer(lm, SYMBOLS, weighing())
     states, _ = read(scorer, [[2, 2], [3, 2, 2], [4, 5, 2, 2], [2, 3], [3, 2]])
     assert len({states[1], states[2]}) == 1
     assert len({states[1], states[3], states[4]}) == 3
@@ -85,31 +86,31 @@ def test_histories_that_no_ngram_tells_apart_share_a_state(lm):
 
 def test_what_weighs_nothing_tells_no_states_apart(lm):
     sentences = [[2, 3], [3], [2, 3, 2]]
-    nothing = WordScorer(lm, SYMBOLS, Weights(lm=0.0, word=-2.0), Boosting(PHRASES))
+    nothing = WordScorer(lm, SYMBOLS, weighing(lm=0.0, word=-2.0), Boosting(PHRASES))
     states, scores = read(nothing, sentences)
     assert set(states) == {nothing.start}
     assert scores.tolist() == [-4.0, -2.0, -6.0]
     assert nothing.finish(states).tolist() == [0.0, 0.0, 0.0]
-    alone, boosted = (WordScorer(lm, SYMBOLS, Weights(), boosting) for boosting in (None, Boosting(PHRASES)))
+    alone, boosted = (WordScorer(lm, SYMBOLS, weighing(), boosting) for boosting in (None, Boosting(PHRASES)))
     np.testing.assert_array_equal(read(alone, sentences)[0], read(boosted, sentences)[0])
 
 
 def test_without_a_model_phrases_and_words_count_alone():
     boosting = Boosting(PHRASES)
-    scorer = WordScorer(None, SYMBOLS, Weights(word=-1.0, boost=2.0), boosting)
+    scorer = WordScorer(None, SYMBOLS, weighing(word=-1.0, boost=2.0), boosting)
     states, scores = read(scorer, [[2, 3, 2], [2, 3], [6]])
     assert scores + scorer.finish(states) == pytest.approx([-3 + 2 * 4.5, -2 + 2 * 0.5, -1])
 
 
 def test_a_word_that_the_model_lacks_costs_what_unk_does(lm):
-    scorer = WordScorer(lm, SYMBOLS, Weights())
+    scorer = WordScorer(lm, SYMBOLS, weighing())
     states, scores = read(scorer, [[2, 1, 3], [2, 6, 3]])
     assert states[0] == states[1]
     assert scores[0] == scores[1]
 
 
 def test_types_and_no_questions_at_all(lm):
-    scorer = WordScorer(lm, SYMBOLS, Weights())
+    scorer = WordScorer(lm, SYMBOLS, weighing())
     for number in (0, 3):
         states, scores = scorer.advance(np.zeros(number, np.int32), np.full(number, 2, np.int32))
         assert (states.dtype, scores.dtype, scorer.finish(states).dtype) == (np.int32, np.float64, np.float64)
@@ -117,7 +118,7 @@ def test_types_and_no_questions_at_all(lm):
 
 
 def test_forgetting_gives_memory_back_only_once_there_is_much_and_changes_no_score(lm, monkeypatch):
-    scorer = WordScorer(lm, SYMBOLS, Weights(word=0.5, boost=1.0), Boosting(PHRASES))
+    scorer = WordScorer(lm, SYMBOLS, weighing(word=0.5, boost=1.0), Boosting(PHRASES))
     sentences = [[2, 3, 4, 5], [3, 3], [5, 2, 6]]
     states, scores = read(scorer, sentences)
     ends = scorer.finish(states)

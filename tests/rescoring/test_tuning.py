@@ -8,12 +8,11 @@ from hypothesis import strategies as st
 
 from pyspeech.errors import UserError
 from pyspeech.rescoring.boosting import Boosting
-from pyspeech.rescoring.scorer import Weights
+from pyspeech.rescoring.config import Ranges
 from pyspeech.rescoring.tuning import (
     BoostResult,
     DevSet,
     Features,
-    Search,
     merge,
     practice_phrases,
     tune,
@@ -21,9 +20,11 @@ from pyspeech.rescoring.tuning import (
     tune_rounds,
 )
 from pyspeech.scoring.wer import ErrorCounts, align, count_errors
+from tests.decodes import weighing
 
-START = Weights(lm=1.0, graph=0.0, word=0.0)
-TINY = Search(lm=(0.0, 1.0, 0.5), graph=(0.0, 0.5, 0.5), word=(-1.0, 1.0, 1.0))
+START = weighing(lm=1.0, graph=0.0, word=0.0)
+WIDE = Ranges(lm=(0.0, 2.0, 0.25), graph=(0.0, 1.0, 0.25), word=(-4.0, 6.0, 1.0))
+TINY = Ranges(lm=(0.0, 1.0, 0.5), graph=(0.0, 0.5, 0.5), word=(-1.0, 1.0, 1.0))
 SEEDS = st.integers(0, 10_000)
 
 
@@ -45,7 +46,7 @@ def random_dev(seed, num_utterances=6, num_candidates=6):
 
 
 def total(weights, one):
-    return sum(weight * part for weight, part in zip(astuple(weights), one.sums, strict=True))
+    return sum(weight * part for weight, part in zip((weights.acoustic, *weights.of_words), one.sums, strict=True))
 
 
 def decode(candidates, references, weights):
@@ -67,7 +68,7 @@ def values(axis):
 
 
 def grid(search):
-    return [replace(START, lm=a, graph=b, word=c) for a, b, c in itertools.product(*map(values, search.axes))]
+    return [START.but(lm=a, graph=b, word=c) for a, b, c in itertools.product(*map(values, search.axes))]
 
 
 def cost(dev, search, weights):
@@ -83,14 +84,14 @@ def cost(dev, search, weights):
             for name, sign, (low, high, step) in zip(names, signs, search.axes, strict=True)
         ]
         share = 0.5 ** sum(2 if sign else 1 for sign in signs)
-        mean += share * dev.errors_at(replace(weights, lm=near[0], graph=near[1], word=near[2])).errors
+        mean += share * dev.errors_at(weights.but(lm=near[0], graph=near[1], word=near[2])).errors
     return mean
 
 
 @given(SEEDS, st.sampled_from(grid(TINY)), st.sampled_from([0.0, 1.0]))
 def test_errors_are_those_of_the_best_candidates(seed, weights, boost):
     candidates, references = random_dev(seed)
-    weights = replace(weights, boost=boost)
+    weights = weights.but(boost=boost)
     scores = [total(weights, one) for row in candidates.values() for one in row]
     if len(set(scores)) == len(scores):
         assert DevSet(candidates, references).errors_at(weights) == count(candidates, references, weights)
@@ -107,7 +108,7 @@ def test_the_choice_is_as_good_as_every_point_of_the_grid(seed):
 
 
 @settings(max_examples=15)
-@given(SEEDS, st.sampled_from([*grid(TINY), Weights(acoustic=0.5, lm=3.0, graph=0.7, word=-9.0, boost=2.0)]))
+@given(SEEDS, st.sampled_from([*grid(TINY), weighing(acoustic=0.5, lm=3.0, graph=0.7, word=-9.0, boost=2.0)]))
 def test_the_choice_has_no_more_errors_than_the_start_and_stays_in_range(seed, start):
     dev = DevSet(*random_dev(seed))
     result = tune(dev, start, TINY)
@@ -144,16 +145,16 @@ def known_dev(seed, truth, num_utterances=100, num_candidates=10):
 
 
 @pytest.mark.parametrize(
-    "truth", [Weights(lm=0.75, graph=0.5, word=2.0), Weights(acoustic=0.7, lm=1.5, graph=0.25, word=-1.0, boost=3.0)]
+    "truth", [weighing(lm=0.75, graph=0.5, word=2.0), weighing(acoustic=0.7, lm=1.5, graph=0.25, word=-1.0, boost=3.0)]
 )
 def test_the_weights_that_made_the_scores_are_found(truth):
     dev = DevSet(*known_dev(1, truth))
-    start = replace(truth, lm=1.0, graph=0.0, word=0.0)
-    result = tune(dev, start, Search())
+    start = truth.but(lm=1.0, graph=0.0, word=0.0)
+    result = tune(dev, start, WIDE)
     assert dev.errors_at(truth).errors == result.errors.errors == 0 < result.start_errors.errors
     assert result.weights.lm == pytest.approx(truth.lm, abs=0.25)
     assert result.weights.graph == pytest.approx(truth.graph, abs=0.25)
-    assert tune(dev, start, Search()) == result
+    assert tune(dev, start, WIDE) == result
 
 
 def two_by_two(right_where):
@@ -170,20 +171,20 @@ def two_by_two(right_where):
     return candidates, references
 
 
-LM_ONLY = Search(lm=(0.0, 3.0, 0.25), graph=(0.0, 0.0, 1.0), word=(0.0, 0.0, 1.0))
+LM_ONLY = Ranges(lm=(0.0, 3.0, 0.25), graph=(0.0, 0.0, 1.0), word=(0.0, 0.0, 1.0))
 
 
 @pytest.mark.parametrize("start", [0.0, 3.0])
 def test_the_choice_stays_away_from_the_rim_of_a_plain(start):
     dev = DevSet(*two_by_two([(0.9, 2.1)]))
-    result = tune(dev, replace(START, lm=start), LM_ONLY)
+    result = tune(dev, START.but(lm=start), LM_ONLY)
     assert result.errors.errors == 0
     assert 0.9 + 0.25 <= result.weights.lm <= 2.1 - 0.25
 
 
 def test_of_equals_the_nearest_to_the_start_is_chosen():
     dev = DevSet(*two_by_two([(-1.0, 9.0)]))
-    assert tune(dev, replace(START, lm=1.1), LM_ONLY).weights.lm == 1.1
+    assert tune(dev, START.but(lm=1.1), LM_ONLY).weights.lm == 1.1
 
 
 def test_a_way_that_saves_less_than_an_error_a_step_is_not_gone():
@@ -193,7 +194,7 @@ def test_a_way_that_saves_less_than_an_error_a_step_is_not_gone():
         references[name] = ["right"]
         candidates[name] = [Features(("wrong",), 0.0, 0.0, 0.0, 0.0), Features(("right",), -2.4, 0, 1.0, 0)]
     dev = DevSet(candidates, references)
-    assert dev.errors_at(replace(START, lm=2.5)).errors == 0
+    assert dev.errors_at(START.but(lm=2.5)).errors == 0
     assert tune(dev, START, LM_ONLY).weights == START
 
 
@@ -218,24 +219,24 @@ class Searcher:
 
 
 def test_rounds_find_what_one_list_hides():
-    truth = Weights(lm=0.5, graph=0.75, word=2.0)
+    truth = weighing(lm=0.5, graph=0.75, word=2.0)
     candidates, references = known_dev(2, truth)
     search = Searcher(candidates, most=4)
-    result = tune_rounds(search, references, START, Search())
+    result = tune_rounds(search, references, START, WIDE)
     assert search.asked[0] == START
     assert len(search.asked) == result.rounds <= 4
-    once = tune(DevSet(Searcher(candidates, most=4)(START), references), START, Search()).weights
+    once = tune(DevSet(Searcher(candidates, most=4)(START), references), START, WIDE).weights
     assert result.errors.errors < count(candidates, references, once).errors
     assert result.errors == count(candidates, references, result.weights)
     assert result.start_errors == count(candidates, references, START)
 
 
 def test_rounds_end_when_nothing_changes():
-    candidates, references = known_dev(3, Weights(lm=0.5))
+    candidates, references = known_dev(3, weighing(lm=0.5))
     search = Searcher(candidates, most=1000)
-    result = tune_rounds(search, references, START, Search())
+    result = tune_rounds(search, references, START, WIDE)
     assert search.asked == [START, result.weights]
-    assert result.weights == tune(DevSet(candidates, references), START, Search()).weights
+    assert result.weights == tune(DevSet(candidates, references), START, WIDE).weights
 
 
 @settings(max_examples=15)
@@ -308,6 +309,7 @@ def boosted_dev(gains, harms, num_words=100):
     return DevSet(candidates, references, Boosting({("oswald",): 1.0}))
 
 
+HARM = 0.001
 BOOSTS = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0)
 
 
@@ -317,29 +319,29 @@ def boost_of(result: BoostResult):
 
 def test_the_boost_that_finds_most_is_chosen_within_the_harm_that_is_allowed():
     practice = boosted_dev(gains=[0.5, 1.5, 2.5, 3.5], harms=[])
-    assert boost_of(tune_boost(practice, boosted_dev([], []), START, BOOSTS)) == 5.0
-    guarded = tune_boost(practice, boosted_dev([], harms=[2.5]), START, BOOSTS)
+    assert boost_of(tune_boost(practice, boosted_dev([], []), START, BOOSTS, HARM)) == 5.0
+    guarded = tune_boost(practice, boosted_dev([], harms=[2.5]), START, BOOSTS, HARM)
     assert boost_of(guarded) == 2.0
     assert [point.harm > 0 for point in guarded.table] == [False, False, False, True, True, True]
     assert [point.guard.false for point in guarded.table] == [0, 0, 0, 1, 1, 1]
     assert [point.practice.found for point in guarded.table] == [0, 1, 2, 3, 4, 4]
     assert boost_of(tune_boost(practice, boosted_dev([], harms=[2.5]), START, BOOSTS, max_harm=0.02)) == 5.0
-    assert guarded.weights == replace(START, boost=2.0)
+    assert guarded.weights == START.but(boost=2.0)
 
 
 def test_harm_that_practice_shows_is_weighed_against_what_is_found():
     practice = boosted_dev(gains=[0.5, 0.5], harms=[2.5, 2.5, 3.5, 3.5])
-    assert 1.0 <= boost_of(tune_boost(practice, boosted_dev([], []), START, BOOSTS)) <= 2.0
+    assert 1.0 <= boost_of(tune_boost(practice, boosted_dev([], []), START, BOOSTS, HARM)) <= 2.0
 
 
 def test_no_boost_is_chosen_where_every_one_harms():
     practice = boosted_dev(gains=[0.5], harms=[])
-    assert boost_of(tune_boost(practice, boosted_dev([], harms=[0.5]), START, BOOSTS)) == 0.0
+    assert boost_of(tune_boost(practice, boosted_dev([], harms=[0.5]), START, BOOSTS, HARM)) == 0.0
 
 
 def test_practice_needs_listed_words_that_are_said():
     with pytest.raises(UserError, match="no reference holds a word of the practice list"):
-        tune_boost(boosted_dev([], []), boosted_dev([], []), START, BOOSTS)
+        tune_boost(boosted_dev([], []), boosted_dev([], []), START, BOOSTS, HARM)
 
 
 def test_the_practice_list_is_of_rare_words_said_and_not():

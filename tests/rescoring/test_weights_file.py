@@ -1,17 +1,16 @@
 import json
-from dataclasses import replace
 
 import pytest
 
 from pyspeech.errors import UserError
-from pyspeech.rescoring.scorer import Weights
-from pyspeech.rescoring.tuning import Search
+from pyspeech.rescoring.config import Ranges
 from pyspeech.rescoring.weights_file import ChosenWeights, load_weights, marks, refuse_same_set, save_weights
 from pyspeech.scoring.wer import ErrorCounts
 from pyspeech.transcripts import Transcript
+from tests.decodes import weighing
 
 CHOSEN = ChosenWeights(
-    weights=Weights(lm=0.75, graph=0.25, word=1.5, boost=2.0),
+    weights=weighing(lm=0.75, graph=0.25, word=1.5, boost=2.0),
     chosen_on="dev",
     chosen_for="method lattice, language model 0123",
     digest="0123",
@@ -19,7 +18,7 @@ CHOSEN = ChosenWeights(
     errors=ErrorCounts(1, 2, 3, 40),
     start_errors=ErrorCounts(2, 2, 3, 40),
     rounds=2,
-    search=Search(),
+    search=Ranges(lm=(0, 2, 0.25), graph=(0, 1, 0.25), word=(-4, 6, 1)),
 )
 
 
@@ -41,6 +40,7 @@ def test_weights_are_stored(tmp_path):
         (["search", "lm"], [1.0, 0.0, 0.5], r"search: lm = \[1, 0, 0.5\] is no range"),
         (["search", "graph"], [-1.0, 0.0, 0.5], r"search: lm and graph cannot be below 0"),
         (["errors"], None, r"errors = None"),
+        (["errors", "deletions"], -1, r"weights.json: errors: .*deletions=-1.* counts nothing"),
     ],
 )
 def test_damaged_weights_are_refused(tmp_path, keys, value, message):
@@ -83,6 +83,6 @@ def test_a_set_that_weights_were_chosen_on_is_not_reported():
         refuse_same_set(dev, marks(transcripts(("utt-2", "no", 3.0), ("utt-3", "no", 3.0))), "dev", "test")
     with pytest.raises(UserError, match=r"test shares 1 utterances \(renamed\) with dev"):
         refuse_same_set(dev, marks(transcripts(("renamed", LONG, 2.5001))), "dev", "test")
-    stored = replace(CHOSEN, marks=tuple(dev)).marks
+    stored = CHOSEN.model_copy(update={"marks": tuple(dev)}).marks
     with pytest.raises(UserError, match=r"shares 2 utterances \(utt-1, utt-2\)"):
         refuse_same_set(stored, dev, "dev", "dev")

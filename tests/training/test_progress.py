@@ -1,4 +1,5 @@
 import io
+import logging
 import struct
 
 from tensorboardX.proto.event_pb2 import Event, SessionLog
@@ -27,7 +28,7 @@ def test_the_bar_shows_loss_speed_and_time_left(tmp_path, monkeypatch):
     with Display(tmp_path, total_seconds=100, done_seconds=20, step=0) as display:
         display.advance("epoch 2/5", 60.4, 1.25)
         display.bar.refresh()
-        display.say("a line of its own")
+        logging.getLogger("pyspeech.training").info("a line of its own")
         display.point(10, {"loss": 1.25})
         display.point(11, {"loss": 1.0})
     shown = stderr.getvalue()
@@ -46,7 +47,7 @@ def test_a_file_gets_lines_and_no_bar_one_now_and_then_within_a_long_epoch(tmp_p
         display.next_line = 0
         display.advance("epoch 2/5", 60.4, 1.25)
         display.advance("epoch 2/5", 70, 1.0)
-        display.say("epoch 2/5: done")
+        logging.getLogger("pyspeech.training").info("epoch 2/5: done")
     assert stderr.getvalue() == "epoch 2/5, 60.4% of all loss 1.250\nepoch 2/5: done\n"
 
 

@@ -19,13 +19,15 @@ import numpy.typing as npt
 from pyspeech.decoding.archive import LatticeArchive
 from pyspeech.decoding.frames import BLANK, FrameArchive
 from pyspeech.decoding.lattice import Lattice, best_path, prune
-from pyspeech.rescoring.compose import Limits, compose
+from pyspeech.rescoring.compose import compose
+from pyspeech.rescoring.config import LatticeSettings, Weights, load_rescore_config
 from pyspeech.rescoring.language_model import LN10, open_lm
-from pyspeech.rescoring.lexicon_search import BATCH_UTTERANCES, LexiconSearch, SearchLimits, search_in_batches
+from pyspeech.rescoring.lexicon_search import BATCH_UTTERANCES, LexiconSearch, search_in_batches
 from pyspeech.rescoring.lexicon_tree import LexiconTree
-from pyspeech.rescoring.scorer import Weights, WordScorer
+from pyspeech.rescoring.scorer import WordScorer
 
 FLOOR = np.float32(-30.0)  # log-probability of tokens that were not kept
+WEIGHTS = Weights(acoustic=1.0, lm=1.0, graph=0.0, word=0.0, boost=0.0)
 Setting = Sequence[int]
 Decode = Callable[[list[Any]], list[list[str]]]
 
@@ -101,9 +103,12 @@ class TreeSearch(System):
         return ((frames.id, frames) for frames in FrameArchive(part / "frames"))
 
     def decoder(self, lm: float, word: float, setting: Setting) -> Decode:
-        weights = Weights(lm=lm, word=word)
+        weights = WEIGHTS.but(lm=lm, word=word)
         scorer = WordScorer(self._lm, self._words, weights)
-        search = LexiconSearch(self._tree, scorer, weights, SearchLimits(*setting), None, self._look_ahead)
+        limits = load_rescore_config().search.model_copy(
+            update=dict(zip(("beam", "max_hypotheses"), setting, strict=True))
+        )
+        search = LexiconSearch(self._tree, scorer, weights, limits, None, self._look_ahead)
         return lambda batch: [_best_words(found.lattice, self._words) for found in search_in_batches(search, batch)]
 
 
@@ -221,9 +226,9 @@ class Composition(LatticeSystem):
         self._lm = open_lm(given.arpa)
 
     def decoder(self, lm: float, word: float, setting: Setting) -> Decode:
-        weights = Weights(lm=lm, word=word)
+        weights = WEIGHTS.but(lm=lm, word=word)
         scorer = WordScorer(self._lm, self.words, weights)
-        limits = Limits(*setting)
+        limits = LatticeSettings(beam=setting[0], max_states=int(setting[1]))
         return _one_by_one(lambda each: _best_words(compose(each, scorer, weights, limits).lattice, self.words))
 
 

@@ -354,7 +354,7 @@ def graph() -> None:
 
     recogniser()
     Path("lm.arpa").write_text(ARPA)
-    make_graph(Path("graph"), "key", load_tokens(Path("exp/lang")), Path("lm.arpa"), log=lambda _: None)
+    make_graph(Path("graph"), "key", load_tokens(Path("exp/lang")), Path("lm.arpa"))
 
 
 def training() -> None:
@@ -463,7 +463,7 @@ def weights() -> None:
     from pyspeech.api import rescore
 
     rescoring()
-    rescore("test", "lm.arpa", "out", tune="dev", log=lambda _: None)
+    rescore("test", "lm.arpa", "out", tune="dev")
     Path("out/weights.json").rename("weights.json")
     _remove(Path("out"))
 

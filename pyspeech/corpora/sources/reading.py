@@ -13,7 +13,7 @@ from lhotse import MonoCut
 from lhotse.cut import Cut
 
 from pyspeech.corpora.channels import EACH, check_channel, each_channel, on_channel
-from pyspeech.corpora.corpus import stand_ins, utterance
+from pyspeech.corpora.corpus import utterance
 from pyspeech.corpora.left_out import leave_out, tell, tell_left_out
 from pyspeech.data.audio_files import CannotRead
 from pyspeech.data.precomputed_features import FEATURE_FILES, given_utterance
@@ -129,8 +129,7 @@ def read(
 
     def made(entry: AnyEntry) -> Cut:
         try:
-            with stand_ins(False):
-                return on_channel(cut(entry), channel)
+            return on_channel(cut(entry), channel)
         except MissingPackage:  # no fault of the entry
             raise
         except UserError as error:

@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
 from lhotse import MonoCut
 
 from pyspeech.corpora.corpus import utterance
+from pyspeech.corpora.left_out import tell
 from pyspeech.corpora.sources.reading import lines_of, read
 from pyspeech.corpora.splits import DEV, KINDS, TEST, TRAIN, divide
 from pyspeech.errors import UserError
@@ -59,9 +59,9 @@ class VoxCeleb:
         speakers = _speakers(_files(corpus))
         sets = _sets(corpus, speakers)
         if not (corpus / META).is_file():
-            click.echo(f"{corpus} has no {META}: the speakers of {TRIALS} are test, all others train", err=True)
+            tell(f"{corpus} has no {META}: the speakers of {TRIALS} are test, all others train")
         elif absent := sorted(sets.keys() - speakers):
-            click.echo(f"{corpus} has no audio of {len(absent)} speakers of {META}, such as {absent[0]}", err=True)
+            tell(f"{corpus} has no audio of {len(absent)} speakers of {META}, such as {absent[0]}")
         return KINDS
 
     def cuts(self, corpus: Path, split: str) -> Iterator[MonoCut]:
