@@ -53,7 +53,7 @@ def train(folder, lines, order=2):
 
 
 def compiled(arpa, topology="plain", spellings=None, symbols=SYMBOLS):
-    return compile_graph(symbols, spellings or SPELLINGS, arpa, topology, Compilation(lambda _: None))
+    return compile_graph(symbols, spellings or SPELLINGS, arpa, topology, Compilation())
 
 
 @pytest.fixture(scope="module")

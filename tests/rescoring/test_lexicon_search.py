@@ -332,7 +332,7 @@ def test_the_best_word_sequences_score_as_in_the_compiled_graph(tmp_path, pairs,
     arpa = tmp_path / "lm.arpa"
     arpa.write_text(ARPA)
     spellings = {WORDS[word]: [list(way) for other, way in pairs if other == word] for word, _ in pairs}
-    graph = compile_graph(("<blk>", "x", "y", "z"), spellings, arpa, "plain", Compilation(lambda _: None))
+    graph = compile_graph(("<blk>", "x", "y", "z"), spellings, arpa, "plain", Compilation())
     config = load_decode_config().model_copy(
         update={
             "search_beam": 1000.0,
