@@ -113,6 +113,8 @@ def an4(corpus: Path, train: int = 100, test: int = 10) -> None:
         (corpus / "etc" / f"an4_{part}.fileids").write_text("".join(fileids), encoding="utf-8")
 
 
+# Settings for write_voice's half a second: 40 bands blur its resonances.
+SHORT_VOICES = ("features.num_mel_bins=80", "features.normalise=mean", "speakers.crop_seconds=[0.3,0.4]")
 VOICES = 24  # of their own timbre; a speaker beyond them shares another's, at another pitch
 
 
@@ -206,11 +208,8 @@ LAYOUTS = {
         33,  # guesses are wrong half of the time; trainings of other seeds ended between 7 and 13%
         arguments=("--noise-dir", "{corpus}/noise", "--rir-dir", "{corpus}/rir"),
         settings=(
-            # Half a second of a made voice: 40 bands blur its resonances.
-            "features.num_mel_bins=80",
-            "features.normalise=mean",
+            *SHORT_VOICES,
             "speakers.per_batch=11",
-            "speakers.crop_seconds=[0.3,0.4]",
             "speakers.crops_each=8",
             "noise.noise_probability=0.1",
             "noise.rir_probability=0.1",

@@ -37,7 +37,7 @@ SMALL = (
     "augment.frequency_masks=0",
     "batches.max_seconds=6",
     "batches.buckets=2",
-    "training.epochs=10",
+    "training.epochs=7",
     "training.learning_rate=0.01",
     "training.final_learning_rate=0.001",
 )

@@ -4,7 +4,8 @@
 #   tests/run.sh [--lane pypi|modern] [ARGUMENTS OF PYTEST]
 #
 # Lane pypi (the default) runs ruff, mypy and shellcheck first; lane modern runs the tests alone, and those that need
-# k2 skip there. The last line is pytest's own. The exit code is 0 only if the checks and the tests passed.
+# k2 skip there. Without arguments the tests that are marked slow are left out: -m slow runs them. The last line is
+# pytest's own. The exit code is 0 only if the checks and the tests passed.
 # Tests on real speech run where PYSPEECH_CORPORA names a folder of corpora. No test uses a network.
 set -euo pipefail
 
@@ -31,7 +32,9 @@ main() {
     ((${#failed[@]} == 0)) || printf 'error: failed: %s\n' "${failed[@]}" >&2
   fi
   local status=0
-  python -m pytest -n 2 "${pytest_arguments[@]}" || status=$?
+  # A file goes to one process, which makes its fixtures once; tests/conftest.py puts those that take long first.
+  ((${#pytest_arguments[@]})) || pytest_arguments=(-m "not slow")
+  python -m pytest -n 2 --dist loadfile --no-loadscope-reorder "${pytest_arguments[@]}" || status=$?
   ((${#failed[@]} == 0)) || exit 1
   exit "$status"
 }

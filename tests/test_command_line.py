@@ -29,7 +29,7 @@ def shell(line, **environment):
     )
 
 
-@pytest.mark.parametrize("name", ["features", "describe"])
+@pytest.mark.parametrize("name", [pytest.param("features", marks=pytest.mark.slow), "describe"])
 def test_ctrl_c_at_any_moment_leaves_no_traceback(tmp_path, name):
     manifest = tone_manifest(tmp_path / "a.jsonl.gz", 3)
     (tmp_path / "conf.yaml").write_text("include: [fbank, augment, train, ctc, tdnn_lstm]\ntask: recognition\n")

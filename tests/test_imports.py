@@ -4,6 +4,7 @@ import ast
 import graphlib
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,7 @@ def modules_of(path):
 MODULES = {modules_of(path): path for path in SOURCES}
 
 
+@cache
 def imports(source, at_import=False):
     """The modules that a source imports; ``at_import`` leaves out those in functions and under TYPE_CHECKING."""
     found = set()
@@ -65,7 +67,7 @@ def imports(source, at_import=False):
         lazy = lazy or (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test))
         if not (lazy and at_import):
             nodes.extend(ast.iter_child_nodes(node))
-    return found
+    return frozenset(found)
 
 
 def imports_of(path):

@@ -5,12 +5,11 @@ from click.testing import CliRunner
 
 from pyspeech.cli.enroll import enroll
 from pyspeech.errors import UserError
-from tests.classifiers import train_on_tones
 from tests.tones import write_tones
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, train_on_tones):
     folder = tmp_path_factory.mktemp("people")
     train_on_tones(folder, "speaker")
     for name, word, count in (("bob", "MID", 1), ("ann", "LOW", 2)):

@@ -9,12 +9,11 @@ import pytest
 from click.testing import CliRunner
 
 from pyspeech.cli.identify import identify
-from tests.classifiers import train_on_tones
 from tests.tones import write_tones
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, train_on_tones):
     folder = tmp_path_factory.mktemp("people")
     train_on_tones(folder, "speaker")
     for name, word in (("ann", "LOW"), ("bob", "MID"), ("zoë", "HIGH")):

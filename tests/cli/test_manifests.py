@@ -14,7 +14,6 @@ from click.testing import CliRunner
 from pyspeech.cli import COMMANDS, cli
 from pyspeech.corpora.corpus import utterance
 from pyspeech.errors import UserError
-from tests.classifiers import train_on_tones
 from tests.experiments import YAML, save_untrained
 from tests.tones import RATE, tone_manifest
 
@@ -79,7 +78,7 @@ def pipe_of_features(cut, touch):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, train_on_tones):
     torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("commands")
     (folder / "labelled").mkdir()

@@ -14,12 +14,12 @@ from pyspeech.data.manifests import read_manifest
 from pyspeech.errors import UserError
 from pyspeech.lang.labels import LabelTable, load_labels
 from pyspeech.training.experiment import Sources, run
-from tests.classifiers import labelled_manifest, train_on_tones
+from tests.classifiers import labelled_manifest
 from tests.tones import PITCHES, RATE
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, train_on_tones):
     folder = tmp_path_factory.mktemp("tones")
     train_on_tones(folder, "text")
     invoke(predict, folder / "exp", folder / "test.jsonl.gz", "--device", "cpu")

@@ -12,12 +12,12 @@ from pyspeech.cli.score import score
 from pyspeech.cli.trials import trials
 from pyspeech.cli.verify import verify
 from pyspeech.speakers.embeddings import Embeddings, load_embeddings, save_embeddings
-from tests.classifiers import labelled_manifest, train_on_tones
+from tests.classifiers import labelled_manifest
 from tests.speakers.test_plda import speech_like
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, train_on_tones):
     folder = tmp_path_factory.mktemp("tones")
     train_on_tones(folder, "speaker")
     assert invoke(embed, folder / "exp", folder / "test.jsonl.gz", folder / "embeddings").stdout == (

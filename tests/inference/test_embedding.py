@@ -10,13 +10,12 @@ from pyspeech.data.manifests import read_manifest, write_manifest
 from pyspeech.errors import UserError
 from pyspeech.inference.embedding import embed, load_embedder, origin_of
 from pyspeech.speakers.embeddings import load_embeddings, unit_rows
-from tests.classifiers import train_on_tones
 from tests.experiments import save_untrained
 from tests.tones import PITCHES, RATE, tone_cuts
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, train_on_tones):
     folder = tmp_path_factory.mktemp("tones")
     train_on_tones(folder, "speaker")
     return folder

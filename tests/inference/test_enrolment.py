@@ -12,14 +12,13 @@ from pyspeech.speakers.embeddings import load_embeddings, save_embeddings
 from pyspeech.speakers.enrolments import load_enrolments
 from pyspeech.speakers.identification import choose_threshold
 from pyspeech.tensor_files import read_tensors, write_tensors
-from tests.classifiers import train_on_tones
 from tests.tones import RATE, write_tones
 
 NAMES = {"Ann Low": "LOW", "Bob Mid": "MID", "هيا": "HIGH"}
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, train_on_tones):
     """A trained network, and a folder of three people with three files each and one left over."""
     folder = tmp_path_factory.mktemp("people")
     train_on_tones(folder, "speaker")

@@ -117,7 +117,7 @@ def test_every_stage_runs_in_order_in_the_folder_of_the_recipe(project):
         "python -m pyspeech score",
     ]
     assert re.search(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d Stage 4: Train  \(resume with: ", done.stderr, re.MULTILINE)
-    assert "Stage 1 took 0 s\n" in done.stderr
+    assert re.search(r"^Stage 1 took \d+ s$", done.stderr, re.MULTILINE)
 
 
 def test_the_last_line_is_the_score(project):

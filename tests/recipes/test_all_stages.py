@@ -6,6 +6,8 @@ from recipe_runs import RECIPES, score_of, stages, started
 
 from pyspeech.transcripts import read_transcripts
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
 def test_a_recipe_runs_all_its_stages_and_its_last_line_is_a_good_score(recipe, finished):

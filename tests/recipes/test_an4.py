@@ -105,6 +105,7 @@ def test_espeak_names_single_letters_as_the_speakers_do():
     assert [*phones_of_words(["A", "E", "W"], "en-us")] == [["eɪ"], ["iː"], [*"dʌb", "ə", "l", "j", "uː"]]
 
 
+@pytest.mark.slow
 def test_a_generated_recipe_has_the_vocabulary_of_this_one_all_words_of_train(tmp_path):
     pytest.importorskip("k2", reason="needs k2, which this lane does not have")
     # Most of what train says holds a sentence of test, as it does there: YES, STOP, NINETEEN.

@@ -88,6 +88,7 @@ def test_the_published_lists_are_those_of_the_genuine_corpus(splits):
     assert found == {"train": ids[:-500], "dev": ids[-500:-250], "test": ids[-250:]}
 
 
+@pytest.mark.slow
 def test_a_damaged_clip_of_train_is_left_out_by_the_stages_that_meet_it(tmp_path):
     ljspeech(tmp_path / "corpus")
     folder = copy_recipe(RECIPE, tmp_path)

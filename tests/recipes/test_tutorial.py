@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 pytest.importorskip("k2", reason="needs k2, which this lane does not have")
+pytestmark = pytest.mark.slow
 
 PROJECT = Path(__file__).resolve().parents[2]
 GUIDE = (PROJECT / "recipes/README.md").read_text(encoding="utf-8")

@@ -14,7 +14,7 @@ from pyspeech.speakers.trials import Trial
 from pyspeech.tasks.verification import VerificationTask
 from pyspeech.training.experiment import Sources, run
 from pyspeech.transcripts import Transcript
-from tests.classifiers import labelled_manifest, train_on_tones
+from tests.classifiers import labelled_manifest
 
 TABLE = LabelTable("speaker", ("ann", "bob"))
 
@@ -80,7 +80,7 @@ def test_dev_is_measured_by_the_cosines_of_its_trials():
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, train_on_tones):
     folder = tmp_path_factory.mktemp("tones")
     train_on_tones(folder, "speaker")
     return folder

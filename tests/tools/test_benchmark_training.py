@@ -97,6 +97,7 @@ def test_an_epoch_must_be_longer_than_the_warm_up():
         meter.stop()
 
 
+@pytest.mark.slow
 def test_it_trains_both_in_turn_and_compares_them(tmp_path):
     manifest = tone_manifest(tmp_path / "tones.jsonl.gz", 12)
     arguments = [str(tmp_path / "out"), "--manifest", str(manifest), "--models", "tdnn_lstm", "--device", "cpu"]

@@ -78,8 +78,13 @@ def suite(tmp_path):
 def test_ci_runs_both_lanes_and_all_recipes_and_ends_with_the_closing_lines(ci):
     result = ci.run(".ci/run", WER="0.00")
     assert result.returncode == 0, result.stdout
-    assert result.stdout.splitlines()[-2:] == ["pypi: 3 passed in 0.1s (pypi)", "modern: 3 passed in 0.1s (modern)"]
-    assert result.stdout.count(f"corpora: {ci.corpora}") == 2
+    assert result.stdout.splitlines()[-4:] == [
+        "pypi: 3 passed in 0.1s (pypi)",
+        "modern: 3 passed in 0.1s (modern)",
+        "pypi -m slow: 3 passed in 0.1s (pypi)",
+        "modern -m slow: 3 passed in 0.1s (modern)",
+    ]
+    assert result.stdout.count(f"corpora: {ci.corpora}") == 4
     ran = ci.notes.read_text().splitlines()
     assert ran == [
         "python -m tools.fuzz --seconds 60 --seed 1",
@@ -132,10 +137,13 @@ def test_the_suite_checks_the_sources_in_the_first_lane_only(suite):
     suite.run("tests/run.sh", "-k", "one thing")
     first = suite.notes.read_text().splitlines()
     assert [line.split()[0] for line in first] == ["install.sh", "ruff", "ruff", "mypy", "shellcheck", "python"]
-    assert first[-1] == "python -m pytest -n 2 -k one thing"
+    assert first[-1] == "python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -k one thing"
     suite.notes.write_text("")
     suite.run("tests/run.sh", "--lane", "modern")
-    assert suite.notes.read_text().splitlines() == ["install.sh --lane modern", "python -m pytest -n 2"]
+    assert suite.notes.read_text().splitlines() == [
+        "install.sh --lane modern",
+        "python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m not slow",
+    ]
 
 
 @pytest.mark.parametrize("program", ["ruff", "mypy", "shellcheck", "python"])
