@@ -152,7 +152,7 @@ def rescore(  # noqa: PLR0913 -- what the command has options for
         out: The decode folder to write.
         tune: Decode of another set, on which the weights are chosen.
         references: Manifest or ``CutSet`` of ``tune``; else the one that was decoded.
-        weights: ``weights.json`` of an earlier rescoring, or some of ``lm``, ``graph``, ``word``, ``boost``; in place
+        weights: ``weights.json`` of an earlier rescoring, or some of those of ``rescore.weights``; in place
             of ``tune``.
         method: ``lattice``, ``nbest``, or ``search`` over the stored frame scores.
         words: List of words to add, for ``search``.
