@@ -28,7 +28,8 @@ def manifest(tmp_path_factory) -> Path:
 @pytest.fixture
 def config(tmp_path) -> Config:
     settings = {
-        "include": ["fbank", "augment", "train", "noise", "tdnn_lstm"],
+        "include": ["fbank", "augment", "train", "ctc", "noise", "tdnn_lstm"],
+        "task": "recognition",
         "features": {"sampling_rate": RATE, "num_mel_bins": 20},
         "batches": {"max_seconds": 4, "workers": 0, "buckets": 3},
     }

@@ -25,7 +25,8 @@ def manifest(tmp_path_factory) -> Path:
 
 def a_config(folder: Path, **features: object) -> Config:
     values = {
-        "include": ["fbank", "augment", "train", "noise", "tdnn_lstm"],
+        "include": ["fbank", "augment", "train", "ctc", "noise", "tdnn_lstm"],
+        "task": "recognition",
         "features": {"sampling_rate": RATE, "num_mel_bins": 20, **features},
         "augment": {"volume_db": [-6, 6]},
         "batches": {"max_seconds": 4, "workers": 0, "buckets": 3},

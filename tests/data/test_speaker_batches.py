@@ -48,7 +48,8 @@ def manifest(tmp_path_factory) -> Path:
 @pytest.fixture
 def config(tmp_path) -> Config:
     values = {
-        "include": ["fbank", "augment", "train", "noise", "speakers", "tdnn_lstm"],
+        "include": ["fbank", "augment", "train", "noise", "softmax", "speakers", "speaker_lstm"],
+        "task": "verification",
         "features": {"sampling_rate": RATE, "num_mel_bins": 20},
         "augment": {"speeds": [0.9, 1.0]},
         "batches": {"workers": 0},
