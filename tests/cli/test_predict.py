@@ -70,7 +70,7 @@ def test_a_label_of_dev_that_the_table_lacks_is_named_before_training(folder, tm
 def test_another_label_table_and_another_kind_of_network_are_refused(folder, tmp_path):
     manifests = folder / "train.jsonl.gz", folder / "test.jsonl.gz"
     LabelTable("speaker", tuple(sorted(PITCHES))).save(tmp_path / "labels")
-    with pytest.raises(UserError, match="begun with another label table than"):
+    with pytest.raises(UserError, match="begun with another table than"):
         run(load_config(folder / "conf.yaml"), folder / "exp", Sources(*manifests, tmp_path / "labels"))
     words = folder / "words.yaml"
     words.write_text("include: [fbank, augment, train, ctc, tdnn_lstm]\ntask: recognition\n")
