@@ -47,6 +47,10 @@ STUB = (
 [[ "$1 $2" != "-I -S" ]] || exec {shlex.quote(sys.executable)} "$@"
 """
     + """
+if [[ ${3:-} == --code ]]; then  # of its own folder, as every command of a recipe says
+  [[ $4 == "$PWD" ]] || echo "the code of $4"
+  set -- "${@:1:2}" "${@:5}"
+fi
 echo "python $*"
 for word; do
   [[ ${FAIL:-} != "$word" ]] || exit 3
@@ -475,7 +479,7 @@ def test_an_installer_that_fails_stops_the_recipe(project):
 def test_an_active_environment_is_used_if_pyspeech_is_installed_there(project, has_pyspeech):
     write_script(project / "tools/install.sh", INSTALLER)
     stub = STUB.replace(
-        "echo", f'[[ "$1 $2" != "-I -c" ]] || exit {0 if has_pyspeech else 1}\necho "active" &&  echo', 1
+        "if [[", f'[[ "$1 $2" != "-I -c" ]] || exit {0 if has_pyspeech else 1}\necho "active"\nif [[', 1
     )
     write_script(project / "active/bin/python", stub)
     done = run(project, "--stage", "7", PYSPEECH_PYTHON="", VIRTUAL_ENV=str(project / "active"))
@@ -484,7 +488,7 @@ def test_an_active_environment_is_used_if_pyspeech_is_installed_there(project, h
 
 
 def test_the_package_of_the_clone_is_what_runs(project):
-    (project / "pyspeech/__main__.py").write_text("import sys; print('from the clone', sys.argv[1:])")
+    (project / "pyspeech/__main__.py").write_text("import sys; print('from the clone', sys.argv[3:])")
     done = run(project, "--stage", "7", PYSPEECH_PYTHON=sys.executable)
     assert done.stdout == "from the clone ['score']\n"
 
