@@ -73,8 +73,8 @@ def test_another_label_table_and_another_kind_of_network_are_refused(folder, tmp
     with pytest.raises(UserError, match="begun with another table than"):
         run(load_config(folder / "conf.yaml"), folder / "exp", Sources(*manifests, tmp_path / "labels"))
     words = folder / "words.yaml"
-    words.write_text("include: [fbank, augment, train, ctc, tdnn_lstm]\ntask: recognition\n")
-    with pytest.raises(UserError, match="'tdnn_lstm' has no output for each utterance"):
+    words.write_text("include: [fbank, augment, train, softmax, tdnn_lstm]\ntask: classification\n")
+    with pytest.raises(UserError, match="'tdnn_lstm' is not of outputs for each utterance"):
         run(load_config(words), tmp_path / "exp", Sources(*manifests, folder / "labels"))
 
 

@@ -46,7 +46,7 @@ def main(manifest: Path, configs: Sequence[Path], seconds: float, runs: int) -> 
     click.echo(f"{'':14s}{'parameters':>12s}{'features':>10s}{'network':>10s}{'both':>10s}")
     for name, found in speeds.items():
         features, network = (statistics.median(column) for column in zip(*found, strict=True))
-        parameters = sum(p.numel() for p in embedders[name].model.network.parameters())
+        parameters = sum(p.numel() for p in embedders[name].model.parameters())
         both = 1 / (1 / features + 1 / network)
         click.echo(f"{name:14s}{parameters:12,d}{features:10.0f}{network:10.0f}{both:10.0f}")
 
