@@ -160,6 +160,7 @@ def test_a_task_trains(tmp_path):
     assert "takes --labels, not --lang" in train(folder, "tagging.yaml", "exp/other", "lang").output
 
 
+@pytest.mark.slow
 def test_a_recipe_outside_the_project_trains_decodes_and_scores(tmp_path):
     for split, count, seed in (("train", 60, 0), ("dev", 12, 5), ("test", 12, 9)):
         for cut in tone_cuts(tmp_path / "corpus" / split, count, seed=seed):

@@ -174,6 +174,7 @@ def two_that_train(exp):
         process.kill()
 
 
+@pytest.mark.slow
 @needs_proc
 def test_no_process_goes_on_when_what_started_it_is_killed(folder):
     with two_that_train(folder / "left") as (process, started):
@@ -182,6 +183,7 @@ def test_no_process_goes_on_when_what_started_it_is_killed(folder):
         wait_until(lambda: not any(is_alive(child) for child in started))
 
 
+@pytest.mark.slow
 @needs_proc
 def test_a_process_that_is_killed_ends_the_training_in_one_line(folder):
     with two_that_train(folder / "shot") as (process, started):

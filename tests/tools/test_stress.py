@@ -26,6 +26,7 @@ def recipe(folder, work):
     return folder
 
 
+@pytest.mark.slow
 def test_a_recipe_that_goes_on_has_its_score_after_all_kills(tmp_path):
     (tmp_path / "alone").mkdir()
     (tmp_path / "killed").mkdir()

@@ -139,6 +139,7 @@ def test_one_process_ends_what_two_began(both):
     assert metrics(exp) == [pytest.approx(line) for line in metrics(both / "one" / "odd number of batches")]
 
 
+@pytest.mark.slow
 def test_a_process_that_fails_ends_the_others(tmp_path):
     done = launched("failing", tmp_path)
     assert done.returncode != 0
@@ -146,6 +147,7 @@ def test_a_process_that_fails_ends_the_others(tmp_path):
     assert not (tmp_path / "model.safetensors").exists()
 
 
+@pytest.mark.slow
 def test_where_the_first_process_stops_at_a_limit_the_other_does_not_wait_for_ever(tmp_path):
     done = launched("limited", tmp_path)
     assert done.returncode != 0

@@ -207,6 +207,7 @@ print(json.dumps(metrics(Path(sys.argv[1]))[0]))
 """
 
 
+@pytest.mark.slow
 def test_a_process_with_little_memory_trains_on_all_utterances(tmp_path):
     losses = []
     for megabytes in (8000, 300):
