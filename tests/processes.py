@@ -3,10 +3,13 @@
 Nothing here has a limit of time: pytest's own (pyproject.toml) ends what never comes, and what is slow is no fault.
 """
 
+import multiprocessing
 import os
+import runpy
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -65,3 +68,29 @@ def killed_within_training(
         if not (exp / "model.safetensors").exists():
             return subprocess.CompletedProcess(process.args, process.returncode, out, err)
         shutil.rmtree(exp)
+
+
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(["lhotse", "pyspeech.cli.prepare", "pyspeech.corpora.corpus"])
+
+
+def run_script(script: Path, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run a script of Python's in a process of its own, one that has imported lhotse already: that takes seconds."""
+    with tempfile.TemporaryDirectory() as folder:
+        streams = Path(folder, "out"), Path(folder, "err")
+        process = _FORKS.Process(target=_run_script, args=(script, arguments, cwd, streams))
+        process.start()
+        process.join()
+        out, err = (stream.read_text() for stream in streams)
+    assert process.exitcode is not None
+    return subprocess.CompletedProcess([str(script), *arguments], process.exitcode, out, err)
+
+
+def _run_script(script: Path, arguments: tuple[str, ...], cwd: Path, streams: tuple[Path, Path]) -> None:
+    for descriptor, stream in enumerate(streams, 1):
+        os.dup2(os.open(stream, os.O_WRONLY | os.O_CREAT), descriptor)
+    os.chdir(cwd)
+    sys.argv = [str(script), *arguments]
+    sys.path.insert(0, str(script.parent))
+    sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115 -- of Python's own
+    runpy.run_path(str(script), run_name="__main__")

@@ -1,10 +1,10 @@
 """The command line of a recipe's prepare.py: options of its own, and how much it tells."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from processes import run_script
 from tones import write_tones
 
 from pyspeech.data.manifests import read_manifest
@@ -38,8 +38,7 @@ def corpus(tmp_path):
 
 
 def prepare(folder: Path, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "prepare.py", *arguments]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    done = run_script(folder / "prepare.py", *arguments, cwd=folder)
     assert done.returncode == code, done.stderr
     return done
 

@@ -1,10 +1,10 @@
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from processes import run_script
 from tones import write_tones
 
 from pyspeech.corpora.corpus import utterance, write_manifests
@@ -30,8 +30,7 @@ corpus_cli(rows, splits=("train", "test"), download=download)
 def prepare(tmp_path: Path, *arguments: str, program: str = PREPARE) -> subprocess.CompletedProcess[str]:
     script = tmp_path / "prepare.py"
     script.write_text(program)
-    command = [sys.executable, str(script), *arguments]
-    return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    return run_script(script, *arguments, cwd=tmp_path)
 
 
 def test_an_utterance_holds_the_files_duration_text_and_speaker(tmp_path):
@@ -103,17 +102,13 @@ def test_prepare_names_a_corpus_that_is_not_there(tmp_path):
 def test_the_splits_may_be_what_is_found_in_the_corpus_and_there_need_be_nothing_to_download(tmp_path):
     found = "lambda corpus: sorted(path.name for path in corpus.iterdir())"
     last = PREPARE.splitlines()[-1]
-    (tmp_path / "prepare.py").write_text(PREPARE.replace(last, f"corpus_cli(rows, {found})"))
+    program = PREPARE.replace(last, f"corpus_cli(rows, {found})")
     for split in ("train", "test-other"):
         write_tones(tmp_path / "corpus" / split / "a.wav", ["LOW"])
-    script = [sys.executable, "prepare.py"]
-    subprocess.run([*script, "manifests", "corpus", "out"], cwd=tmp_path, capture_output=True, check=True)
+    assert prepare(tmp_path, "manifests", "corpus", "out", program=program).returncode == 0
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["test-other.jsonl.gz", "train.jsonl.gz"]
-    command = [*script, "download", "corpus"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    command = [*script, "manifests", "nowhere", "out"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert prepare(tmp_path, "download", "corpus", program=program).returncode == 2
+    done = prepare(tmp_path, "manifests", "nowhere", "out", program=program)
     assert done.stderr.strip() == "error: no corpus at nowhere; give its folder with --corpus-dir"
 
 
