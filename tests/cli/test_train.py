@@ -137,6 +137,7 @@ def two_processes(words):
     return subprocess.run(program, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_two_processes_say_what_one_does_and_end_with_the_weights_of_one(folder):
     # The statistics of SpecAugment and dropout are drawn for each batch, whoever computes it.
     words = [*arguments(folder, "two"), "training.epochs=1", "training.average_epochs=1"]
@@ -154,6 +155,7 @@ def test_two_processes_say_what_one_does_and_end_with_the_weights_of_one(folder)
         assert left == pytest.approx(right, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_what_is_wrong_for_two_processes_is_told_once(folder):
     done = two_processes([*arguments(folder, "never"), "--lang", str(folder / "no lang")])
     assert done.returncode == 1

@@ -94,6 +94,7 @@ def test_audio_cut_short_after_its_manifest_was_written_is_named_and_nothing_is_
     assert not (tmp_path / "fbank").exists()
 
 
+@pytest.mark.slow
 def test_any_number_of_processes_writes_the_same(tmp_path):
     manifest = tone_manifest(tmp_path / "m.jsonl.gz", 7)
     for jobs in (1, 2, 3):
