@@ -17,7 +17,8 @@ from pyspeech.errors import UserError, nearest
 from pyspeech.files import existing, write_text
 from pyspeech.yaml_files import parse_yaml, read_yaml_mapping
 
-SHARED_CONF = Path(__file__).resolve().parent.parent / "conf"
+# A link to the project's ``conf/``, whose files a wheel holds in its place.
+SHARED_CONF = (Path(__file__).parent / "conf").resolve()
 log = logging.getLogger(__name__)
 
 
