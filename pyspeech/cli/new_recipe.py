@@ -48,6 +48,9 @@ def new_recipe(  # noqa: PLR0913, PLR0917 -- one for each option
     lhotse manifests, the folder LibriSpeech, one language of Common Voice (cv-corpus-*/de), or the folder of Sphinx's
     etc/.
     """
+    from pyspeech.scaffold.clone import this_clone
+
+    project = this_clone()  # before what follows imports packages that come with a clone's own environment
     from pyspeech.scaffold.columns import Asked
     from pyspeech.scaffold.find import Wanted
     from pyspeech.scaffold.recipe import new_recipe as write
@@ -57,7 +60,7 @@ def new_recipe(  # noqa: PLR0913, PLR0917 -- one for each option
     asked = Asked(**columns)  # type: ignore[arg-type]
     lexicon, lm = (each and each.resolve() for each in (lexicon, lm))
     wanted = Wanted(path, kind, task, language, asked, allow_pipes, lexicon, lm, channel)  # type: ignore[arg-type]
-    written = write(name, wanted, model or "tdnn_lstm")
+    written = write(name, wanted, model or "tdnn_lstm", project)
     for line in written.decided:
         click.echo(line)
     click.echo(f"{written.folder}: {written.lines} lines; run recipes/{name}/run.sh")

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import pyspeech
 from pyspeech.corpora.splits import TEST, kind_of, refuse_unless_plain
 from pyspeech.errors import UserError
 from pyspeech.files import complete, existing_file
@@ -34,13 +33,12 @@ class Written:
     decided: tuple[str, ...]
 
 
-def new_recipe(name: str, wanted: Wanted, model: str, project: Path | None = None) -> Written:
-    """Write ``recipes/NAME`` of the clone that this package runs from, or of ``project``.
+def new_recipe(name: str, wanted: Wanted, model: str, project: Path) -> Written:
+    """Write ``recipes/NAME`` of the clone ``project``.
 
     Raises:
-        UserError: a name that is no folder's, a recipe of that name, no clone, or a corpus that leaves a question.
+        UserError: a name that is no folder's, a recipe of that name, or a corpus that leaves a question.
     """
-    project = project or _clone()
     folder = project / "recipes" / name
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):  # its prepare.py is a module for whoever checks types
         raise UserError(f"'{name}' is no name for a recipe; use letters, digits and _, a letter first")
@@ -143,13 +141,3 @@ def _decisions(plan: Plan) -> Iterator[str]:
         yield f"tokens: {plan.tokens}{advice}"
         yield "language model: " + (str(plan.lm) if plan.lm else f"{plan.order}-gram of train's text")
     yield f"model: {plan.model}"
-
-
-def _clone() -> Path:
-    project = Path(pyspeech.__file__).parents[1]
-    if not (project / "local" / "recipe.sh").is_file():
-        raise UserError(
-            f"this pyspeech is installed in {project}, without recipes; clone the project and run it there: "
-            "python -m pyspeech new-recipe"
-        )
-    return project

@@ -180,7 +180,7 @@ OTHERS = {  # parameters that are no paths, and have to be given
 @pytest.fixture(autouse=True)
 def clone(tmp_path, monkeypatch):
     """Where new-recipe writes: not into the project that is tested."""
-    monkeypatch.setattr("pyspeech.scaffold.recipe._clone", lambda: tmp_path / "clone")
+    monkeypatch.setattr("pyspeech.scaffold.clone.this_clone", lambda: tmp_path / "clone")
 
 
 @contextmanager

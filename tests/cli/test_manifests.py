@@ -51,7 +51,7 @@ READ_AUDIO = {"validate", "audio", "features", "train", "decode", "predict", "em
 @pytest.fixture(autouse=True)
 def clone(tmp_path, monkeypatch):
     """Where new-recipe writes: not into the project that is tested."""
-    monkeypatch.setattr("pyspeech.scaffold.recipe._clone", lambda: tmp_path / "clone")
+    monkeypatch.setattr("pyspeech.scaffold.clone.this_clone", lambda: tmp_path / "clone")
 
 
 def by_command(touch, recording):
