@@ -26,7 +26,7 @@ def picture(path: Path, width_inches: float, height_inches: float) -> Iterator["
         import matplotlib as mpl
         from matplotlib.figure import Figure
     except ModuleNotFoundError as error:
-        raise MissingPackage("matplotlib", path.name, "pip install 'pyspeech[plot]'") from error
+        raise MissingPackage("matplotlib", path.name, "pip install 'pyspeech-recipes[plot]'") from error
     with mpl.rc_context({"text.parse_math": False}), warnings.catch_warnings(), complete(path) as partial:
         warnings.simplefilter("ignore")  # of scripts that the font lacks: it draws boxes in their place
         figure = Figure(figsize=(width_inches, height_inches), layout="constrained")

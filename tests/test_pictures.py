@@ -27,4 +27,4 @@ def test_without_matplotlib_the_package_is_named(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert "matplotlib" in done.stdout
-    assert "pyspeech[plot]" in done.stdout
+    assert "pyspeech-recipes[plot]" in done.stdout

@@ -1,6 +1,6 @@
 """Draw recipes/results.png from what the recipes left: scores with intervals, and the training of the demo.
 
-pip install 'pyspeech[plot]' && python tools/draw_results.py
+pip install 'pyspeech-recipes[plot]' && python tools/draw_results.py
 """
 
 import json

@@ -100,6 +100,7 @@ install_packages() {
   if [[ -z $python && -r $venv/pyspeech.stamp && $(<"$venv/pyspeech.stamp") == "$root "* ]] &&
     runs "$venv/bin/python" "${versions[@]}"; then
     say "the requirements changed; bringing $venv up to date"
+    pip uninstall -qq --yes pyspeech  # what the project was called before; its old bounds would fail pip's check
   else
     # Without a stamp an installation was broken off, and pip cannot tell which of its packages are whole.
     [[ -n $python ]] || python=$(find_python)

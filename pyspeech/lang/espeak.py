@@ -155,7 +155,7 @@ def _fresh_library() -> Iterator[ctypes.CDLL]:
     try:
         import espeakng_loader
     except ImportError as error:
-        raise MissingPackage("espeakng-loader", "espeak-ng", "pip install 'pyspeech[espeak]'") from error
+        raise MissingPackage("espeakng-loader", "espeak-ng", "pip install 'pyspeech-recipes[espeak]'") from error
     data = espeakng_loader.get_data_path()
     with _lock:
         library = ctypes.CDLL(espeakng_loader.get_library_path())

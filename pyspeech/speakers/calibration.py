@@ -165,7 +165,7 @@ def least_cllr(shares: Shares) -> float:
         from scipy.optimize import isotonic_regression
         from scipy.special import xlogy
     except ModuleNotFoundError as error:
-        raise MissingPackage("scipy", "min Cllr", "pip install 'pyspeech[verify]'") from error
+        raise MissingPackage("scipy", "min Cllr", "pip install 'pyspeech-recipes[verify]'") from error
     weight_R = shares.target_R + shares.non_target_R
     met = weight_R > 0  # a draw of speakers may have no trial of a run
     target_R, non_target_R, weight_R = shares.target_R[met], shares.non_target_R[met], weight_R[met]

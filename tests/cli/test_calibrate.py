@@ -48,6 +48,6 @@ def test_a_picture_that_is_left_out_is_said_on_standard_error(folders, monkeypat
     assert done.exit_code == 0
     assert done.stderr == (
         "warning: no picture: det.png needs the package matplotlib, which is not installed; "
-        "run: pip install 'pyspeech[plot]'\n"
+        "run: pip install 'pyspeech-recipes[plot]'\n"
     )
     assert (folders / "test/score/score.json").exists()

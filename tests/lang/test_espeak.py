@@ -69,7 +69,7 @@ def test_an_unknown_language_or_timbre_is_an_error_with_the_nearest_name():
 
 def test_without_the_package_the_error_holds_the_install_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "espeakng_loader", None)
-    with pytest.raises(MissingPackage, match=r"pip install 'pyspeech\[espeak\]'"):
+    with pytest.raises(MissingPackage, match=r"pip install 'pyspeech-recipes\[espeak\]'"):
         phones("a", "en-us")
 
 

@@ -179,5 +179,7 @@ def test_a_map_takes_one_score_or_many():
 
 def test_without_scipy_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "scipy.optimize", None)
-    with pytest.raises(MissingPackage, match=r"min Cllr needs the package scipy.*pip install 'pyspeech\[verify\]'"):
+    with pytest.raises(
+        MissingPackage, match=r"min Cllr needs the package scipy.*pip install 'pyspeech-recipes\[verify\]'"
+    ):
         min_cllr([1, 2], [False, True])

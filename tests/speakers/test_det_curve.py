@@ -76,6 +76,8 @@ def test_no_tick_stands_where_points_without_errors_do(tmp_path, drawn, target_s
 
 def test_without_matplotlib_the_error_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(MissingPackage, match=r"det.png needs the package matplotlib.*pip install 'pyspeech\[plot\]'"):
+    with pytest.raises(
+        MissingPackage, match=r"det.png needs the package matplotlib.*pip install 'pyspeech-recipes\[plot\]'"
+    ):
         draw_det_curve(measured(*simulated(0, 5)), tmp_path, tmp_path / "det.png")
     assert not (tmp_path / "det.png").exists()

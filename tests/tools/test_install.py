@@ -235,6 +235,7 @@ def test_changed_requirements_bring_the_environment_up_to_date_in_place(installe
     result = installed.install()
     assert "requirements changed" in result.stderr
     assert any("pypi.txt" in call for call in installed.calls)
+    assert any(call.endswith(" uninstall -qq --yes pyspeech") for call in installed.calls)
     assert kept.exists()
 
 

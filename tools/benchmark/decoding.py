@@ -8,7 +8,7 @@ a made-up network says in phones and in characters. Every decoder runs alone on 
 by the same grid for all, and its beams swept on test with these. Times are CPU times of decoding alone. OUT gets
 table.md, figures.json and wer_by_speed.png.
 
-    pip install 'pyspeech[plot]' flashlight-text pyctcdecode
+    pip install 'pyspeech-recipes[plot]' flashlight-text pyctcdecode
 """
 
 import importlib.metadata

@@ -39,6 +39,8 @@ def test_a_picture_is_drawn_whatever_the_texts(tmp_path, texts):
 def test_without_matplotlib_the_error_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     found = described(tmp_path / "train.jsonl", [(1.0, "ONE")])
-    with pytest.raises(MissingPackage, match=r"a.png needs the package matplotlib.*pip install 'pyspeech\[plot\]'"):
+    with pytest.raises(
+        MissingPackage, match=r"a.png needs the package matplotlib.*pip install 'pyspeech-recipes\[plot\]'"
+    ):
         draw([found], tmp_path / "a.png")
     assert not (tmp_path / "a.png").exists()
