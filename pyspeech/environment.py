@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
+INSTALLER = PROJECT / "tools" / "install.sh"  # in a clone; a wheel comes without
 REQUIREMENTS = PROJECT / "tools" / "requirements"
 K2_PYTHON = (3, 10)  # the only one that the k2 wheels on PyPI hold binaries for
 
@@ -31,7 +32,8 @@ class Finding:
     """One thing, its version (empty if absent), and either that it works or why not and the command that mends it.
 
     Attributes:
-        mend: One shell command; empty where nothing is wrong, or where no command can help (a machine without a GPU).
+        mend: One shell command; empty where nothing is wrong, or where no command can help (a machine without a GPU,
+            k2 and lmplz without a clone).
     """
 
     name: str
@@ -59,7 +61,9 @@ def examine_one(name: str) -> Finding:
 
 def mend_command(name: str) -> str:
     """Return the one command that mends ``name`` in the running environment."""
-    installer = shlex.quote(os.path.relpath(PROJECT / "tools" / "install.sh"))
+    if name in {"cuda", "k2", "lmplz"} and not INSTALLER.exists():
+        return ""
+    installer = shlex.quote(os.path.relpath(INSTALLER))
     modern = sys.version_info[:2] != K2_PYTHON
     torch_release = _installed_version("torch").partition("+")[0] or "2.6.0"
     if name == "cuda":
@@ -74,7 +78,8 @@ def mend_command(name: str) -> str:
     if name == "lmplz" or (name == "k2" and modern):
         return f"{installer} --lane pypi"
     package = _pinned(DISTRIBUTIONS[name], "modern" if modern else "pypi")
-    return shlex.join([sys.executable, "-m", "pip", "install", "--force-reinstall", "--no-deps", package])
+    alone = ["--no-deps"] if "==" in package else []  # what it needs is pinned as well
+    return shlex.join([sys.executable, "-m", "pip", "install", "--force-reinstall", *alone, package])
 
 
 def _installed_version(name: str) -> str:

@@ -127,7 +127,9 @@ def find_program(name: str) -> str:
     for folder in (chosen, str(PROJECT / "tools" / "kenlm" / "bin"), os.environ.get("PATH", "")):
         if folder and (program := shutil.which(name, path=folder)):
             return program
-    raise UserError(f"KenLM's program {name} is not installed; run tools/install.sh, or set PYSPEECH_KENLM_BIN")
+    raise UserError(
+        f"KenLM's program {name} is not installed; run tools/install.sh of a clone, or set PYSPEECH_KENLM_BIN"
+    )
 
 
 def _check(out: Path, settings: LmSettings) -> None:

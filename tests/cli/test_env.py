@@ -78,7 +78,13 @@ def test_without_a_gpu_there_is_nothing_to_mend_and_with_one_there_is(monkeypatc
 
 def test_without_a_checkout_the_version_is_left_to_pip(monkeypatch, tmp_path):
     monkeypatch.setattr(environment, "REQUIREMENTS", tmp_path)
-    assert mend_command("torch").endswith(" torch")
+    assert mend_command("torch").endswith(" install --force-reinstall torch")
+
+
+@pytest.mark.parametrize("name", ["cuda", "k2", "lmplz"])
+def test_without_a_checkout_no_installer_is_named(name, monkeypatch, tmp_path):
+    monkeypatch.setattr(environment, "INSTALLER", tmp_path / "install.sh")
+    assert mend_command(name) == ""
 
 
 def test_a_k2_that_cannot_be_imported_is_shown_and_the_rest_still_examined(tmp_path):
