@@ -36,7 +36,7 @@ COMMANDS = {
     "rescore": ("pyspeech.cli.rescore", "rescore", "Rescore a stored decode with another language model, new words."),
     "inspect": ("pyspeech.cli.inspect", "inspect", "Draw an utterance: waveform, features, tokens, words."),
     "export-text": ("pyspeech.cli.export_text", "export_text", "Words with times as CTM, JSON or subtitles."),
-    "lattice": ("pyspeech.cli.lattice", "lattice", "Draw stored lattices; exchange them with other tools."),
+    "lattice": ("pyspeech.cli.lattice", "lattice", "Draw stored lattices; exchange them; their oracle WER."),
     "score": ("pyspeech.cli.score", "score", "Score a decode against its references."),
     "compare": ("pyspeech.cli.compare", "compare", "Compare two decodes of the same utterances."),
 }

@@ -157,7 +157,10 @@ def good(tmp_path_factory):
         "calibrate tune": folder / "verify",
         "score verification folder": folder / "verify",
         "score accuracy folder": folder / "predict",
-        **{f"{name} manifest": words_manifest for name in ("score wer", "score rare-words", "compare")},
+        **{
+            f"{name} manifest": words_manifest
+            for name in ("score wer", "score rare-words", "compare", "lattice oracle")
+        },
     }
     return folder, by_parameter, exact
 
