@@ -144,6 +144,7 @@ def good(tmp_path_factory):
         "people_dir": folder / "people",
         "plda": folder / "plda.npz",
         "references": words_manifest,
+        "source": decode,
         "slf_folder": folder / "slf",
         "store": folder / "store",
         "tune": folder / "embeddings",
