@@ -26,6 +26,7 @@ COMMANDS = {
     "predict": ("pyspeech.cli.predict", "predict", "Say which label each cut has."),
     "rescore": ("pyspeech.cli.rescore", "rescore", "Rescore a stored decode with another language model, new words."),
     "score": ("pyspeech.cli.score", "score", "Score a decode against its references."),
+    "results": ("pyspeech.cli.results", "results", "List every score below a folder, the best first."),
     "compare": ("pyspeech.cli.compare", "compare", "Compare two decodes of the same utterances."),
     "lattice": ("pyspeech.cli.lattice", "lattice", "Draw stored lattices; exchange them; their oracle WER."),
     "export-text": ("pyspeech.cli.export_text", "export_text", "Words as plain text, with times as CTM or subtitles."),

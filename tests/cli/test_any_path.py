@@ -134,6 +134,7 @@ def good(tmp_path_factory):
         **dict.fromkeys(("texts", "words", "boost"), folder / "words.txt"),
         **dict.fromkeys(("trials", "given"), folder / "trials.txt"),
         "audio": folder / "train_audio/utt000.wav",
+        "folder": folder / "scores",
         "graph": folder / "graph",
         "labels": folder / "labels",
         "lang": folder / "exp/lang",

@@ -45,7 +45,7 @@ LINES = (
     "lattice oracle M DECODE",
 )
 NO_MANIFEST = {
-    *("env", "graph", "plot", "plda", "verify", "calibrate", "enroll", "identify"),
+    *("env", "graph", "plot", "plda", "verify", "calibrate", "enroll", "identify", "results"),
 }
 READ_AUDIO = {"validate", "audio", "features", "train", "decode", "predict", "embed", "inspect"}
 
