@@ -148,7 +148,7 @@ def _verification(values: Values, folder: Path) -> Result:
         folder,
         {
             cost: f"{_number(values[cost]['value']):.3f}",
-            "scores": f"{values['scores']}{', calibrated' if values['calibrated'] else ''}",
+            "scores": str(values["scores"]) + (", calibrated" if values["calibrated"] else ""),
         },
     )
 
@@ -180,12 +180,12 @@ def _made(folder: Path) -> dict[str, str]:
         return {}
     summary = read_json(folder / SUMMARY, "decode", "decode again")
     lm, graph, weights = (summary.get(name) for name in ("lm", "graph", "weights"))
-    made = {"method": summary.get("method"), "LM": lm or (graph and f"in {graph}")}
+    made = {"method": summary.get("method"), "LM": f"in {graph}" if lm is None and isinstance(graph, str) else lm}
     if isinstance(weights, dict):
         made["weights"] = shown({name: _number(value) for name, value in weights.items()})
         made["chosen on"] = summary.get("weights_chosen_on")
     made |= {name: summary.get(name) for name in ("words", "boost")}
-    return {name: str(value) for name, value in made.items() if value}
+    return {name: value for name, value in made.items() if isinstance(value, str) and value}
 
 
 def _set_name(manifest: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from tqdm import tqdm
 
 from pyspeech.decoding.lattice import Lattice, first_arcs
 from pyspeech.decoding.stored import StoredDecode
@@ -134,7 +135,7 @@ def report_oracle(manifest: Path, decode_folder: Path) -> OracleReport:
     found = score(references, decode.hypotheses, str(manifest))
     said = {reference.id: reference.text.split() for reference in references}
     words, counts = {}, []
-    for lattice in archive:
+    for lattice in tqdm(archive, "oracle", len(archive), unit=" utterances", disable=None):
         words[lattice.id] = oracle_words(lattice, archive.words, said.get(lattice.id, []))
         counts.append((crossings(lattice), lattice.num_frames))
     return OracleReport(
@@ -155,14 +156,15 @@ def oracle_text(report: OracleReport) -> str:
         for name, one in (("Decoded", found), ("Oracle", oracle))
     ]
     low, high = depth.interval
-    mendable = max(found.words.errors - oracle.words.errors, 0)
+    errors, left = found.words.errors, oracle.words.errors
     lines = [
         *with_rule_of_three(rows),
         f"Depth    {depth.arcs:.2f} arcs a frame of {report.frame_seconds:g} s, 95% [ {low:.2f}, {high:.2f} ]",
         f"Words that no lattice can have  {report.unknown}",
-        f"Rescoring these lattices can mend {mendable} of {found.words.errors} errors at most; the others need wider "
-        "beams, new words (rescore --method search) or another network",
+        f"Rescoring these lattices can mend {max(errors - left, 0)} of {errors} errors at most",
     ]
+    if left:
+        lines.append("What else is wrong needs wider beams, new words (rescore --method search) or another network")
     return "\n".join(lines) + "\n\n"
 
 

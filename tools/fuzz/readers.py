@@ -194,6 +194,7 @@ READERS: Mapping[str, Reader] = {
         command("score wer test.jsonl test", "score rare-words test.jsonl test --words rare.txt"),
         "**/*[lvt]",
     ),
+    "results": Reader(samples.scored, command("results ."), "*/**/*.json"),
     "decode compare": Reader(samples.decode, command("compare test.jsonl test test"), "**/*.jsonl"),
     "timed transcripts": Reader(
         samples.decode,
