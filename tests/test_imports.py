@@ -19,6 +19,7 @@ RANKS = (
     "cli",
     "api",
     "environment",
+    "results",
     "scaffold",
     "formats",
     "validation",

@@ -10,22 +10,26 @@ from pyspeech import __version__
 from pyspeech.cli.options import NamingGroup, verbosity
 from pyspeech.command_line import interruptible, run
 
-# name -> (module, attribute, one line for --help). Listing the commands imports none of them.
+# name -> (module, attribute, one line for --help), group by group. Listing the commands imports none of them.
 COMMANDS = {
     "new-recipe": ("pyspeech.cli.new_recipe", "new_recipe", "Write the recipe of a corpus from a look at it."),
-    "env": ("pyspeech.cli.env", "env", "What is installed, what works, and how to mend the rest."),
     "describe": ("pyspeech.cli.describe", "describe", "Hours, speakers, words and rates of manifests."),
     "validate": ("pyspeech.cli.validate", "validate", "Find everything that is wrong with manifests."),
     "audio": ("pyspeech.cli.audio", "audio", "Resample the recordings of manifests once."),
     "features": ("pyspeech.cli.features", "features", "Compute and store the features of manifests."),
     "lang": ("pyspeech.cli.lang", "lang", "Make the token set and the lexicon."),
     "lm": ("pyspeech.cli.lm", "lm", "Train and evaluate n-gram language models."),
-    "labels": ("pyspeech.cli.labels", "labels", "Make the table of words or speakers to tell apart."),
     "graph": ("pyspeech.cli.graph", "graph", "Compile the decoding graph HLG."),
+    "labels": ("pyspeech.cli.labels", "labels", "Make the table of words or speakers to tell apart."),
     "train": ("pyspeech.cli.train", "train", "Train a model."),
-    "plot": ("pyspeech.cli.plot", "plot", "Draw the course of trainings: loss, errors, learning rate, speed."),
     "decode": ("pyspeech.cli.decode", "decode", "Decode cuts to words and stored lattices."),
     "predict": ("pyspeech.cli.predict", "predict", "Say which label each cut has."),
+    "rescore": ("pyspeech.cli.rescore", "rescore", "Rescore a stored decode with another language model, new words."),
+    "score": ("pyspeech.cli.score", "score", "Score a decode against its references."),
+    "results": ("pyspeech.cli.results", "results", "List every score below a folder, the best first."),
+    "compare": ("pyspeech.cli.compare", "compare", "Compare two decodes of the same utterances."),
+    "lattice": ("pyspeech.cli.lattice", "lattice", "Draw stored lattices; exchange them; their oracle WER."),
+    "export-text": ("pyspeech.cli.export_text", "export_text", "Words as plain text, with times as CTM or subtitles."),
     "trials": ("pyspeech.cli.trials", "trials", "List pairs of utterances to verify speakers on."),
     "embed": ("pyspeech.cli.embed", "embed", "Compute and store the embeddings of cuts."),
     "plda": ("pyspeech.cli.plda", "plda", "Learn how speakers differ, to verify them by PLDA."),
@@ -33,12 +37,18 @@ COMMANDS = {
     "calibrate": ("pyspeech.cli.calibrate", "calibrate", "Make likelihood ratios of a verification's scores."),
     "enroll": ("pyspeech.cli.enroll", "enroll", "Store people who can be identified."),
     "identify": ("pyspeech.cli.identify", "identify", "Say who of the enrolled people speaks."),
-    "rescore": ("pyspeech.cli.rescore", "rescore", "Rescore a stored decode with another language model, new words."),
+    "env": ("pyspeech.cli.env", "env", "What is installed, what works, and how to mend the rest."),
+    "plot": ("pyspeech.cli.plot", "plot", "Draw the course of trainings: loss, errors, learning rate, speed."),
     "inspect": ("pyspeech.cli.inspect", "inspect", "Draw an utterance: waveform, features, tokens, words."),
-    "export-text": ("pyspeech.cli.export_text", "export_text", "Words with times as CTM, JSON or subtitles."),
-    "lattice": ("pyspeech.cli.lattice", "lattice", "Draw stored lattices; exchange them with other tools."),
-    "score": ("pyspeech.cli.score", "score", "Score a decode against its references."),
-    "compare": ("pyspeech.cli.compare", "compare", "Compare two decodes of the same utterances."),
+}
+# The first command of each group -> its heading in --help.
+HEADINGS = {
+    "new-recipe": "Data",
+    "lang": "Language",
+    "labels": "Train",
+    "decode": "Decode, rescore, score",
+    "trials": "Speakers",
+    "env": "Look",
 }
 
 
@@ -57,8 +67,15 @@ class LazyGroup(NamingGroup):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, _, text) in COMMANDS.items()])
+        groups: list[tuple[str, list[tuple[str, str]]]] = []
+        width = max(map(len, COMMANDS))  # so that the lines begin in one column
+        for name, (_, _, text) in COMMANDS.items():
+            if name in HEADINGS:
+                groups.append((HEADINGS[name], []))
+            groups[-1][1].append((f"{name:<{width}}", text))
+        for heading, rows in groups:
+            with formatter.section(heading):
+                formatter.write_dl(rows)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

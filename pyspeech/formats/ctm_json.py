@@ -5,9 +5,7 @@ from collections.abc import Iterable
 
 from pyspeech.decoding.hypothesis import Timed
 from pyspeech.decoding.read_hypotheses import TimedTranscript
-from pyspeech.errors import UserError
-
-CHANNEL = "1"
+from pyspeech.formats.transcript_text import CHANNEL, one_field
 
 
 def ctm_text(transcripts: Iterable[TimedTranscript]) -> str:
@@ -36,10 +34,6 @@ def json_text(transcripts: Iterable[TimedTranscript]) -> str:
 
 
 def _ctm_line(id_: str, word: Timed) -> str:
-    if id_.split() != [id_] or id_.startswith(";;"):
-        raise UserError(
-            f"the id '{id_}' has a space or begins as a comment, which CTM cannot hold; choose another format"
-        )
     duration = round(word.end - word.start, 3)
     confidence = "" if word.confidence is None else f" {word.confidence:.4f}"
-    return f"{id_} {CHANNEL} {word.start:.3f} {duration:.3f} {word.symbol}{confidence}\n"
+    return f"{one_field(id_, 'CTM')} {CHANNEL} {word.start:.3f} {duration:.3f} {word.symbol}{confidence}\n"

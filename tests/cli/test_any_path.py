@@ -134,6 +134,7 @@ def good(tmp_path_factory):
         **dict.fromkeys(("texts", "words", "boost"), folder / "words.txt"),
         **dict.fromkeys(("trials", "given"), folder / "trials.txt"),
         "audio": folder / "train_audio/utt000.wav",
+        "folder": folder / "scores",
         "graph": folder / "graph",
         "labels": folder / "labels",
         "lang": folder / "exp/lang",
@@ -144,6 +145,7 @@ def good(tmp_path_factory):
         "people_dir": folder / "people",
         "plda": folder / "plda.npz",
         "references": words_manifest,
+        "source": decode,
         "slf_folder": folder / "slf",
         "store": folder / "store",
         "tune": folder / "embeddings",
@@ -157,7 +159,10 @@ def good(tmp_path_factory):
         "calibrate tune": folder / "verify",
         "score verification folder": folder / "verify",
         "score accuracy folder": folder / "predict",
-        **{f"{name} manifest": words_manifest for name in ("score wer", "score rare-words", "compare")},
+        **{
+            f"{name} manifest": words_manifest
+            for name in ("score wer", "score rare-words", "compare", "lattice oracle")
+        },
     }
     return folder, by_parameter, exact
 

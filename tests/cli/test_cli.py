@@ -1,5 +1,6 @@
 import importlib
 import os
+import re
 import subprocess
 import sys
 
@@ -7,7 +8,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from pyspeech.cli import COMMANDS, cli
+from pyspeech.cli import COMMANDS, HEADINGS, cli
 from tests.processes import run_and_list_imports
 
 HEAVY = {"numpy", "torch", "lhotse", "k2", "scipy", "matplotlib", "pydantic", "yaml", "soundfile"}
@@ -30,6 +31,16 @@ def test_help_names_every_command_with_its_line():
     shown = " ".join(run("--help").stdout.split())
     for name, (_, _, line) in COMMANDS.items():
         assert f"{name} {line}" in shown
+
+
+def test_help_shows_commands_in_groups_whose_lines_begin_in_one_column():
+    shown = run("--help").stdout
+    parts = re.split(r"^(\S.*):$", shown[shown.index("\nData:\n") :], flags=re.MULTILINE)[1:]
+    groups = dict(zip(parts[::2], parts[1::2], strict=True))
+    assert list(groups) == list(HEADINGS.values())
+    assert [rows.split()[0] for rows in groups.values()] == list(HEADINGS)
+    columns = {line.index(text) for line in shown.splitlines() for _, _, text in COMMANDS.values() if text in line}
+    assert len(columns) == 1
 
 
 @pytest.mark.parametrize("name", COMMANDS)

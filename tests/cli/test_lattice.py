@@ -73,3 +73,16 @@ def test_neither_torch_nor_k2_is_needed(decode):
     command = [sys.executable, "-c", program, "lattice", "draw", str(decode), "utt-1"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_last_line_of_oracle_is_the_figure(decode, tmp_path):
+    cuts = [{"id": f"utt-{n}", "duration": 0.2, "supervisions": [{"text": "ONE TWO SIX"}]} for n in range(3)]
+    (tmp_path / "test.jsonl").write_text("".join(json.dumps(cut) + "\n" for cut in cuts))
+    (decode / "hyps.jsonl").write_text("".join(json.dumps({"id": f"utt-{n}", "words": []}) + "\n" for n in range(3)))
+    done = run("oracle", tmp_path / "test.jsonl", decode)
+    assert done.stdout.startswith("Decoded  WER 100.00 [ 9 / 9, 0 ins, 9 del, 0 sub ] ")
+    assert done.stdout.splitlines()[-1].startswith("%ORACLE-WER ")
+    assert done.stdout.splitlines()[-1].endswith(str(decode))
+    (decode / "lattices").rename(tmp_path / "elsewhere")
+    with pytest.raises(UserError, match="holds no lattices"):
+        run("oracle", tmp_path / "test.jsonl", decode)

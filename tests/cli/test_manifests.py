@@ -41,9 +41,11 @@ LINES = (
     "score wer M DECODE",
     "score accuracy M PREDICTIONS",
     "compare M DECODE DECODE",
+    "export-text M --format stm",
+    "lattice oracle M DECODE",
 )
 NO_MANIFEST = {
-    *("env", "graph", "plot", "plda", "verify", "calibrate", "enroll", "identify", "export-text", "lattice"),
+    *("env", "graph", "plot", "plda", "verify", "calibrate", "enroll", "identify", "results"),
 }
 READ_AUDIO = {"validate", "audio", "features", "train", "decode", "predict", "embed", "inspect"}
 

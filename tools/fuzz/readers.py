@@ -194,14 +194,16 @@ READERS: Mapping[str, Reader] = {
         command("score wer test.jsonl test", "score rare-words test.jsonl test --words rare.txt"),
         "**/*[lvt]",
     ),
+    "results": Reader(samples.scored, command("results ."), "*/**/*.json"),
     "decode compare": Reader(samples.decode, command("compare test.jsonl test test"), "**/*.jsonl"),
     "timed transcripts": Reader(
         samples.decode,
-        command(*(f"export-text --format {f} test out.{f}" for f in ("ctm", "json", "srt", "vtt"))),
+        command(*(f"export-text --format {f} test out.{f}" for f in ("stm", "ctm", "json", "srt", "vtt"))),
         "*/*.js*",
     ),
     "lattices": Reader(samples.decode, _lattices, "test/*/*"),
     "lattice export": Reader(samples.decode, command("lattice export test out --words --beam 3"), "test/[ld]*/*"),
+    "lattice oracle": Reader(samples.decode, command("lattice oracle test.jsonl test"), "test/l*/*"),
     "lattice draw": Reader(samples.decode, command("lattice draw test t-000"), "test/l*/*"),
     "slf": Reader(samples.slf, command("lattice import slf out")),
     "rescore lattice": Reader(

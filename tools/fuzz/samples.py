@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 
 from pyspeech.files import write_json
+from pyspeech.scoring.report import report_decode
 from pyspeech.speakers.embeddings import load_embeddings, save_embeddings
 from pyspeech.speakers.enrolments import Enrolment, change_enrolments
 from pyspeech.speakers.plda import save_plda, train_plda
@@ -444,6 +445,18 @@ def decode() -> None:
     save_decode(Path("test"), said("t", sentences(3, 1)), seed=1)
     Path("test/words.txt").write_text("BAD\nCAT\nCOT\nSAT\n")
     Path("rare.txt").write_text("CAT\nDOG SAT\n")
+
+
+def scored() -> None:
+    """A decode that is scored, and a verification."""
+    decode()
+    report_decode(Path("test.jsonl"), Path("test"))
+    weights = {"lm": "my.arpa", "weights": {"acoustic": 1.0, "lm": 0.5}, "weights_chosen_on": "dev", "settings": {}}
+    write_json(Path("test/decode.json"), {"method": "rescore lattice", **weights})
+    figures = {"eer_percent": 2.5, "eer_interval_95_percent": [1.0, 3.5], "minDCF(0.01)": {"value": 0.2}}
+    counts = {"target_trials": 9, "non_target_trials": 20, "speakers": 3, "scores": "cosine", "calibrated": False}
+    Path("verify/score").mkdir(parents=True)
+    write_json(Path("verify/score/score.json"), {**figures, **counts})
 
 
 def rescoring() -> None:
