@@ -95,11 +95,14 @@ def writing(path: Path, *others: Path) -> Iterator[None]:
     except OSError as error:
         if error.filename is not None and not _concerns(Path(error.filename), path, others):
             raise
-        # Within a folder that is partial itself, the file is known by the name that it would have got.
-        shown = Path(*(part.removeprefix(PARTIAL) for part in path.parts))
         raise UserError(
-            f"cannot write {shown}: {error.strerror or error}; free space or choose another place"
+            f"cannot write {final_name(path)}: {error.strerror or error}; free space or choose another place"
         ) from error
+
+
+def final_name(path: Path) -> Path:
+    """The name that a path in a folder that is partial still is to get, for messages."""
+    return Path(*(part.removeprefix(PARTIAL) for part in path.parts))
 
 
 def write_text(path: Path, text: str) -> None:

@@ -64,7 +64,7 @@ def rescore(  # noqa: PLR0913, PLR0917 -- one for each option
         raise click.UsageError("--references goes with --tune")
     from pyspeech.decoding.stored import WARNINGS
     from pyspeech.rescoring.config import DEFAULT, load_rescore_config
-    from pyspeech.rescoring.run import Rescoring, shown
+    from pyspeech.rescoring.run import Rescoring, weights_text
     from pyspeech.rescoring.run import rescore as run
 
     counted = () if n is None else (f"rescore.nbest={n}",)
@@ -81,11 +81,9 @@ def rescore(  # noqa: PLR0913, PLR0917 -- one for each option
         drop_held_out=drop_held_out,
     )
     summary = run(decode_dir, job, out, lattices)
-    chosen = summary["weights_chosen_on"]
     cut = f", {summary['cut']} cut by rescore.lattice.max_states" if summary["cut"] else ""
     warned = f", {summary['warnings']} warnings in {out / WARNINGS}" if summary["warnings"] else ""
     click.echo(
         f"{out}: {summary['utterances']} utterances, {summary['seconds']:.0f} s of audio in "
-        f"{summary['wall_seconds']:.1f} s{cut}{warned}; weights: {shown(summary['weights'])} "
-        f"({'chosen on ' + chosen if chosen else 'not tuned'})"
+        f"{summary['wall_seconds']:.1f} s{cut}{warned}; {weights_text(summary)}"
     )

@@ -8,8 +8,8 @@ from pydantic import Field
 
 from pyspeech.settings import SHARED_CONF, Named, Section, Weight, load_section
 
-Method = Literal["greedy", "own", "one-best", "nbest"]
-WITHOUT_GRAPH = ("greedy", "own")
+Method = Literal["greedy", "own", "search", "one-best", "nbest"]
+WITHOUT_GRAPH = ("greedy", "own", "search")
 DEFAULT = SHARED_CONF / "decode.yaml"
 
 

@@ -35,7 +35,7 @@ class Setup:
 
     Args:
         device: A name that torch knows.
-        graph: One in memory, or the folder of ``pyspeech graph``; None exactly for the methods ``greedy`` and ``own``.
+        graph: One in memory, or the folder of ``pyspeech graph``; None exactly for the methods ``WITHOUT_GRAPH``.
         code: Folder of the class that ``config.own`` names.
     """
 

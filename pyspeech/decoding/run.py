@@ -2,12 +2,12 @@
 
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from tqdm import tqdm
 
@@ -40,6 +40,7 @@ from pyspeech.transcripts import Manifest, read_transcripts
 
 SHARES_PER_JOB = 4  # so that no process waits long for the last
 MAX_SHARE_SECONDS = 1800.0
+FindWords: TypeAlias = Callable[[Path], Mapping[str, Any]]
 LESS_MEMORY = "use fewer --jobs, or lower decode.max_active_states or decode.batch_seconds"
 
 
@@ -48,8 +49,8 @@ class Decode:
     """What to decode and how.
 
     Args:
-        graph: None exactly for the methods ``greedy`` and ``own``.
-        keep_lattices: Unless greedy, which has none.
+        graph: None exactly for the methods ``WITHOUT_GRAPH``.
+        keep_lattices: Unless greedy or own, which have none.
         device: None for a GPU that works, else the CPU.
         jobs: Processes; None for one per core, or one where the audio is little or a GPU works.
         code: Folder of the class that ``config.own`` names, for the method ``own``.
@@ -93,13 +94,20 @@ class Share:
     folder: Path
 
 
-def decode(job: Decode, out: Path) -> dict[str, Any]:
+def decode(job: Decode, out: Path, find_words: FindWords | None = None) -> dict[str, Any]:
     """Decode every utterance of ``job.cuts``, write the folder ``out``, and return its summary (``decode.json``).
+
+    Args:
+        job: What to decode and how.
+        out: The folder.
+        find_words: Exactly for the method ``search``: puts its words in the place of the greedy ones into a folder that
+            is complete but for its name, and returns what the summary is to say of them.
 
     Raises:
         UserError: something given is missing, damaged or does not fit the rest, or a process died.
         MissingPackage: a graph is to be searched and k2 is not installed.
     """
+    assert (job.method == "search") == (find_words is not None)
     started = time.monotonic()
     _loaded.clear()  # the same folders may hold another model now
     refuse_others(out, FILES, "a decode")
@@ -126,10 +134,17 @@ def decode(job: Decode, out: Path) -> dict[str, Any]:
         copy_words(job.exp, folder)
         if words:
             write_words(words[1:], folder)  # the first is no word
-        summary = _summary(replace(job, cuts=cuts), setup, jobs, counts, time.monotonic() - started)
+        summary = _summary(replace(job, cuts=cuts), setup, jobs, counts)
         summary["words_of_graph"] = None if job.graph is None else len(words) - 1  # the first is no word
         summary["frame_seconds"] = frame_seconds(recogniser)
+        if find_words is not None:
+            write_json(folder / SUMMARY, summary)
+            found = find_words(folder)
+            summary |= {**found, "warnings": summary["warnings"] + found["warnings"]}
         summary["lattice_bytes"], summary["frame_bytes"] = (_bytes(folder / name) for name in (LATTICES, FRAMES))
+        wall = time.monotonic() - started
+        summary["wall_seconds"] = round(wall, 2)
+        summary["real_time_factor"] = round(wall / counts.seconds, 5) if counts.seconds else None
         write_json(folder / SUMMARY, summary)
     return summary
 
@@ -235,7 +250,7 @@ def _merge(shares: Sequence[Share], results: Iterator[DecodeCounts], folder: Pat
     return total
 
 
-def _summary(job: Decode, setup: Setup, jobs: int, counts: DecodeCounts, wall_seconds: float) -> dict[str, Any]:
+def _summary(job: Decode, setup: Setup, jobs: int, counts: DecodeCounts) -> dict[str, Any]:
     return {
         "exp": str(job.exp),
         "cuts": str(job.cuts),
@@ -247,6 +262,4 @@ def _summary(job: Decode, setup: Setup, jobs: int, counts: DecodeCounts, wall_se
         **asdict(replace(counts, seconds=round(counts.seconds, 3))),
         "device": setup.device,
         "jobs": jobs,
-        "wall_seconds": round(wall_seconds, 2),
-        "real_time_factor": round(wall_seconds / counts.seconds, 5) if counts.seconds else None,
     }

@@ -12,7 +12,7 @@ from typing import Any, TextIO
 from pyspeech.decoding.archive import LatticeArchive
 from pyspeech.decoding.frames import FrameArchive
 from pyspeech.errors import UserError
-from pyspeech.files import existing, existing_file, write_text
+from pyspeech.files import existing, existing_file, final_name, write_text
 from pyspeech.json_files import read_json, read_json_lines
 from pyspeech.lang.tokens import TokenSet, load_tokens
 from pyspeech.scoring.rare_words import read_train_words
@@ -22,8 +22,9 @@ from pyspeech.transcripts import Transcript, read_transcripts
 
 HYPOTHESES, WARNINGS, SUMMARY = "hyps.jsonl", "decode_warnings.jsonl", "decode.json"
 LATTICES, FRAMES, LANG, TRAIN_WORDS, SCORE = "lattices", "frames", "lang", "train_words.tsv", "score"
+WEIGHTS = "weights.json"  # that were chosen for this decode
 LEAST, MOST = 1e-9, 1e9  # of numbers that are durations, or factors
-FILES = frozenset({HYPOTHESES, WARNINGS, SUMMARY, LATTICES, FRAMES, LANG, TRAIN_WORDS, SCORE, WORDS})
+FILES = frozenset({HYPOTHESES, WARNINGS, SUMMARY, LATTICES, FRAMES, LANG, TRAIN_WORDS, SCORE, WEIGHTS, WORDS})
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class StoredDecode:
     @property
     def name(self) -> str:
         """The folder, for messages."""
-        return str(self.folder)
+        return str(final_name(self.folder))
 
     @cached_property
     def summary(self) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from pyspeech.decoding.stored import (
     LATTICES,
     SUMMARY,
     TRAIN_WORDS,
+    WEIGHTS,
     StoredDecode,
     copy_words,
     utterance_writer,
@@ -50,7 +51,6 @@ if TYPE_CHECKING:
     import kenlm
 
 MethodName = Literal["lattice", "nbest", "search"]
-WEIGHTS = "weights.json"
 NAMED = 3  # words that a message names
 log = logging.getLogger(__name__)
 
@@ -147,46 +147,54 @@ def rescore(source: Path, job: Rescoring, out: Path, keep_lattices: bool = False
     Raises:
         UserError: as :func:`rescorer`, or ``out`` holds other things.
     """
-    _check_place(source, job, out)
+    refuse_read(out, source, job.tune)
+    # What stored frames is the work of a network, and not so quickly made again.
+    refuse_others(out, FILES - {FRAMES}, "a rescored decode")
     decode = StoredDecode(source)
     rescored = rescorer(decode, job)
-    weights, chosen = rescored.weights, rescored.chosen
     with complete(out) as folder:
         folder.mkdir()
-        counts = _write(folder, rescored, keep_lattices)
-        if chosen:
-            save_weights(folder / WEIGHTS, chosen)
         copy_words(source, folder)
-        if job.method == "search":
-            write_words((word for word in rescored.method.words if word not in RESERVED), folder)
-        settings = job.config.model_dump(mode="json", exclude={"weights"})
         summary = {
             **{name: decode.summary.get(name) for name in ("exp", "cuts", "graph", "frame_seconds")},
             "method": f"rescore {job.method}",
             "rescored": str(source),
-            "lm": str(file_of(job.lm)),
-            "lm_digest": digest(rescored.lm.path),
-            "words": job.words and str(job.words),
-            "boost": job.boost and str(job.boost),
-            "weights": weights.model_dump(),
-            "weights_chosen_on": chosen and chosen.chosen_on,
-            "settings": {**settings, "acoustic_scale": weights.acoustic},
-            **counts,
+            **write_found(folder, job, rescored, keep_lattices),
         }
         write_json(folder / SUMMARY, summary)
     return summary
+
+
+def write_found(folder: Path, job: Rescoring, rescored: Rescorer, keep_lattices: bool) -> dict[str, Any]:
+    """Write into ``folder`` what rescoring finds and the weights that were chosen; return what a summary says of it."""
+    counts = _write(folder, rescored, keep_lattices)
+    weights, chosen = rescored.weights, rescored.chosen
+    if chosen:
+        save_weights(folder / WEIGHTS, chosen)
+    if job.method == "search":
+        write_words((word for word in rescored.method.words if word not in RESERVED), folder)
+    settings = job.config.model_dump(mode="json", exclude={"weights"})
+    return {
+        "lm": str(file_of(job.lm)),
+        "lm_digest": digest(rescored.lm.path),
+        "words": job.words and str(job.words),
+        "boost": job.boost and str(job.boost),
+        "weights": weights.model_dump(),
+        "weights_chosen_on": chosen and chosen.chosen_on,
+        "settings": {**settings, "acoustic_scale": weights.acoustic},
+        **counts,
+    }
 
 
 def _purpose(job: Rescoring, lm: LanguageModel) -> str:
     return f"method {job.method}, language model {digest(lm.path)}"
 
 
-def _check_place(source: Path, job: Rescoring, out: Path) -> None:
-    for path in (source, job.tune):
+def refuse_read(out: Path, *read: Path | None) -> None:
+    """Raise a :class:`UserError` where ``out`` is or lies in a decode that is read."""
+    for path in read:
         if path is not None and out.resolve().is_relative_to(path.resolve()):
             raise UserError(f"{out} is or lies in {path}, a decode that is read; name another folder for the result")
-    # What stored frames is the work of a network, and not so quickly made again.
-    refuse_others(out, FILES - {FRAMES} | {WEIGHTS}, "a rescored decode")
 
 
 @dataclass(frozen=True)
@@ -352,6 +360,12 @@ def _boost_line(point: BoostPoint, chosen: float) -> str:
         f"list: {point.guard.false} false words, {100 * point.harm:+.2f} points of WER on others"
         f"{'  <- chosen' if point.boost == chosen else ''}"
     )
+
+
+def weights_text(summary: Mapping[str, Any]) -> str:
+    """The weights that a summary tells, and what they were chosen on."""
+    chosen = summary["weights_chosen_on"]
+    return f"weights: {shown(summary['weights'])} ({'chosen on ' + chosen if chosen else 'not tuned'})"
 
 
 def shown(weights: Mapping[str, float]) -> str:
