@@ -71,7 +71,8 @@ def load_model(
 
     Args:
         exp: Folder of a training.
-        graph: What :func:`graph` returns, or a folder that it wrote; needs k2. Without it words are the greedy ones.
+        graph: What :func:`graph` returns, or a folder that it wrote; needs k2. Without it words are the greedy
+            ones, and those of phones are the phones.
         device: A name that torch knows; else a GPU that works, else the CPU.
         overrides: Settings, such as ``decode.search_beam=15``.
 

@@ -9,7 +9,8 @@ from pydantic import Field
 from pyspeech.settings import SHARED_CONF, Named, Section, Weight, load_section
 
 Method = Literal["greedy", "own", "search", "one-best", "nbest"]
-WITHOUT_GRAPH = ("greedy", "own", "search")
+UNJOINED = ("greedy", "own")  # whose tokens no lexicon joins into words
+WITHOUT_GRAPH = (*UNJOINED, "search")
 DEFAULT = SHARED_CONF / "decode.yaml"
 
 

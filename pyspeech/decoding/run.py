@@ -1,5 +1,6 @@
 """Decode a manifest into a folder, by one process or several: all utterances, in the manifest's order, or nothing."""
 
+import logging
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ from pyspeech.data.batches import inference_batches
 from pyspeech.data.manifest_parts import split_manifest
 from pyspeech.data.manifests import check_manifest, manifest_file
 from pyspeech.decoding.archive import LATTICE_CODEC, ShardWriter, adopt_shards, finish_archive
-from pyspeech.decoding.config import DecodeConfig, Method
+from pyspeech.decoding.config import UNJOINED, DecodeConfig, Method
 from pyspeech.decoding.decoder import Decoder, Setup, frame_seconds, k2_has_cuda
 from pyspeech.decoding.frames import FRAME_CODEC
 from pyspeech.decoding.results import Decoded
@@ -35,13 +36,16 @@ from pyspeech.errors import UserError
 from pyspeech.files import complete, digest, refuse_others, write_json
 from pyspeech.graph.inputs import read_words
 from pyspeech.processes import jobs_for, map_in_processes
-from pyspeech.tasks.recognition import load_recogniser
+from pyspeech.tasks.recognition import Recogniser, load_recogniser
 from pyspeech.transcripts import Manifest, read_transcripts
 
 SHARES_PER_JOB = 4  # so that no process waits long for the last
 MAX_SHARE_SECONDS = 1800.0
 FindWords: TypeAlias = Callable[[Path], Mapping[str, Any]]
 LESS_MEMORY = "use fewer --jobs, or lower decode.max_active_states or decode.batch_seconds"
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -113,6 +117,7 @@ def decode(job: Decode, out: Path, find_words: FindWords | None = None) -> dict[
     refuse_others(out, FILES, "a decode")
     setup = Setup(job.exp, job.graph, job.method, _device(job), job.config, job.code)
     recogniser = load_recogniser(job.exp, "cpu")  # what is wrong with it shows before any work is done
+    unit = _unit(job, recogniser)
     words = _words(job.graph)
     check_manifest(job.cuts)
     cuts = manifest_file(job.cuts)
@@ -136,6 +141,7 @@ def decode(job: Decode, out: Path, find_words: FindWords | None = None) -> dict[
             write_words(words[1:], folder)  # the first is no word
         summary = _summary(replace(job, cuts=cuts), setup, jobs, counts)
         summary["words_of_graph"] = None if job.graph is None else len(words) - 1  # the first is no word
+        summary["unit"] = unit
         summary["frame_seconds"] = frame_seconds(recogniser)
         if find_words is not None:
             write_json(folder / SUMMARY, summary)
@@ -161,6 +167,17 @@ def _device(job: Decode) -> str:
             )
         return "cpu"
     return device
+
+
+def _unit(job: Decode, recogniser: Recogniser) -> str:
+    """What stands in the hypotheses: words, but for tokens that nothing joins."""
+    if job.method not in UNJOINED or recogniser.tokens.kind != "phones":
+        return "words"
+    log.warning(
+        f"the method {job.method} finds phones, which are no words, so that no score of them is a word error rate; "
+        "for words use --method search, or a graph"
+    )
+    return "phones"
 
 
 def _words(graph: Path | None) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from pyspeech.json_files import read_json
 from pyspeech.lang.unknown_words import UnknownWords, unknown_words
 from pyspeech.lang.writing import plain
 from pyspeech.scoring.figures import (
@@ -26,6 +27,7 @@ from pyspeech.tables import display_width
 from pyspeech.text_files import read_text
 
 GAP_TEXT = "***"
+SUMMARY = "decode.json"  # in a decode
 WORDS = "words.txt"  # in a decode: all that could be found, one a line
 
 
@@ -34,7 +36,7 @@ class WordErrorReport:
     """A score, the 95% interval of its word error rate (fractions), and what was scored.
 
     ``classes`` tells words by their occurrences in training, ``unknown`` those that could not be found; ``None`` where
-    the decode does not say.
+    the decode does not say. ``unit`` is what stands in the hypotheses, which are phones where nothing joined them.
     """
 
     score: Score
@@ -43,6 +45,7 @@ class WordErrorReport:
     manifest: Path
     decode_folder: Path
     unknown: UnknownWords | None = None
+    unit: str = "words"
 
     @cached_property
     def plain(self) -> ErrorCounts:
@@ -60,7 +63,8 @@ def report_decode(manifest: Path, decode_folder: Path) -> WordErrorReport:
     score = score_decode(manifest, decode_folder)
     classes = None if training is None else score_by_training_count(score, training)
     unknown = read_unknown_words(score, decode_folder)
-    report = WordErrorReport(score, score.interval, classes, manifest, decode_folder, unknown)
+    unit = read_unit(decode_folder)
+    report = WordErrorReport(score, score.interval, classes, manifest, decode_folder, unknown, unit)
     texts = {
         "report.txt": report_text(report) + wer_line(report) + "\n",
         "per_utterance.txt": "\n".join(map(aligned_text, score.utterances)),
@@ -80,6 +84,16 @@ def read_unknown_words(score: Score, decode_folder: Path) -> UnknownWords | None
         return None
     said = Counter(reference for utterance in score.utterances for reference, _ in utterance.pairs if reference != GAP)
     return unknown_words(said, {line.strip() for line in read_text(path, "list of words")})
+
+
+def read_unit(decode_folder: Path) -> str:
+    """What stands in the hypotheses of a decode: words, where it does not say.
+
+    Raises:
+        UserError: its summary is damaged.
+    """
+    path = decode_folder / SUMMARY
+    return str(read_json(path, "decode", "decode again").get("unit", "words")) if path.exists() else "words"
 
 
 def plain_errors(score: Score) -> ErrorCounts:
@@ -133,6 +147,7 @@ def score_values(report: WordErrorReport) -> dict[str, object]:
             for name, counts in score.speakers.items()
         },
         "training_counts": class_values(report.classes),
+        "unit": report.unit,
         "bootstrap": BOOTSTRAP,
         "manifest": str(report.manifest),
         "decode": str(report.decode_folder),
@@ -165,6 +180,11 @@ def report_text(report: WordErrorReport, rows: int | None = None) -> str:
             lines += ["", title, *_first([f"{count:7d}  {what}" for what, count in errors], rows)]
     if hint := writing_hint(report):
         lines += ["", f"Note: {hint}"]
+    if report.unit != "words":
+        lines += [
+            "",
+            f"Note: the hypotheses are {report.unit}, which are no words; decode by --method search or a graph",
+        ]
     return "\n".join(lines) + "\n\n"
 
 

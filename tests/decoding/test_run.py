@@ -21,10 +21,11 @@ from pyspeech.decoding.lattice import best_path
 from pyspeech.decoding.run import Decode, decode
 from pyspeech.errors import UserError
 from pyspeech.files import digest
-from pyspeech.lang.tokens import load_tokens
+from pyspeech.lang.tokens import PhoneTokens, load_tokens
 from pyspeech.transcripts import read_transcripts
 from tests.experiments import save_tone_graph, save_untrained
 from tests.lattices import assert_well_formed, same
+from tests.messages import told
 from tests.processes import children, is_alive, wait_until
 from tests.tones import tone_manifest
 
@@ -72,6 +73,19 @@ def test_greedy_writes_every_utterance_in_order_without_k2(folder, tmp_path):
     assert (summary["words_of_graph"], summary["lattice_bytes"]) == (None, 0)
     assert summary["seconds"] == pytest.approx(sum(each.seconds for each in transcripts), abs=1e-3)
     assert summary["real_time_factor"] == pytest.approx(summary["wall_seconds"] / summary["seconds"], abs=0.01)
+
+
+@pytest.mark.parametrize("phones", [False, True])
+def test_greedy_words_of_phones_are_told_to_be_no_words(folder, tmp_path, phones):
+    shutil.copytree(folder / "exp", tmp_path / "exp")
+    if phones:
+        symbols = load_tokens(folder / "exp/lang").symbols
+        shutil.rmtree(tmp_path / "exp/lang")
+        PhoneTokens(symbols, {"LOW": [(symbols[1],)]}).save(tmp_path / "exp/lang")
+    with told() as said:
+        summary = decode(replace(job(folder, "greedy"), exp=tmp_path / "exp"), tmp_path / "out")
+    assert any("finds phones, which are no words" in line for line in said) == phones
+    assert summary["unit"] == ("phones" if phones else "words")
 
 
 @pytest.mark.parametrize("method", ["one-best", "nbest"])

@@ -63,7 +63,7 @@ def test_it_finds_what_rescoring_finds_in_the_stored_frames(folder, tmp_path, tu
     for name in ("lm", "lm_digest", "weights", "weights_chosen_on", "utterances", "seconds", "warnings"):
         assert summary[name] == rescored[name]
     assert summary == one.summary
-    assert (summary["method"], summary["graph"]) == ("search", None)
+    assert (summary["method"], summary["graph"], summary["unit"]) == ("search", None, "words")
     assert summary["settings"]["frame_beam"] == 10
     assert summary["lattice_bytes"] > 0
     assert [path.name for path in tmp_path.iterdir() if "partial" in path.name] == []

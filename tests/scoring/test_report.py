@@ -197,3 +197,13 @@ def test_errors_that_are_of_case_or_punctuation_are_told_beside_the_figure(words
 
 def test_no_hint_where_words_are_wrong(report):
     assert "case or punctuation" not in report_text(report)
+
+
+def test_hypotheses_of_phones_are_told_to_be_no_words(decode):
+    manifest = decode.parent / "test.jsonl"
+    for summary, unit in ((None, "words"), ({}, "words"), ({"unit": "phones"}, "phones")):
+        if summary is not None:
+            (decode / "decode.json").write_text(json.dumps(summary))
+        report = report_decode(manifest, decode)
+        assert ("the hypotheses are phones, which are no words" in report_text(report)) == (unit == "phones")
+        assert json.loads((decode / "score/score.json").read_text())["unit"] == unit
