@@ -1,12 +1,14 @@
 # shellcheck shell=bash
 # Sourced by the run.sh of a recognition recipe instead of recipe.sh: what its stages do, in the folders that every
 # recipe uses. A recipe gives what is particular: $corpus, $model, the tokens, the language model; it may set $noise_dir,
-# $rir_dir and $processes, and where it has a choice of tokens the names $lang and $graph of what depends on them.
+# $rir_dir and $processes, $lm where words are not searched by the language model of $data, and where it has a choice of
+# tokens the names $lang and $graph of what depends on them.
 # shellcheck disable=SC2154  # the recipe sets corpus and model
 . "${BASH_SOURCE[0]%/*}/corpus.sh" || exit
 
 lang=lang graph=graph # folders in $data
-noise_dir='' rir_dir='' processes=1
+lm='' noise_dir='' rir_dir='' processes=1
+recipe_k2='' recipe_dev=''  # whether k2 is installed; whether dev was searched
 
 tokens() { # kind and options of pyspeech lang
   local manifests=(--manifest "$data/manifests/train.jsonl.gz")
@@ -25,12 +27,24 @@ language_model() { # folder in $data, further texts and options of pyspeech lm t
   pyspeech lm train "$data/$1" "$data/manifests/train.jsonl.gz" "${@:2}" "${held_out[@]}" --drop-held-out
 }
 
-graph() { # a language model, else that of $data: which of dev's words it lacks is told
+# One that is installed and does not work is an error of the graph, not a reason to go on without.
+has_k2() {
+  local program='import importlib.util; print("yes" if importlib.util.find_spec("k2") else "no")'
+  [[ -n $recipe_k2 ]] || recipe_k2=$(python -c "$program")
+  [[ $recipe_k2 == yes ]]
+}
+
+graph() { # which of dev's words it lacks is told
   local manifest dev=()
+  has_k2 || {
+    echo "No graph: k2, which makes one and searches it faster, is not installed;" \
+      "decode searches lexicon and language model instead" >&2
+    return
+  }
   for manifest in "$data"/manifests/dev*.jsonl.gz; do
     [[ ! -e $manifest ]] || dev+=(--dev "$manifest")
   done
-  pyspeech graph "$data/$lang" "${1:-$data/lm}" "$data/$graph" "${dev[@]}"
+  pyspeech graph "$data/$lang" "${lm:-$data/lm}" "$data/$graph" "${dev[@]}"
 }
 
 train() { # folder of train's manifest in $data: audio, where its features are computed in training; else fbank
@@ -42,10 +56,19 @@ train() { # folder of train's manifest in $data: audio, where its features are c
 }
 
 decode() { # splits; by conf/<model>_decode.yaml where there is one
-  local split search=()
-  [[ ! -e conf/${model}_decode.yaml ]] || search=(--config "conf/${model}_decode.yaml")
+  local split options=(--graph "$data/$graph") tuned=()
+  if ! has_k2; then
+    options=(--method search --lm "${lm:-$data/lm}")
+    tuned=(--tune "$exp/$model/decode/dev")
+  fi
+  [[ ! -e conf/${model}_decode.yaml ]] || options+=(--config "conf/${model}_decode.yaml")
+  if ! has_k2 && [[ -z $recipe_dev ]]; then # all others wait for it
+    pyspeech decode "$exp/$model" "$data/fbank/dev.jsonl.gz" "${options[@]}"
+    recipe_dev=searched
+  fi
   for split in "$@"; do
-    pyspeech decode "$exp/$model" "$data/fbank/$split.jsonl.gz" --graph "$data/$graph" "${search[@]}"
+    [[ $split != dev || -z $recipe_dev ]] || continue
+    pyspeech decode "$exp/$model" "$data/fbank/$split.jsonl.gz" "${options[@]}" "${tuned[@]}"
   done
 }
 

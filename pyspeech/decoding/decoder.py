@@ -20,6 +20,7 @@ from pyspeech.decoding.own_decoder import OwnDecoder
 from pyspeech.decoding.results import Decoded
 from pyspeech.errors import MissingPackage, UserError
 from pyspeech.files import digest
+from pyspeech.graph.make import WITHOUT_K2
 from pyspeech.tasks.recognition import Recogniser, load_recogniser
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ def k2_has_cuda(method: Method) -> bool:
     try:
         from pyspeech.decoding.search import HAS_CUDA
     except ImportError as error:
-        raise MissingPackage("k2", f"--method {method}", "tools/install.sh, which makes the lane pypi") from error
+        raise MissingPackage("k2", f"--method {method}", WITHOUT_K2) from error
     return HAS_CUDA
 
 

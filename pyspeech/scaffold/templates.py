@@ -115,7 +115,7 @@ def _brought(plan: Plan) -> dict[str, str]:
 
 def _graph(plan: Plan) -> list[str]:
     if plan.lm:
-        return ['  graph "$lm"']
+        return ["  graph"]
     return [f'  language_model lm ${{lm_text:+"$lm_text"}} --order {plan.order}', "  graph"]
 
 

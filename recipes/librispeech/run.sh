@@ -11,8 +11,7 @@ lm_dir=           # with 3-gram.pruned.1e-7.arpa.gz and 4-gram.arpa.gz of opensl
 lm_text=          # sentences to count besides train's, in capitals like those, one a line: a file .txt, .gz or .xz
 parse_options "$@"
 corpus=$(find_corpus LibriSpeech "$corpus_dir")
-model=${size:-$subset}/$model data=data/$subset exp=exp/$subset
-prepare=(--subset "$subset")
+model=${size:-$subset}/$model data=data/$subset exp=exp/$subset prepare=(--subset "$subset")
 
 tests() { # the test sets that there are
   find "$data/manifests" -name 'test-*.jsonl.gz' -printf '%f\n' | cut -d. -f1 | sort | grep . || {
@@ -25,6 +24,7 @@ arpa() { # name in $lm_dir, name in $data: the one that there is
   local given=("$lm_dir/$1".arpa*)
   if [[ -n $lm_dir ]]; then echo "${given[0]}"; else echo "$data/$2"; fi
 }
+lm=$(arpa 3-gram.pruned.1e-7 lm)
 
 if stage 0 "Download the corpus"; then download; fi
 if stage 1 "Write the manifests"; then manifests; fi
@@ -35,7 +35,7 @@ if stage 3 "Build the lexicon, the language models and the graph"; then
     language_model lm ${lm_text:+"$lm_text"} --order 3 --prune "0 0 1" --vocabulary-limit 30000
     language_model lm_4gram ${lm_text:+"$lm_text"} --order 4 --prune "0 0 1"
   fi
-  pyspeech graph "$data/lang" "$(arpa 3-gram.pruned.1e-7 lm)" "$data/graph"
+  graph
 fi
 if stage 4 "Train"; then train; fi
 if stage 5 "Decode"; then

@@ -226,9 +226,9 @@ def test_without_k2_the_error_says_which_lane_has_it(folder, tmp_path, monkeypat
     monkeypatch.delitem(sys.modules, "pyspeech.decoding.search", raising=False)
     result = invoke(folder, tmp_path / "out", "--graph", folder / "graph")
     assert isinstance(result.exception, UserError)
-    assert "--method one-best needs the package k2, which is not installed; run: tools/install.sh" in str(
-        result.exception
-    )
+    message = str(result.exception)
+    assert "--method one-best needs the package k2, which is not installed; run: tools/install.sh" in message
+    assert "or decode without a graph, by --method search --lm LM" in message
 
 
 def test_help_is_quick_and_imports_nothing_heavy():

@@ -9,11 +9,16 @@ RECOGNITION = Path(__file__).resolve().parents[2] / "local" / "recognition.sh"
 TRAIN, DEV = (f"--manifest data/manifests/{split}.jsonl.gz" for split in ("train", "dev"))
 
 
-def called(folder: Path, line: str) -> list[str]:
+def called(folder: Path, line: str, k2: str = "yes") -> list[str]:
+    return run(folder, line, k2).stdout.splitlines()
+
+
+def run(folder: Path, line: str, k2: str) -> "subprocess.CompletedProcess[str]":
+    """With an echo in place of Python, which is asked for k2."""
     script = folder / "run.sh"
-    script.write_text(f'. "{RECOGNITION}"\nmodel=net\npyspeech() {{ echo "$@"; }}\n{line}\n')
-    done = subprocess.run(["bash", str(script)], capture_output=True, text=True, check=True)
-    return done.stdout.splitlines()
+    stand_ins = f'pyspeech() {{ echo "$@"; }}\npython() {{ echo {k2}; }}'
+    script.write_text(f'. "{RECOGNITION}"\nmodel=net\n{stand_ins}\n{line}\n')
+    return subprocess.run(["bash", str(script)], capture_output=True, text=True, check=True)
 
 
 @pytest.mark.parametrize(
@@ -70,6 +75,32 @@ def test_a_network_may_have_a_search_of_its_own(tmp_path):
     (tmp_path / "conf/net_decode.yaml").touch()
     (line,) = called(tmp_path, "decode dev")
     assert line == "decode exp/net data/fbank/dev.jsonl.gz --graph data/graph --config conf/net_decode.yaml"
+
+
+def test_without_k2_there_is_no_graph_and_that_is_said_in_one_line(tmp_path):
+    done = run(tmp_path, "graph", "no")
+    assert done.stdout == ""
+    [line] = done.stderr.splitlines()
+    assert line.startswith("No graph: k2")
+    assert "decode searches lexicon and language model" in line
+
+
+@pytest.mark.parametrize(
+    "line", ["decode test test-2", "decode dev test test-2", "decode dev; decode test; decode test-2"]
+)
+def test_without_k2_a_search_finds_the_words_by_weights_that_were_chosen_on_dev(tmp_path, line):
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf/net_decode.yaml").touch()
+    exp, how = "exp/net", "--method search --lm data/lm --config conf/net_decode.yaml"
+    tuned = [f"decode {exp} data/fbank/{split}.jsonl.gz {how} --tune {exp}/decode/dev" for split in ("test", "test-2")]
+    assert called(tmp_path, line, k2="no") == [f"decode {exp} data/fbank/dev.jsonl.gz {how}", *tuned]
+
+
+@pytest.mark.parametrize("k2", ["yes", "no"])
+def test_graph_and_search_take_the_language_model_that_the_recipe_names(tmp_path, k2):
+    lines = called(tmp_path, "lm=mine.arpa; graph; decode dev", k2)
+    assert all("mine.arpa" in line for line in lines if k2 == "no" or line.startswith("graph"))
+    assert lines
 
 
 def test_weights_are_chosen_on_dev_and_used_on_test(tmp_path):
