@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from pyspeech.errors import UserError
 from pyspeech.json_files import read_json
 from pyspeech.lang.unknown_words import UnknownWords, unknown_words
 from pyspeech.lang.writing import plain
@@ -28,6 +29,7 @@ from pyspeech.text_files import read_text
 
 GAP_TEXT = "***"
 SUMMARY = "decode.json"  # in a decode
+UNITS = ("words", "phones")
 WORDS = "words.txt"  # in a decode: all that could be found, one a line
 
 
@@ -93,7 +95,10 @@ def read_unit(decode_folder: Path) -> str:
         UserError: its summary is damaged.
     """
     path = decode_folder / SUMMARY
-    return str(read_json(path, "decode", "decode again").get("unit", "words")) if path.exists() else "words"
+    unit = read_json(path, "decode", "decode again").get("unit", "words") if path.exists() else "words"
+    if unit not in UNITS:
+        raise UserError(f"{path} is damaged (its unit is {unit!r}, none of {', '.join(UNITS)}); decode again")
+    return str(unit)
 
 
 def plain_errors(score: Score) -> ErrorCounts:

@@ -207,3 +207,7 @@ def test_hypotheses_of_phones_are_told_to_be_no_words(decode):
         report = report_decode(manifest, decode)
         assert ("the hypotheses are phones, which are no words" in report_text(report)) == (unit == "phones")
         assert json.loads((decode / "score/score.json").read_text())["unit"] == unit
+    for damaged in ("syllables", ["words"], None):
+        (decode / "decode.json").write_text(json.dumps({"unit": damaged}))
+        with pytest.raises(UserError, match="is damaged"):
+            report_decode(manifest, decode)
