@@ -14,8 +14,6 @@ from recipe_runs import run_recipe, score_of, start_recipe
 
 from tests.processes import killed_within_training
 
-pytest.importorskip("k2", reason="needs k2, which this lane does not have")
-
 EXPERIMENT = "exp/tdnn_lstm"
 
 
