@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-pytest.importorskip("k2", reason="needs k2, which this lane does not have")
 pytestmark = pytest.mark.slow
 
 PROJECT = Path(__file__).resolve().parents[2]

@@ -444,8 +444,6 @@ RUNS = {
     ["labels", "spoken", "speakers"],
 )
 def test_it_runs_from_the_manifests_to_the_score(name, made):
-    if name == "spoken":
-        pytest.importorskip("k2", reason="needs k2, which this lane does not have")
     measure, most, epochs, sizes, *more = RUNS[name]
     recipe = made[name].folder
     (path,) = (recipe / "conf").glob("*.yaml")
