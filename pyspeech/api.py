@@ -72,7 +72,7 @@ def load_model(
     Args:
         exp: Folder of a training.
         graph: What :func:`graph` returns, or a folder that it wrote; needs k2. Without it words are the greedy
-            ones, and those of phones are the phones.
+            ones; of a model of phones, phones that spell no word stand among them.
         device: A name that torch knows; else a GPU that works, else the CPU.
         overrides: Settings, such as ``decode.search_beam=15``.
 

@@ -9,7 +9,7 @@ from pydantic import Field
 from pyspeech.settings import SHARED_CONF, Named, Section, Weight, load_section
 
 Method = Literal["greedy", "own", "search", "one-best", "nbest"]
-UNJOINED = ("greedy", "own")  # whose tokens no lexicon joins into words
+UNJOINED = ("greedy", "own")  # which take tokens as they come, whatever words there are
 WITHOUT_GRAPH = (*UNJOINED, "search")
 DEFAULT = SHARED_CONF / "decode.yaml"
 

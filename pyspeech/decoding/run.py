@@ -170,14 +170,14 @@ def _device(job: Decode) -> str:
 
 
 def _unit(job: Decode, recogniser: Recogniser) -> str:
-    """What stands in the hypotheses: words, but for tokens that nothing joins."""
+    """What stands in the hypotheses: words, and phones where those that were found spell no word."""
     if job.method not in UNJOINED or recogniser.tokens.kind != "phones":
         return "words"
     log.warning(
-        f"the method {job.method} finds phones, which are no words, so that no score of them is a word error rate; "
-        "for words use --method search, or a graph"
+        f"the method {job.method} finds phones: those that spell no word of the lexicon stand among the words and "
+        "count as such, so that a score of them is no word error rate; for words use --method search, or a graph"
     )
-    return "phones"
+    return "words and phones"
 
 
 def _words(graph: Path | None) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ from pyspeech.text_files import read_text
 
 GAP_TEXT = "***"
 SUMMARY = "decode.json"  # in a decode
-UNITS = ("words", "phones")
+UNITS = ("words", "words and phones")
 WORDS = "words.txt"  # in a decode: all that could be found, one a line
 
 
@@ -38,7 +38,7 @@ class WordErrorReport:
     """A score, the 95% interval of its word error rate (fractions), and what was scored.
 
     ``classes`` tells words by their occurrences in training, ``unknown`` those that could not be found; ``None`` where
-    the decode does not say. ``unit`` is what stands in the hypotheses, which are phones where nothing joined them.
+    the decode does not say. ``unit`` is what stands in the hypotheses, one of ``UNITS``.
     """
 
     score: Score
@@ -186,10 +186,8 @@ def report_text(report: WordErrorReport, rows: int | None = None) -> str:
     if hint := writing_hint(report):
         lines += ["", f"Note: {hint}"]
     if report.unit != "words":
-        lines += [
-            "",
-            f"Note: the hypotheses are {report.unit}, which are no words; decode by --method search or a graph",
-        ]
+        note = f"the hypotheses are {report.unit}: phones that spell no word count as words"
+        lines += ["", f"Note: {note}; decode by --method search, or with a graph"]
     return "\n".join(lines) + "\n\n"
 
 

@@ -76,7 +76,7 @@ def test_greedy_writes_every_utterance_in_order_without_k2(folder, tmp_path):
 
 
 @pytest.mark.parametrize("phones", [False, True])
-def test_greedy_words_of_phones_are_told_to_be_no_words(folder, tmp_path, phones):
+def test_phones_among_greedy_words_are_told(folder, tmp_path, phones):
     shutil.copytree(folder / "exp", tmp_path / "exp")
     if phones:
         symbols = load_tokens(folder / "exp/lang").symbols
@@ -84,8 +84,8 @@ def test_greedy_words_of_phones_are_told_to_be_no_words(folder, tmp_path, phones
         PhoneTokens(symbols, {"LOW": [(symbols[1],)]}).save(tmp_path / "exp/lang")
     with told() as said:
         summary = decode(replace(job(folder, "greedy"), exp=tmp_path / "exp"), tmp_path / "out")
-    assert any("finds phones, which are no words" in line for line in said) == phones
-    assert summary["unit"] == ("phones" if phones else "words")
+    assert any("those that spell no word of the lexicon" in line for line in said) == phones
+    assert summary["unit"] == ("words and phones" if phones else "words")
 
 
 @pytest.mark.parametrize("method", ["one-best", "nbest"])

@@ -199,13 +199,13 @@ def test_no_hint_where_words_are_wrong(report):
     assert "case or punctuation" not in report_text(report)
 
 
-def test_hypotheses_of_phones_are_told_to_be_no_words(decode):
+def test_phones_among_the_hypotheses_are_told(decode):
     manifest = decode.parent / "test.jsonl"
-    for summary, unit in ((None, "words"), ({}, "words"), ({"unit": "phones"}, "phones")):
+    for summary, unit in ((None, "words"), ({}, "words"), ({"unit": "words and phones"}, "words and phones")):
         if summary is not None:
             (decode / "decode.json").write_text(json.dumps(summary))
         report = report_decode(manifest, decode)
-        assert ("the hypotheses are phones, which are no words" in report_text(report)) == (unit == "phones")
+        assert ("phones that spell no word count as words" in report_text(report)) == (unit != "words")
         assert json.loads((decode / "score/score.json").read_text())["unit"] == unit
     for damaged in ("syllables", ["words"], None):
         (decode / "decode.json").write_text(json.dumps({"unit": damaged}))
