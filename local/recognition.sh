@@ -36,6 +36,10 @@ has_k2() {
 
 graph() { # which of dev's words it lacks is told
   local manifest dev=()
+  [[ -z ${1:-} ]] || {
+    echo "error: graph takes no language model, which decode has to know too; write lm=${1:-} above the stages" >&2
+    return 2
+  }
   has_k2 || {
     echo "No graph: k2, which makes one and searches it faster, is not installed;" \
       "decode searches lexicon and language model instead" >&2

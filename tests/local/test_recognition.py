@@ -103,6 +103,13 @@ def test_graph_and_search_take_the_language_model_that_the_recipe_names(tmp_path
     assert lines
 
 
+def test_a_graph_of_a_model_that_the_search_would_not_know_is_refused(tmp_path):
+    done = run(tmp_path, "graph data/lm_big || echo refused", "yes")
+    assert done.stdout == "refused\n"
+    assert done.stderr.startswith("error: graph takes no language model")
+    assert "write lm=data/lm_big" in done.stderr
+
+
 def test_weights_are_chosen_on_dev_and_used_on_test(tmp_path):
     (line,) = called(tmp_path, "rescore test_big --lm data/lm_big")
     folder = "exp/net/decode"
