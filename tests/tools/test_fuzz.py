@@ -55,6 +55,7 @@ READ_BY = {
     "speakers/plda.py:load_plda": "plda",
     "scoring/rare_words.py:read_train_words": "decode score",
     "scoring/rare_words.py:read_word_list": "decode score",
+    "scoring/report.py:read_unit": "decode score",
     "scoring/report.py:read_unknown_words": "decode score",
     "speakers/scored_trials.py:load_scored_trials": "verifications",
     "speakers/trials.py:read_speakers": "trials",

@@ -92,5 +92,5 @@ def test_names_are_as_long_as_needed(tmp_path):
 
 def test_without_matplotlib_the_error_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(MissingPackage, match=r"pyspeech\[plot\]"):
+    with pytest.raises(MissingPackage, match=r"pyspeech-recipes\[plot\]"):
         draw([History(tmp_path, {}, validations(1))], tmp_path / "a.png")
