@@ -87,12 +87,7 @@ def own_class(name: str) -> type | None:
 
 def code_files() -> dict[str, Path]:
     """The files in use of the folder that classes were loaded from, by their paths in it."""
-    files = {}
-    for module in list(sys.modules.values()):
-        file = _file_of(module)
-        if file is not None and _folder and file.is_relative_to(_folder[0]):
-            files[str(file.relative_to(_folder[0]))] = file
-    return files
+    return {str(file.relative_to(folder)): file for folder in _folder for file in _own_modules(folder).values()}
 
 
 def code_digest(names: Iterable[str]) -> str:
@@ -142,14 +137,26 @@ def _module(name: str, folder: Path, wanted: str) -> ModuleType:
 def _forget() -> None:
     """Let the names of modules stand for files of another folder."""
     for folder in _folder:
-        for name, module in list(sys.modules.items()):
-            file = _file_of(module)
-            if file is not None and file.is_relative_to(folder):
-                del sys.modules[name]
+        for name in _own_modules(folder):
+            del sys.modules[name]
         if str(folder) in sys.path:
             sys.path.remove(str(folder))
     _folder.clear()
     _classes.clear()
+
+
+def _own_modules(folder: Path) -> dict[str, Path]:
+    """Files of the modules that were imported from a folder, by name.
+
+    Not of packages that are installed somewhere below it, nor of this one where it is the folder of the project.
+    """
+    modules = {}
+    for name, module in list(sys.modules.items()):
+        file, top = _file_of(module), name.partition(".")[0]
+        own = file is not None and (file == folder / f"{top}.py" or file.is_relative_to(folder / top))
+        if file is not None and own and top != __package__:
+            modules[name] = file
+    return modules
 
 
 def _plain(path: Path | str) -> Path:

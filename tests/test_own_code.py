@@ -247,6 +247,20 @@ def test_settings_of_an_own_class_are_checked_like_ours(mine, word, message):
     assert re.search(message, f"{result.output} {result.exception}")
 
 
+def test_what_is_installed_below_the_folder_is_no_code_of_its_own(tmp_path, monkeypatch):
+    library = tmp_path / ".venv" / "some_library.py"
+    library.parent.mkdir()
+    library.write_text("")
+    monkeypatch.syspath_prepend(str(library.parent))
+    (tmp_path / "beside.py").write_text("")
+    (tmp_path / "model.py").write_text("import beside\nimport some_library\n" + EXAMPLES["model.py"])
+    loaded(tmp_path, "model:GruCtc")
+    assert sorted(own_code.code_files()) == ["beside.py", "model.py"]
+    own_code._forget()
+    assert "beside" not in sys.modules
+    assert sys.modules.pop("some_library").__file__ == str(library)
+
+
 def test_configurations_in_conf_mean_the_folder_above():
     assert own_code.recipe_folder(Path("/recipes/mine/conf/net.yaml")) == Path("/recipes/mine")
     assert own_code.recipe_folder(Path("/recipes/mine/conf/small/net.yaml")) == Path("/recipes/mine")
