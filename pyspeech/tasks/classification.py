@@ -15,7 +15,7 @@ from pyspeech.losses import LOSSES, loss_class
 from pyspeech.losses.contract import LabelLoss
 from pyspeech.models.contract import OutputPer
 from pyspeech.tasks.counts import Counts
-from pyspeech.tasks.network import NetworkWithLoss, device_of, load_model, loss_of, trained_config
+from pyspeech.tasks.network import NetworkWithLoss, device_of, load_model, loss_of, refuse_speakers, trained_config
 from pyspeech.tasks.task import Table
 from pyspeech.transcripts import Transcript
 
@@ -40,8 +40,7 @@ class ClassificationTask:
                 configuration is for telling speakers apart.
         """
         _require_logits(config)
-        if config.speakers:
-            raise UserError("the section 'speakers' is of task: verification; set that, or take the section out")
+        refuse_speakers(config)
         return cls(load_labels(folder))
 
     @property

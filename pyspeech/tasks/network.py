@@ -70,6 +70,16 @@ def _require(
     )
 
 
+def refuse_speakers(config: Config) -> None:
+    """Make sure that batches are not of equally many crops of every speaker.
+
+    Raises:
+        UserError: the configuration has the section for that.
+    """
+    if config.speakers:
+        raise UserError("the section 'speakers' is of task: verification; set that, or take the section out")
+
+
 def loss_of(
     model: NetworkWithLoss, embeddings_BD: Tensor, ids: Sequence[str], targets: Sequence[int], progress: float
 ) -> tuple[Tensor, Counts]:

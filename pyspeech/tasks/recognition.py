@@ -11,14 +11,13 @@ from torch import Tensor, nn
 
 from pyspeech.config import Config
 from pyspeech.data.batch import Batch
-from pyspeech.errors import UserError
 from pyspeech.json_files import read_json_lines
 from pyspeech.lang.tokens import TokenSet, load_tokens
 from pyspeech.losses.contract import FrameLoss
 from pyspeech.models.contract import OutputPer
 from pyspeech.speeds import speed_of
 from pyspeech.tasks.counts import Counts
-from pyspeech.tasks.network import NetworkWithLoss, device_of, load_network, trained_config
+from pyspeech.tasks.network import NetworkWithLoss, device_of, load_network, refuse_speakers, trained_config
 from pyspeech.tasks.task import Table
 from pyspeech.transcripts import Transcript, read_transcripts
 
@@ -44,8 +43,7 @@ class RecognitionTask:
         Raises:
             UserError: it is missing or damaged, or the configuration is for telling speakers apart.
         """
-        if config.speakers:
-            raise UserError("the section 'speakers' is of task: verification; set that, or take the section out")
+        refuse_speakers(config)
         return cls(load_tokens(folder))
 
     @property
