@@ -18,6 +18,7 @@ from pyspeech import own_code
 from pyspeech.api import load_model
 from pyspeech.cli import cli
 from pyspeech.config import load_config
+from pyspeech.decoding.own_decoder import OwnDecoder
 from pyspeech.errors import UserError
 from pyspeech.lang.labels import LabelTable
 from pyspeech.lang.tokens import CharacterTokens, load_tokens
@@ -259,6 +260,24 @@ def test_what_is_installed_below_the_folder_is_no_code_of_its_own(tmp_path, monk
     own_code._forget()
     assert "beside" not in sys.modules
     assert sys.modules.pop("some_library").__file__ == str(library)
+
+
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        ("[0]", r"decode.own: many:Many returned \[0\] for 'a'; expected numbers of tokens, from 1 to"),
+        ("[99]", "decode.own: many:Many returned"),
+        ("[1] * 9", "decode.own: what many:Many returned for 'a': 5 output frames cannot spell the 9 tokens"),
+    ],
+)
+def test_what_a_decoder_returns_is_checked(tmp_path, returned, message):
+    (tmp_path / "many.py").write_text(
+        f"class Many:\n    def __call__(self, log_probs_TV):\n        return {returned}\n"
+    )
+    tokens = CharacterTokens.from_words(PITCHES)
+    decoder = OwnDecoder({"name": "many:Many"}, tmp_path, tokens)
+    with pytest.raises(UserError, match=message):
+        decoder("a", np.full((5, len(tokens.symbols)), -2.0, np.float32))
 
 
 def test_configurations_in_conf_mean_the_folder_above():

@@ -42,13 +42,17 @@ class OwnDecoder:
         Raises:
             UserError: what comes back are no tokens, or more than the frames can spell.
         """
-        ids = [int(id_) for id_ in self._decoder(log_probs_TV)]
+        ids = [int(token) for token in self._decoder(log_probs_TV)]
         if not all(0 < each < self._num_tokens for each in ids):
             raise UserError(
                 f"decode.own: {self._name} returned {ids[:10]} for '{id_}'; expected numbers of tokens, from 1 to "
                 f"{self._num_tokens - 1}"
             )
         tokens_T = np.zeros(len(log_probs_TV), np.int32)
-        for run in align_tokens(log_probs_TV, ids):
+        try:
+            runs = align_tokens(log_probs_TV, ids)
+        except UserError as error:
+            raise UserError(f"decode.own: what {self._name} returned for '{id_}': {error}") from error
+        for run in runs:
             tokens_T[run.start : run.end] = run.token
         return BestTokens(tokens_T, log_probs_TV[np.arange(len(tokens_T)), tokens_T])
