@@ -31,9 +31,13 @@ batches: {{max_seconds: 3, buckets: 2, workers: 0}}
 model: {{lstm_width: 8, lstm_layers: 1, attention_width: 8, embedding_width: 8}}
 training: {{epochs: 1, learning_rate: 0.02, average_epochs: 1}}
 """
-WORDS = SPEAKERS.replace("speaker_lstm, softmax", "tdnn_lstm").replace(
-    "lstm_width: 8, lstm_layers: 1, attention_width: 8, embedding_width: 8",
-    "tdnn_width: 8, lstm_width: 8, lstm_layers: 1, label_delay: 2",
+WORDS = (
+    SPEAKERS.replace("speaker_lstm, softmax", "tdnn_lstm, ctc")
+    .replace("task: classification", "task: recognition")
+    .replace(
+        "lstm_width: 8, lstm_layers: 1, attention_width: 8, embedding_width: 8",
+        "tdnn_width: 8, lstm_width: 8, lstm_layers: 1, label_delay: 2",
+    )
 )
 PLAN = """seed: 1
 splits:
