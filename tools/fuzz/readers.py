@@ -100,7 +100,7 @@ def _settings() -> object:
     from pyspeech.tasks.network import new_model
 
     overrides = [line for line in Path("overrides.txt").read_bytes().decode("utf-8", "replace").split("\n") if line]
-    new_model(load_config(Path("conf.yaml"), overrides), 4, "frame")
+    new_model(load_config(Path("conf.yaml"), overrides), 4, "utterance")
     return [
         load_feature_config(Path("conf.yaml")),
         load_decode_config(Path("decode.yaml")),
