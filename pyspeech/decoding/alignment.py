@@ -50,7 +50,11 @@ def align_tokens(log_probs_TV: Floats, tokens: Sequence[int]) -> list[Run]:
 
 
 def align_words(
-    log_probs_TV: Floats, words: Sequence[str], spellings: Sequence[Sequence[int]], clock: Clock
+    log_probs_TV: Floats,
+    words: Sequence[str],
+    spellings: Sequence[Sequence[int]],
+    symbols: Sequence[str],
+    clock: Clock,
 ) -> tuple[Timed, ...]:
     """Return when each of ``words`` was said, which is spelled by the tokens of the same place in ``spellings``.
 
@@ -58,8 +62,9 @@ def align_words(
         UserError: there are too few frames for all.
     """
     runs = align_tokens(log_probs_TV, [token for spelling in spellings for token in spelling])
+    said = clock.timed(runs, symbols)
     ends = np.cumsum([len(spelling) for spelling in spellings]).tolist()
     return tuple(
-        Timed(word, clock(runs[end - len(spelling)].start), clock(runs[end - 1].end))
+        Timed(word, said[end - len(spelling)].start, said[end - 1].end)
         for word, spelling, end in zip(words, spellings, ends, strict=True)
     )

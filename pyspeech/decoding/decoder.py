@@ -18,6 +18,7 @@ from pyspeech.decoding.lattice import Lattice, linear_lattice
 from pyspeech.decoding.nbest import n_best
 from pyspeech.decoding.own_decoder import OwnDecoder
 from pyspeech.decoding.results import Decoded
+from pyspeech.decoding.token_offsets import load_offsets
 from pyspeech.errors import MissingPackage, UserError
 from pyspeech.files import digest
 from pyspeech.graph.make import WITHOUT_K2
@@ -60,6 +61,7 @@ class Decoder:
         self.setup = setup
         self.recogniser: Recogniser = load_recogniser(setup.exp, setup.device)
         self.frame_seconds = frame_seconds(self.recogniser)
+        self.offsets = load_offsets(setup.exp)
         self.words: tuple[str, ...] = ()
         self._own = None
         if setup.method == "own":
@@ -127,7 +129,7 @@ class Decoder:
         config, tokens = self.setup.config, self.recogniser.tokens
         if searched.lattice is None:
             return self._greedy(frames, best, (*searched.problems, "the greedy words stand in"))
-        clock = Clock(self.frame_seconds, frames.seconds)
+        clock = Clock(self.frame_seconds, frames.seconds, self.offsets)
         line = from_lattice(searched.lattice, self.words, tokens, clock, config.acoustic_scale).as_json()
         if self.setup.method == "nbest":
             candidates = n_best(searched.lattice, config.nbest, searched.lattice.scores(config.acoustic_scale))
@@ -135,16 +137,19 @@ class Decoder:
         return Decoded(line, searched.lattice, frames, searched.problems)
 
     def _greedy(self, frames: FrameScores, best: BestTokens, problems: tuple[str, ...]) -> Decoded:
-        tokens, clock = self.recogniser.tokens, Clock(self.frame_seconds, frames.seconds)
-        hypothesis = from_best_tokens(frames.id, best, tokens, clock, self.setup.config.acoustic_scale)
-        line = hypothesis.as_json()
+        clock = Clock(self.frame_seconds, frames.seconds, self.offsets)
+        line = self._of_tokens(frames.id, best, clock).as_json()
         if self.setup.method == "nbest":
             line["nbest"] = [{name: line[name] for name in ("words", "acoustic", "graph")}]
-        lattice = None if self._search is None else self._stand_in(hypothesis, best)
+        lattice = None if self._search is None else self._stand_in(frames, best)
         return Decoded(line, lattice, frames, problems)
 
-    def _stand_in(self, hypothesis: Hypothesis, best: BestTokens) -> Lattice:
+    def _of_tokens(self, id_: str, best: BestTokens, clock: Clock) -> Hypothesis:
+        return from_best_tokens(id_, best, self.recogniser.tokens, clock, self.setup.config.acoustic_scale)
+
+    def _stand_in(self, frames: FrameScores, best: BestTokens) -> Lattice:
         """The greedy path as a lattice, with those of its words that the graph knows, each on a frame of its own."""
+        hypothesis = self._of_tokens(frames.id, best, Clock(self.frame_seconds, frames.seconds))
         number = {word: id_ for id_, word in enumerate(self.words) if id_}
         places = np.arange(len(hypothesis.words))
         starts = np.array([round(each.start / self.frame_seconds) for each in hypothesis.word_times], np.int64)

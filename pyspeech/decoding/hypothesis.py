@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ from pyspeech.decoding.greedy import BestTokens
 from pyspeech.decoding.lattice import Ints, Lattice, best_path
 from pyspeech.decoding.nbest import Candidate
 from pyspeech.decoding.posteriors import word_confidences
-from pyspeech.decoding.times import token_runs, word_spans
+from pyspeech.decoding.times import Run, token_runs, word_spans
+from pyspeech.decoding.token_offsets import NO_OFFSETS, TokenOffsets
 from pyspeech.lang.tokens import TokenSet
 
 SECONDS_DIGITS, SCORE_DIGITS, CONFIDENCE_DIGITS = 3, 4, 4
@@ -72,13 +74,39 @@ class Hypothesis:
 
 @dataclass(frozen=True)
 class Clock:
-    """Turns output frames into seconds that lie within the utterance."""
+    """Turns output frames into seconds that lie within the utterance.
+
+    Args:
+        frame_seconds: From one output frame to the next.
+        seconds: Duration of the utterance.
+        offsets: Of the network's tokens.
+    """
 
     frame_seconds: float
     seconds: float
+    offsets: TokenOffsets = NO_OFFSETS
 
     def __call__(self, frame: int) -> float:
-        return round(min(frame * self.frame_seconds, self.seconds), SECONDS_DIGITS)
+        return self._within(frame * self.frame_seconds)
+
+    def timed(self, runs: Sequence[Run], symbols: Sequence[str]) -> tuple[Timed, ...]:
+        """When tokens were said: one after the other, none before the one before it ends."""
+        times = []
+        for run in runs:
+            from_start, from_end = self.offsets.of(symbols[run.token], run.start)
+            start, end = run.start * self.frame_seconds + from_start, run.end * self.frame_seconds + from_end
+            times.append([start, max(start, end)])
+        for before, after in pairwise(times):
+            if before[1] > after[0]:  # what both claim is shared
+                before[1] = after[0] = max(before[0], (before[1] + after[0]) / 2)
+                after[1] = max(after)
+        return tuple(
+            Timed(symbols[run.token], self._within(start), self._within(end))
+            for run, (start, end) in zip(runs, times, strict=True)
+        )
+
+    def _within(self, seconds: float) -> float:
+        return round(min(max(seconds, 0.0), self.seconds), SECONDS_DIGITS)
 
 
 def from_lattice(
@@ -136,7 +164,7 @@ def _timed(
     tokens_T: Ints, words: Sequence[str], word_frames: Sequence[int] | None, tokens: TokenSet, clock: Clock
 ) -> tuple[tuple[Timed, ...], tuple[Timed, ...]]:
     runs = token_runs(tokens_T)
-    timed = tuple(Timed(tokens.symbols[run.token], clock(run.start), clock(run.end)) for run in runs)
+    timed = clock.timed(runs, tokens.symbols)
     word_times = []
     for word, (first, end) in zip(words, word_spans(tokens, words, runs, word_frames), strict=True):
         start_time = timed[first].start if first < len(timed) else clock(len(tokens_T))

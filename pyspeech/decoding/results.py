@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from pyspeech.decoding.frames import ROUNDING, FrameScores, likely_tokens
 from pyspeech.decoding.lattice import Floats, Lattice
+from pyspeech.decoding.token_offsets import NO_OFFSETS, TokenOffsets
 from pyspeech.errors import UserError
 from pyspeech.lang.tokens import TokenSet
 from pyspeech.transcripts import Transcript
@@ -99,6 +100,10 @@ class DecodeResults(Protocol):
     def train_words(self) -> Mapping[str, int] | None:
         """How often the text that the network was trained on holds each word; None where it is not said."""
 
+    @property
+    def offsets(self) -> TokenOffsets:
+        """From the frames of tokens to their times."""
+
     def manifest(self) -> Path | None:
         """The manifest that was decoded, which may be gone by now; None where there was none."""
 
@@ -126,6 +131,7 @@ class HeldDecode:
         words: Words by id, of the lattices; none where there are no lattices.
         acoustic_scale: Of the search that made the lattices.
         train_words: How often the text that the network was trained on holds each word, where that is known.
+        offsets: From the frames of tokens to their times.
     """
 
     decoded: Sequence[Decoded]
@@ -134,6 +140,7 @@ class HeldDecode:
     words: Sequence[str] = ()
     acoustic_scale: float = 1.0
     train_words: Mapping[str, int] | None = None
+    offsets: TokenOffsets = NO_OFFSETS
     name = "the decode in memory"
 
     @property

@@ -11,6 +11,7 @@ from typing import Any, TextIO
 
 from pyspeech.decoding.archive import LatticeArchive
 from pyspeech.decoding.frames import FrameArchive
+from pyspeech.decoding.token_offsets import OFFSETS, TokenOffsets, load_offsets
 from pyspeech.errors import UserError
 from pyspeech.files import existing, existing_file, final_name, write_text
 from pyspeech.json_files import read_json, read_json_lines
@@ -24,7 +25,7 @@ HYPOTHESES, WARNINGS, SUMMARY = "hyps.jsonl", "decode_warnings.jsonl", "decode.j
 LATTICES, FRAMES, LANG, TRAIN_WORDS, SCORE = "lattices", "frames", "lang", "train_words.tsv", "score"
 WEIGHTS = "weights.json"  # that were chosen for this decode
 LEAST, MOST = 1e-9, 1e9  # of numbers that are durations, or factors
-FILES = frozenset({HYPOTHESES, WARNINGS, SUMMARY, LATTICES, FRAMES, LANG, TRAIN_WORDS, SCORE, WEIGHTS, WORDS})
+FILES = frozenset({HYPOTHESES, WARNINGS, SUMMARY, LATTICES, FRAMES, LANG, TRAIN_WORDS, SCORE, WEIGHTS, WORDS, OFFSETS})
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,11 @@ class StoredDecode:
             raise UserError(f"{self.folder / SUMMARY} has no frame_seconds, which older decodes lack; decode again")
         return _number(seconds, LEAST, f"{self.folder / SUMMARY}: frame_seconds")
 
+    @cached_property
+    def offsets(self) -> TokenOffsets:
+        """From the frames of tokens to their times."""
+        return load_offsets(self.folder)
+
     def manifest(self) -> Path:
         """The manifest that was decoded."""
         return Path(str(self.summary.get("cuts")))
@@ -184,9 +190,9 @@ def _write_line(stream: TextIO, value: Mapping[str, Any]) -> None:
 
 
 def copy_words(source: Path, folder: Path) -> None:
-    """Copy what spells words from an experiment or a decode, so that ``folder`` can be rescored without it."""
+    """Copy what spells and times words from an experiment or a decode: ``folder`` can be rescored without it."""
     shutil.copytree(source / LANG, folder / LANG)
-    for name in (TRAIN_WORDS, WORDS):
+    for name in (TRAIN_WORDS, WORDS, OFFSETS):
         if (source / name).exists():  # an older training left none, and one has no vocabulary
             shutil.copyfile(source / name, folder / name)
 

@@ -19,6 +19,7 @@ from pyspeech.decoding.inspection import Features, Inspection, Posteriors, Timed
 from pyspeech.decoding.read_hypotheses import read_timed_transcripts
 from pyspeech.decoding.stored import FRAMES, StoredDecode
 from pyspeech.decoding.times import token_runs
+from pyspeech.decoding.token_offsets import NO_OFFSETS, TokenOffsets, load_offsets
 from pyspeech.errors import UserError
 from pyspeech.files import existing
 from pyspeech.json_files import read_json_lines
@@ -47,9 +48,10 @@ def inspect(cuts: Path, ids: Sequence[str], exp: Path | None, decode: Path | Non
     cuts_by_id = _find(cuts, ids)
     config = None if exp is None else trained_config(exp).features
     recogniser = load_recogniser(exp, "cpu") if exp is not None and (exp / RecognitionTask.table).exists() else None
+    offsets = NO_OFFSETS if exp is None else load_offsets(exp)
     stored = {} if decode is None else _stored(decode, ids)
     for id_ in ids:
-        yield _inspected(cuts_by_id[id_], config, recogniser, stored.get(id_))
+        yield _inspected(cuts_by_id[id_], config, recogniser, offsets, stored.get(id_))
 
 
 def _find(cuts: Path, ids: Sequence[str]) -> dict[str, Cut]:
@@ -83,13 +85,14 @@ def _inspected(
     cut: Cut,
     config: FeatureConfig | None,
     recogniser: Recogniser | None,
+    offsets: TokenOffsets,
     stored: tuple[TimedWords, Posteriors | None] | None,
 ) -> Inspection:
     reference = " ".join(supervision.text or "" for supervision in cut.supervisions)
     waveform, features = _seen(cut, config)
     hypothesis, posteriors, words = None, None, None
     if recogniser is not None:
-        posteriors, hypothesis, words = _said(cut, features, reference.split(), recogniser)
+        posteriors, hypothesis, words = _said(cut, features, reference.split(), recogniser, offsets)
     if stored is not None:
         words = stored[0]
         hypothesis = " ".join(word.symbol for word in words.words)
@@ -120,7 +123,7 @@ def _log_mel(cut: Cut) -> FeatureConfig:
 
 
 def _said(
-    cut: Cut, features: Features, reference: Sequence[str], recogniser: Recogniser
+    cut: Cut, features: Features, reference: Sequence[str], recogniser: Recogniser, offsets: TokenOffsets
 ) -> tuple[Posteriors, str, TimedWords]:
     """Return what the network says of each frame, its words, and when those of the reference were said."""
     matrix_TF = torch.from_numpy(features.matrix_TF)
@@ -132,7 +135,8 @@ def _said(
     log_probs_TV = log_probs_BTV[0, : int(lengths_B[0])].float().numpy()
     try:
         spellings = _spellings(reference, recogniser.tokens)
-        aligned = align_words(log_probs_TV, reference, spellings, Clock(seconds, float(cut.duration)))
+        clock = Clock(seconds, float(cut.duration), offsets)
+        aligned = align_words(log_probs_TV, reference, spellings, recogniser.tokens.symbols, clock)
         words = TimedWords("reference", aligned)
     except UserError as error:
         words = TimedWords("reference", (), str(error))

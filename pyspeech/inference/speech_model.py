@@ -84,7 +84,9 @@ class SpeechModel:
         """Put utterances that were decoded together with what rescoring needs to know of this model."""
         setup, tokens = self._decoder.setup, self._decoder.recogniser.tokens
         words, scale = self._decoder.words, setup.config.acoustic_scale
-        return HeldDecode(decoded, tokens, self.frame_seconds, words, scale, read_train_words(setup.exp))
+        return HeldDecode(
+            decoded, tokens, self.frame_seconds, words, scale, read_train_words(setup.exp), self._decoder.offsets
+        )
 
 
 def load_model(exp: Path, graph: "Path | Graph | None", device: str | None, config: DecodeConfig) -> SpeechModel:

@@ -98,7 +98,7 @@ class Rescorer:
         every = self.method.outcomes(weights, self.boosting)
         bar = tqdm(every, "rescore", len(decode.seconds), unit=" utterances", disable=None)
         for seconds, outcome in _with_seconds(decode, bar):
-            clock = Clock(decode.frame_seconds, seconds)
+            clock = Clock(decode.frame_seconds, seconds, decode.offsets)
             yield from_lattice(outcome.lattice, outcome.words, decode.tokens, clock, weights.acoustic), outcome
 
 

@@ -18,6 +18,7 @@ from pyspeech.data.own_augment import OwnAugment
 from pyspeech.data.speaker_batches import SpeakerBatches
 from pyspeech.errors import UserError
 from pyspeech.files import complete, digest, existing, write_text
+from pyspeech.lang.tokens import load_tokens
 from pyspeech.locks import only_writer
 from pyspeech.models.contract import frame_network
 from pyspeech.own_code import CODE, code_digest, save_code
@@ -30,6 +31,7 @@ from pyspeech.training.checkpoint import stored_steps
 from pyspeech.training.distributed import joined
 from pyspeech.training.loop import TrainingData, train
 from pyspeech.training.manifest_digests import Contents
+from pyspeech.training.offsets import write_offsets
 from pyspeech.training.seeds import seed_everything
 
 # A resumed training may change these: they do not change what it learns, but for rounding. Of batches in a step, the
@@ -90,7 +92,13 @@ def run(
                 _write_inputs(config, exp, sources, task)
             contents.save(exp)
             begin()
-        train(exp, config.training, task, model.to(processes.device), data, processes)
+
+        def finish(trained: NetworkWithLoss) -> None:
+            if task.table == "lang":
+                shift = config.features.frame_shift_seconds
+                write_offsets(exp, trained, load_tokens(sources.table), data.dev(), shift)
+
+        train(exp, config.training, task, model.to(processes.device), data, processes, finish)
     return True
 
 

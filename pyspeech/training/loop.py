@@ -79,8 +79,11 @@ def train(
     model: NetworkWithLoss,
     data: TrainingData,
     processes: Processes = Processes(),  # noqa: B008
+    finish: Callable[[NetworkWithLoss], None] = lambda _: None,
 ) -> None:
     """Train ``model`` where it is, from the last checkpoint in ``exp`` if there is one; write ``model.safetensors``.
+
+    ``finish`` is called with the trained network before that file is there, by the first process.
 
     Raises:
         UserError: too many batches with a non-finite loss or gradient, too many unreadable utterances, other data or
@@ -94,7 +97,7 @@ def train(
     journal = Journal(exp, config.max_bad_batches, data.max_unreadable)
     with Report(exp, config.epochs, data.seconds_per_epoch, task.left_out_reason, journal, trainer.progress) as report:
         trainer.run(report)
-    trainer.write_average()
+    trainer.write_average(finish)
 
 
 class _Trainer:
@@ -151,11 +154,13 @@ class _Trainer:
         if report is not None and self.progress.epoch < self.config.epochs:
             log.info(f"no better dev figure in {self.config.patience} validations: training ends")
 
-    def write_average(self) -> None:
+    def write_average(self, finish: Callable[[NetworkWithLoss], None]) -> None:
         """Average the chosen checkpoints into ``model.safetensors``."""
         steps = chosen_steps(self.progress.metrics, self.config, self.task.error_name)
         weights = average_weights(checkpoint_path(self.exp, step) for step in steps)
         epochs = [line["epoch"] for line in self.progress.metrics if line["step"] in steps]
+        self.model.load_state_dict(weights)
+        finish(self.model)
         write_tensors(self.exp / MODEL, weights, {"steps": steps, "epochs": epochs})
 
     def _enough(self) -> bool:

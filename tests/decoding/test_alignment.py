@@ -60,6 +60,7 @@ def test_words_get_the_times_of_their_tokens():
         log_probs_TV,
         ["CAT", "SAT"],
         [TOKENS.encode([word]) for word in ("CAT", "SAT")],
+        TOKENS.symbols,
         Clock(FRAME_SECONDS, frames.seconds),
     )
     middle = round(WORD_FRAMES * FRAME_SECONDS, 3)
@@ -67,4 +68,4 @@ def test_words_get_the_times_of_their_tokens():
         ("CAT", 0.0, middle),
         ("SAT", middle, 2 * middle),
     ]
-    assert align_words(log_probs_TV, [], [], Clock(FRAME_SECONDS, frames.seconds)) == ()
+    assert align_words(log_probs_TV, [], [], TOKENS.symbols, Clock(FRAME_SECONDS, frames.seconds)) == ()

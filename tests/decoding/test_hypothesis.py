@@ -2,11 +2,14 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pyspeech.decoding.greedy import BestTokens
 from pyspeech.decoding.hypothesis import Clock, Timed, candidate_json, from_best_tokens, from_lattice
 from pyspeech.decoding.lattice import Lattice, best_path, linear_lattice
 from pyspeech.decoding.nbest import n_best
+from pyspeech.decoding.token_offsets import TokenOffsets
 from pyspeech.lang.tokens import PhoneTokens
 from tests.lattices import random_lattice
 
@@ -67,6 +70,34 @@ def test_greedy_words_are_what_the_best_tokens_spell():
     assert (found.score, found.graph) == (-1.25, 0.0)
     assert found.word_times == (Timed("AB", 0.0, 0.09), Timed("C", 0.12, 0.15))
     assert found.as_json()["word_times"][0] == {"word": "AB", "start": 0.0, "end": 0.09}  # no lattice, no confidence
+
+
+def test_offsets_move_times_and_what_two_tokens_claim_is_shared():
+    clock = Clock(0.03, 0.3, TokenOffsets((0.05, 0.1), {"b": (-0.01, 0.0)}, first=0.02))
+    found = from_best_tokens(
+        "utt", BestTokens(np.array([A, 0, B, B, 0, C], np.int32), np.zeros(6, np.float32)), TOKENS, clock, 1.0
+    )
+    # a is said in the first frame: 0.02 to 0.03 + 0.1; b at 0.06 - 0.01 to 0.12; c from 0.15 + 0.05 to beyond the end.
+    assert found.tokens == (Timed("a", 0.02, 0.09), Timed("b", 0.09, 0.12), Timed("c", 0.2, 0.28))
+    assert found.word_times == (Timed("AB", 0.02, 0.12), Timed("C", 0.2, 0.28))
+
+
+OFFSET = st.floats(-0.2, 0.2)
+
+
+@given(
+    st.lists(st.sampled_from([0, A, B, C]), max_size=12),
+    st.builds(
+        TokenOffsets, st.tuples(OFFSET, OFFSET), st.dictionaries(st.sampled_from("abc"), st.tuples(OFFSET, OFFSET))
+    ),
+)
+def test_whatever_the_offsets_times_are_in_order_and_within_the_utterance(tokens, offsets):
+    seconds = 0.03 * len(tokens)
+    best = BestTokens(np.array(tokens, np.int32), np.zeros(len(tokens), np.float32))
+    found = from_best_tokens("utt", best, TOKENS, Clock(0.03, seconds, offsets), 1.0)
+    times = [time for each in found.tokens for time in (each.start, each.end)]
+    assert times == sorted(times)
+    assert all(0 <= time <= round(seconds, 3) for time in times)
 
 
 def test_an_utterance_without_frames_has_no_words():

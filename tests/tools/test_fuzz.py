@@ -58,6 +58,7 @@ READ_BY = {
     "scoring/report.py:read_unit": "decode score",
     "scoring/report.py:read_unknown_words": "decode score",
     "speakers/scored_trials.py:load_scored_trials": "verifications",
+    "decoding/token_offsets.py:load_offsets": "recogniser",
     "speakers/trials.py:read_speakers": "trials",
     "speakers/trials.py:read_trials": "trials",
     "scoring/wer.py:read_hypotheses": "decode score",

@@ -1,6 +1,7 @@
 import gzip
 import json
 import re
+import shutil
 from collections import Counter
 
 import pytest
@@ -8,10 +9,12 @@ import torch
 
 from pyspeech.config import load_config
 from pyspeech.data.stored_features import store_features
+from pyspeech.decoding.token_offsets import NO_OFFSETS, OFFSETS, load_offsets
 from pyspeech.errors import UserError
 from pyspeech.lang.labels import LabelTable
 from pyspeech.lang.tokens import CharacterTokens
 from pyspeech.tasks.recognition import RecognitionTask, greedy_tokens, load_recogniser
+from pyspeech.tasks.network import MODEL
 from pyspeech.tensor_files import read_tensors
 from pyspeech.training.experiment import Sources, run, training_data
 from pyspeech.transcripts import read_transcripts
@@ -86,6 +89,18 @@ def test_the_words_of_the_training_text_are_counted_once(trained, folder, source
     found = [(word, int(count)) for word, count in (line.split("\t") for line in lines)]
     assert dict(found) == counts
     assert [count for _, count in found] == sorted(counts.values(), reverse=True)
+
+
+def test_where_in_time_tokens_are_said_is_learnt_before_the_training_is_finished(trained, folder, sources, tmp_path):
+    offsets = load_offsets(trained)
+    assert offsets != NO_OFFSETS
+    assert offsets.by_symbol.keys() <= set(TASK.tokens.symbols)
+    shutil.copytree(trained, tmp_path / "exp")
+    for name in (OFFSETS, MODEL):
+        (tmp_path / "exp" / name).unlink()
+    assert run(load_config(folder / "conf.yaml"), tmp_path / "exp", sources, "cpu")
+    assert load_offsets(tmp_path / "exp") == offsets
+    assert (tmp_path / "exp" / MODEL).read_bytes() == (trained / MODEL).read_bytes()
 
 
 def test_a_training_begun_without_the_counts_of_words_goes_on(folder, sources, tmp_path):
