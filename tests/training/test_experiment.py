@@ -13,8 +13,8 @@ from pyspeech.decoding.token_offsets import NO_OFFSETS, OFFSETS, load_offsets
 from pyspeech.errors import UserError
 from pyspeech.lang.labels import LabelTable
 from pyspeech.lang.tokens import CharacterTokens
-from pyspeech.tasks.recognition import RecognitionTask, greedy_tokens, load_recogniser
 from pyspeech.tasks.network import MODEL
+from pyspeech.tasks.recognition import RecognitionTask, greedy_tokens, load_recogniser
 from pyspeech.tensor_files import read_tensors
 from pyspeech.training.experiment import Sources, run, training_data
 from pyspeech.transcripts import read_transcripts
