@@ -6,6 +6,7 @@ import threading
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,9 @@ from pyspeech.errors import MissingPackage, UserError, nearest
 
 SAMPLING_RATE = 22050
 SYNCHRONOUS = 2  # espeak_AUDIO_OUTPUT: samples go to the callback before espeak_Synth returns
+REPORT_PHONEMES = 1  # as events, which change no sample
 REPORT_MISSING_DATA = 1 << 15  # else the library ends the whole process
+PAUSE = b"_"  # begins the names of phonemes that are none
 UTF8 = 1
 POSITION_CHARACTER = 1
 NOISE_SEED = 1
@@ -32,7 +35,38 @@ SYLLABIC = "\N{COMBINING VERTICAL LINE BELOW}"
 DOTTED_I = ("az", "tr")  # languages whose small "I" has no dot
 
 _lock = threading.Lock()
-_Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
+NO_EVENT, WORD, PHONEME = 0, 1, 7  # espeak_EVENT_TYPE
+
+
+class _Event(ctypes.Structure):
+    """espeak_EVENT: the text's character it belongs to, from 1, and where in the samples it begins."""
+
+    _fields_ = (
+        ("type", ctypes.c_int),
+        ("unique_identifier", ctypes.c_uint),
+        ("text_position", ctypes.c_int),
+        ("length", ctypes.c_int),
+        ("audio_position", ctypes.c_int),
+        ("sample", ctypes.c_int),
+        ("user_data", ctypes.c_void_p),
+        ("name", ctypes.c_char * 8),
+    )
+
+
+_Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event))
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """What espeak-ng says.
+
+    Args:
+        samples_S: At ``SAMPLING_RATE``.
+        words: Each word as it stands in the text, and where it begins and ends, in seconds.
+    """
+
+    samples_S: NDArray[np.int16]
+    words: tuple[tuple[str, float, float], ...]
 
 
 def speak(text: str, voice: str, words_per_minute: int = 175, pitch: int = 50) -> tuple[NDArray[np.int16], int]:
@@ -51,11 +85,25 @@ def speak(text: str, voice: str, words_per_minute: int = 175, pitch: int = 50) -
         MissingPackage: ``espeakng-loader`` is not installed.
         UserError: no such voice.
     """
-    chunks: list[bytes] = []
+    return speak_with_words(text, voice, words_per_minute, pitch).samples_S, SAMPLING_RATE
 
-    def keep(samples: "ctypes._Pointer[ctypes.c_short]", count: int, _events: int | None) -> int:
+
+def speak_with_words(text: str, voice: str, words_per_minute: int = 175, pitch: int = 50) -> Spoken:
+    """As :func:`speak`, with the times of words. What it says as one word (``o'clock``) may be less than one."""
+    chunks: list[bytes] = []
+    begun: list[tuple[str, int]] = []  # words, and pauses as ""
+
+    def keep(samples: "ctypes._Pointer[ctypes.c_short]", count: int, events: "ctypes._Pointer[_Event]") -> int:
         if samples and count > 0:
             chunks.append(ctypes.string_at(samples, 2 * count))
+        number = 0
+        while events and (event := events[number]).type != NO_EVENT:
+            number += 1
+            if event.type == WORD:
+                first = event.text_position - 1
+                begun.append((text[first : first + event.length], event.sample))
+            elif event.type == PHONEME and event.name.startswith(PAUSE):
+                begun.append(("", event.sample))
         return 0
 
     callback = _Callback(keep)
@@ -69,7 +117,16 @@ def speak(text: str, voice: str, words_per_minute: int = 175, pitch: int = 50) -
         status = library.espeak_Synth(data, ctypes.c_size_t(len(data)), 0, POSITION_CHARACTER, 0, UTF8, None, None)
     if status:
         raise UserError(f"espeak-ng could not speak '{text}' in voice {voice} (status {status})")
-    return np.frombuffer(b"".join(chunks), np.int16), SAMPLING_RATE
+    samples_S = np.frombuffer(b"".join(chunks), np.int16)
+    ends = [sample for _, sample in begun[1:]] + [len(samples_S)]
+    return Spoken(
+        samples_S,
+        tuple(
+            (word, start / SAMPLING_RATE, end / SAMPLING_RATE)
+            for (word, start), end in zip(begun, ends, strict=True)
+            if word
+        ),
+    )
 
 
 def phones(word: str, language: str) -> list[str]:
@@ -161,7 +218,7 @@ def _fresh_library() -> Iterator[ctypes.CDLL]:
         library = ctypes.CDLL(espeakng_loader.get_library_path())
         handle = library._handle
         try:
-            rate = library.espeak_Initialize(SYNCHRONOUS, 0, data.encode(), REPORT_MISSING_DATA)
+            rate = library.espeak_Initialize(SYNCHRONOUS, 0, data.encode(), REPORT_PHONEMES | REPORT_MISSING_DATA)
             if rate != SAMPLING_RATE:
                 raise UserError(
                     f"espeak-ng cannot use its data in {data}; install espeakng-loader under a shorter path"

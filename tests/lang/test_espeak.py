@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pyspeech.errors import MissingPackage, UserError
-from pyspeech.lang.espeak import SAMPLING_RATE, phones, phones_of_words, speak, split_phonemes
+from pyspeech.lang.espeak import SAMPLING_RATE, phones, phones_of_words, speak, speak_with_words, split_phonemes
 from pyspeech.lang.words import words_of
 
 needs_espeak = pytest.mark.usefixtures("_espeak")
@@ -78,3 +78,20 @@ def test_without_the_package_the_error_holds_the_install_line(monkeypatch):
 def test_a_word_in_capitals_sounds_as_it_did(language, word):
     (capitals,) = words_of(language)(word)
     assert list(phones_of_words([capitals], language)) == list(phones_of_words([word], language))
+
+
+def test_words_are_timed_where_they_are_spoken():
+    text = "ask anna, then otto"
+    spoken = speak_with_words(text, "en-us", words_per_minute=170)
+    samples, _ = speak(text, "en-us", words_per_minute=170)
+    np.testing.assert_array_equal(spoken.samples_S, samples)
+    assert [word for word, _, _ in spoken.words] == ["ask", "anna", "then", "otto"]
+    times = [time for _, start, end in spoken.words for time in (start, end)]
+    assert times == sorted(times)
+    assert times[-1] <= len(samples) / SAMPLING_RATE
+    # At the comma it is silent, between the words before it is not.
+    loudness = [
+        np.abs(samples[round(t * SAMPLING_RATE) :][:200].astype(int)).max() for t in (times[3] + 0.05, times[1])
+    ]
+    assert times[4] - times[3] > 0.1
+    assert loudness[0] < loudness[1]
