@@ -47,13 +47,12 @@ def example_of_the_docstring():
     return api.__doc__.partition("\n\n")[2]
 
 
-def examples_of_the_readme():
-    text = (PROJECT / "README.md").read_text(encoding="utf-8")
-    section = re.search(r"^## From Python\n(.*?)^## ", text, re.MULTILINE | re.DOTALL)[1]
-    return re.findall(r"^```python\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
+def examples_of_the_page():
+    text = (PROJECT / "docs/python.md").read_text(encoding="utf-8")
+    return re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
-FOLDERS, IN_MEMORY, NETWORK, CUTS, VOICES = examples_of_the_readme()
+FOLDERS, IN_MEMORY, NETWORK, CUTS, VOICES = examples_of_the_page()
 
 
 @pytest.fixture
@@ -75,11 +74,11 @@ def run_command(command, *words):
     return done.stdout
 
 
-def test_the_readme_shows_the_example_of_the_docstring():
+def test_the_page_shows_the_example_of_the_docstring():
     assert FOLDERS.strip() == example_of_the_docstring().strip()
 
 
-@pytest.mark.parametrize("example", examples_of_the_readme())
+@pytest.mark.parametrize("example", examples_of_the_page())
 def test_each_takes_ten_lines_at_most(example):
     assert len(example.splitlines()) <= 10
 

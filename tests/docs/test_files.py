@@ -64,7 +64,9 @@ def first_column(text: str, of: str) -> list[str]:
 
 def pattern(name: str) -> re.Pattern[str]:
     """A name as the page writes it: ``<split>`` stands for anything."""
-    return re.compile("".join(".+" if part.startswith("<") else re.escape(part) for part in re.split("(<[^>]+>)", name)))
+    return re.compile(
+        "".join(".+" if part.startswith("<") else re.escape(part) for part in re.split("(<[^>]+>)", name))
+    )
 
 
 def invoke(*words: object) -> None:
@@ -288,7 +290,9 @@ def test_every_key_is_told_and_is_there(made, heading):
     found = {key for path in paths for value in values_of(path) for key in leaves(value)}
     assert found
     # Where there is nothing, null or an empty list, the keys below it are missing.
-    untold = {key for key in found if not any(pattern(each).fullmatch(key) or each.startswith(key + ".") for each in told)}
+    untold = {
+        key for key in found if not any(pattern(each).fullmatch(key) or each.startswith(key + ".") for each in told)
+    }
     assert untold == set()
     if HAS_K2:
         absent = {each for each in told if not any(map(pattern(each).fullmatch, found))}
