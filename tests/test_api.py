@@ -47,8 +47,8 @@ def example_of_the_docstring():
     return api.__doc__.partition("\n\n")[2]
 
 
-def examples_of_the_page():
-    text = (PROJECT / "docs/python.md").read_text(encoding="utf-8")
+def examples_of_the_page(name="docs/python.md"):
+    text = (PROJECT / name).read_text(encoding="utf-8")
     return re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
@@ -76,6 +76,11 @@ def run_command(command, *words):
 
 def test_the_page_shows_the_example_of_the_docstring():
     assert FOLDERS.strip() == example_of_the_docstring().strip()
+
+
+def test_what_the_readme_shows_is_part_of_an_example_of_the_page():
+    [shown] = examples_of_the_page("README.md")
+    assert {line for line in shown.splitlines() if " import " not in line} <= set(NETWORK.splitlines())
 
 
 @pytest.mark.parametrize("example", examples_of_the_page())
