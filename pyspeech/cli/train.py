@@ -41,9 +41,6 @@ def train(  # noqa: PLR0913, PLR0917 -- one for each option
 
     The same command again continues at the last checkpoint, and does nothing once the training is finished. It may
     also be started by torchrun.
-
-    Networks, each with its defaults in conf/: tdnn_lstm, bilstm_ctc and conformer for words; speaker_lstm, xvector and
-    ecapa_tdnn for labels and speakers; or a class of yours.
     """
     tables = {name: folder for name, folder in {"lang": lang, "labels": labels}.items() if folder is not None}
     if len(tables) != 1:
