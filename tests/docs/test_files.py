@@ -16,7 +16,11 @@ from safetensors import safe_open
 from pyspeech.cli import cli
 from pyspeech.corpora.corpus import utterance
 from pyspeech.data.manifests import write_manifest
-from pyspeech.speakers.embeddings import save_embeddings
+from pyspeech.decoding import stored
+from pyspeech.graph import inputs
+from pyspeech.lm import ngram
+from pyspeech.scoring import accuracy
+from pyspeech.speakers import embeddings, enrolments, verify
 from tests.decodes import said, save_decode, save_lm, sentences
 from tests.experiments import YAML
 from tests.tones import PITCHES, write_tones
@@ -104,7 +108,7 @@ def made(tmp_path_factory, train_on_tones) -> Iterator[Path]:
 def data() -> None:
     Path("conf.yaml").write_text(YAML.replace("epochs: 12", "epochs: 1"))
     Path("lexicon.txt").write_text("LOW\tl o\nMID\tm i\nHIGH\th i\n")
-    splits = {split: tones(split, count) for split, count in {"train": 16, "dev": 4, "test": 4}.items()}
+    splits = {split: tones(split, count) for split, count in {"train": 16, "dev": 20, "test": 4}.items()}
     gone = utterance(write_tones(Path.cwd() / "audio/gone.wav", ["LOW"]), "LOW", "s")
     long = utterance(write_tones(Path.cwd() / "audio/long.wav", ["LOW"]), " ".join(["HIGH"] * 30), "s")
     for split, cuts in splits.items():
@@ -166,7 +170,7 @@ def speakers(folder: Path, train_on_tones) -> None:
         names = [f"{split}-{number}" for number in range(6) for _ in range(5)]
         ids = [f"{name}-{row}" for row, name in enumerate(names)]
         rows = np.repeat(rng.normal(0, 2, (6, 4)), 5, axis=0) + rng.normal(size=(30, 4))
-        save_embeddings(Path("vectors") / split, ids, names, rows, "network")
+        embeddings.save_embeddings(Path("vectors") / split, ids, names, rows, "network")
         lines = [
             {"id": id_, "duration": 1.0, "supervisions": [{"text": "", "speaker": name}]}
             for id_, name in zip(ids, names, strict=True)
@@ -224,6 +228,24 @@ def test_every_file_that_is_named_is_written(made, heading):
     assert {name for name in names if not any(pattern(name).fullmatch(file) for file in files)} == set()
 
 
+# Heading of the page -> all files that a folder of this kind may hold, as the code says.
+MAY_HOLD = {
+    "## Language model": ngram.FILES,
+    "## Graph": inputs.FILES,
+    "## Decode": stored.FILES,
+    "## Predictions": accuracy.FILES,
+    "## Embeddings": embeddings.FILES,
+    "## Store of people": enrolments.FILES,
+    "## Verification": verify.FILES,
+}
+
+
+@pytest.mark.parametrize("heading", MAY_HOLD)
+def test_every_file_that_may_be_there_is_named(heading):
+    names = {name.partition("/")[0] for name in first_column(section(heading), "file")}
+    assert MAY_HOLD[heading] - names == set()
+
+
 # Heading of the page -> the files that have these keys.
 KEYS = {
     "### A cut": ("data/fbank/train.jsonl.gz", "data/manifests/train.jsonl.gz"),
@@ -235,6 +257,7 @@ KEYS = {
     "### `graph.safetensors`": ("data/graph/graph.safetensors",),
     "### `metrics.jsonl`": ("exp/tdnn_lstm/metrics.jsonl", "words/exp/metrics.jsonl"),
     "### `steps.jsonl`": ("exp/tdnn_lstm/steps.jsonl",),
+    "### `token_offsets.json`": ("exp/tdnn_lstm/token_offsets.json",),
     "### What was left out": ("exp/tdnn_lstm/left_out.jsonl", "exp/tdnn_lstm/unreadable.jsonl"),
     "### `step-<step>.safetensors`": ("exp/tdnn_lstm/checkpoints/step-*.safetensors",),
     "### `model.safetensors`": ("exp/tdnn_lstm/model.safetensors",),
