@@ -165,6 +165,7 @@ def _device(job: Decode) -> str:
             raise UserError(
                 f"this k2 is built without CUDA; choose --device cpu, not {job.device}, or see: pyspeech env"
             )
+        log.warning("this k2 is built without CUDA: the CPU decodes by the graph; see: pyspeech env")
         return "cpu"
     return device
 
