@@ -458,7 +458,8 @@ INSTALLER = """#!/usr/bin/env bash
 root=$(dirname "$0")/..
 mkdir -p "$root/.venv/bin"
 cp "$root/stub/python" "$root/.venv/bin/python"
-echo installing
+echo installing >&2
+echo "$root/.venv/bin/python"
 """
 
 
