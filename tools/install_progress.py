@@ -37,6 +37,7 @@ MEGABYTES = {
 }
 SMALL_MEGABYTES = 15  # of all others, which take their time by their number
 LEAST_SHARE = 0.03  # of all megabytes: of less, an estimate would be a guess
+FETCHED = r"(?:Collecting|Requirement already satisfied:) ([\w.-]+)|Processing (?:.*?/)?([\w.]+)-[^/ ]+\.whl\b"
 
 
 class Meter:
@@ -56,8 +57,8 @@ class Meter:
         """Heed a line of pip's."""
         if found := re.match(r"Ignoring ([\w.-]+): markers", line):
             self._leave_out(known_as(found[1]))
-        elif found := re.match(r"(?:Collecting |Requirement already satisfied: |Processing (?:.*/)?)([\w.-]+)", line):
-            self._fetching(known_as(found[1].partition("-")[0] if line.startswith("Processing") else found[1]), now)
+        elif found := re.match(FETCHED, line):
+            self._fetching(known_as(found[1] or found[2]), now)
         elif found := re.match(r"Building wheel for ([\w.-]+) .*started", line.strip()):
             self.compiling = found[1]
         elif line.startswith("Installing collected packages: "):

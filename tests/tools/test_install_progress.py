@@ -24,7 +24,7 @@ def test_an_estimate_goes_by_the_size_of_what_is_fetched_and_then_of_what_is_unp
     assert meter.seconds_left(14) == pytest.approx(left - 10), "while torch comes at the same speed"
     assert meter.line(4) == f"1 of 4 packages fetched, 4 s, about {left:.0f} s left (now torch)"
     meter.read("Requirement already satisfied: tqdm==4.70.1 in ./lib (from -r packages.txt (line 3)) (4.70.1)", 90)
-    meter.read("Processing /wheels/scipy-1.18.1-cp312-cp312-manylinux_2_28_x86_64.whl", 91)
+    meter.read("Processing /my wheels/scipy-1.18.1-cp312-cp312-linux_x86_64.whl (from -r /a/packages.txt (line 4))", 91)
     assert meter.line(95) == "3 of 4 packages fetched, 95 s, about 3 s left (now scipy)"
 
     meter.read("Installing collected packages: numpy, torch, scipy", 100)
