@@ -167,8 +167,14 @@ choose_torch() {  # sets torch and why
     ((${driver%%.*} < first_driver_of_cuda_13 || ${capability/./} < first_generation_of_cuda_13)) || torch=pypi
 }
 
-release_of() {  # torch or torchaudio, whose releases are the same since torch 2
-  if [[ -n $torch_release ]]; then echo "$torch_release"; else sed -n "s/^$1==//p" "$requirements/$lane.txt"; fi
+release_of() {  # PACKAGE: prints its release, torch or torchaudio, which ends at 2.11 and suits later ones of torch
+  if [[ -z $torch_release ]]; then
+    sed -n "s/^$1==//p" "$requirements/$lane.txt"
+  elif [[ $1 == torchaudio ]]; then
+    printf '%s\n' "$torch_release" 2.11.0 | sort -V | head -n 1
+  else
+    echo "$torch_release"
+  fi
 }
 
 # --- the Python environment
@@ -247,18 +253,21 @@ install_told() {  # FILE ARGUMENTS...: install, and tell how far that is with th
 
 check_index() {  # that PyTorch has this build; of one that was not asked for, PyPI's will do
   local trouble
-  trouble=$("$python" - "$torch_index/$torch/torch/" "torch-$(release_of torch)+$torch" <<'END'
+  trouble=$("$python" - "$torch_index/$torch" \
+    "torch-$(release_of torch)+$torch" "torchaudio-$(release_of torchaudio)+$torch" <<'END'
 import sys, urllib.parse, urllib.request
-page, wheel = sys.argv[1:]
-wheel += f"-cp{sys.version_info[0]}{sys.version_info[1]}-"
-try:
-    with urllib.request.urlopen(page, timeout=15) as answer:
-        listed = urllib.parse.unquote(answer.read().decode())
-except OSError as error:
-    print(f"{page} cannot be read ({error})")
-else:
+for wheel in sys.argv[2:]:
+    page = f"{sys.argv[1]}/{wheel.partition('-')[0]}/"
+    wheel += f"-cp{sys.version_info[0]}{sys.version_info[1]}-"
+    try:
+        with urllib.request.urlopen(page, timeout=15) as answer:
+            listed = urllib.parse.unquote(answer.read().decode())
+    except OSError as error:
+        print(f"{page} cannot be read ({error})")
+        break
     if wheel not in listed:
         print(f"{page} has no wheel {wheel}*")
+        break
 END
   )
   [[ -n $trouble ]] || return 0

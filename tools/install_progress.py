@@ -37,7 +37,11 @@ MEGABYTES = {
 }
 SMALL_MEGABYTES = 15  # of all others, which take their time by their number
 LEAST_SHARE = 0.03  # of all megabytes: of less, an estimate would be a guess
-FETCHED = r"(?:Collecting|Requirement already satisfied:) ([\w.-]+)|Processing (?:.*?/)?([\w.]+)-[^/ ]+\.whl\b"
+# A file that is read for what it says of a package, .whl.metadata, is not the package.
+FETCHED = (
+    r"\s*(?:Requirement already satisfied: ([\w.-]+)"
+    r"|(?:Downloading|Using cached|Processing) (?:.*?/)?([\w.-]+?)-\d[^/ ]*\.(?:whl|tar\.gz|zip)(?: |$))"
+)
 
 
 class Meter:

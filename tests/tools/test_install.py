@@ -23,10 +23,12 @@ PROGRAMS = (
     "env",
     "grep",
     "gzip",
+    "head",
     "mkdir",
     "mv",
     "rm",
     "sed",
+    "sort",
     "tar",
     "true",
 )
@@ -377,6 +379,8 @@ def test_the_lane_wheels_takes_torch_from_its_index_and_remembers_which(machine)
     assert result.returncode == 0, result.stderr
     _, torch, k2, _ = machine.pip_installs
     assert torch.endswith("--index-url https://download.pytorch.org/whl/cpu torch==2.7.1+cpu torchaudio==2.7.1+cpu")
+    assert machine.install("--lane", "wheels", "--torch-release", "2.13.0").returncode == 0
+    assert machine.pip_installs[1].endswith(" torch==2.13.0+cpu torchaudio==2.11.0+cpu"), "the last of torchaudio"
     assert k2.endswith("-f https://k2-fsa.github.io/k2/cpu.html k2==1.24.4.dev20250715+cpu.torch2.7.1")
     others = packages(machine, ".venv-wheels")
     assert not [each for each in others if each.startswith(("torch", "nvidia", "cuda", "triton", "networkx", "numpy="))]

@@ -14,11 +14,11 @@ REQUIREMENTS = PROJECT / "tools/requirements"
 
 def test_an_estimate_goes_by_the_size_of_what_is_fetched_and_then_of_what_is_unpacked():
     meter = Meter(["numpy", "torch", "tqdm", "scipy"], 0)
-    assert meter.line(1) == "0 of 4 packages fetched, 1 s"
     meter.read("Collecting numpy==2.5.5", 1)
+    assert meter.line(1) == "0 of 4 packages fetched, 1 s"
     meter.read("  Downloading numpy-2.5.5-cp312-cp312-manylinux_2_28_x86_64.whl (16.6 MB)", 1)
     assert meter.line(2) == "0 of 4 packages fetched, 2 s (now numpy)"
-    meter.read("Collecting torch==2.11.0", 4)
+    meter.read("  Downloading https://a.b/whl/cpu/torch-2.11.0%2Bcpu-cp312-cp312-linux_x86_64.whl (190.0 MB)", 4)
     left = 4 * (MEGABYTES["torch"] + SMALL_MEGABYTES + MEGABYTES["scipy"]) / MEGABYTES["numpy"]
     assert meter.seconds_left(4) == pytest.approx(left)
     assert meter.seconds_left(14) == pytest.approx(left - 10), "while torch comes at the same speed"
@@ -37,8 +37,8 @@ def test_an_estimate_goes_by_the_size_of_what_is_fetched_and_then_of_what_is_unp
 
 def test_what_comes_slower_than_before_has_at_least_the_time_of_the_rest():
     meter = Meter(["torch", "numpy", "scipy"], 0)
-    meter.read("Collecting torch", 0)
-    meter.read("Collecting numpy", 150)
+    meter.read("Downloading torch-2.11.0-cp312-cp312-manylinux_2_28_x86_64.whl (530 MB)", 0)
+    meter.read("Using cached numpy-2.5.5-cp312-cp312-manylinux_2_28_x86_64.whl", 150)
     rest = 150 * MEGABYTES["scipy"] / MEGABYTES["torch"]
     assert meter.seconds_left(1000) == pytest.approx(rest)
 
@@ -47,8 +47,13 @@ def test_what_this_python_does_not_need_and_what_others_need_is_counted():
     meter = Meter(["scipy", "scipy", "torch"], 0)
     meter.read("Ignoring scipy: markers 'python_version < \"3.12\"' don't match your environment", 0)
     meter.read("Ignoring tomli: markers 'python_version < \"3.11\"' don't match your environment", 0)
-    meter.read("Collecting torch", 0)
+    meter.read("Downloading torch-2.11.0-cp312-cp312-manylinux_2_28_x86_64.whl (530 MB)", 0)
     meter.read("Collecting nvidia-cudnn-cu12==9.10.2.21 (from torch==2.11.0+cu126)", 5)
+    meter.read("  Downloading nvidia_cudnn_cu12-9.10.2.21-py3-none-manylinux_2_27_x86_64.whl.metadata (1.8 kB)", 5)
+    assert meter.line(5).startswith("0 of 2 packages fetched"), (
+        "what is read of a package beforehand is not the package"
+    )
+    meter.read("Downloading nvidia_cudnn_cu12-9.10.2.21-py3-none-manylinux_2_27_x86_64.whl (706.8 MB)", 5)
     assert meter.line(6).startswith("1 of 3 packages fetched")
     assert meter.line(6).endswith("(now nvidia-cudnn)")
 
@@ -56,6 +61,8 @@ def test_what_this_python_does_not_need_and_what_others_need_is_counted():
 def test_compiling_is_told_since_it_takes_a_minute():
     meter = Meter(["kenlm"], 0)
     meter.read("Collecting kenlm==0.3.0", 0)
+    meter.read("  Downloading kenlm-0.3.0.tar.gz (427 kB)", 0)
+    assert meter.line(1) == "0 of 1 packages fetched, 1 s (now kenlm)"
     meter.read("Building wheels for collected packages: kenlm", 3)
     meter.read("  Building wheel for kenlm (pyproject.toml): started", 3)
     assert meter.line(40) == "all packages fetched, 40 s (now compiling kenlm)"
