@@ -24,7 +24,9 @@ def choose_device(name: str | None = None, number: int | None = None) -> torch.d
     Raises:
         UserError: no device has that name, or it does not work.
     """
+    way_out = "choose --device cpu"
     if name is None:
+        way_out += " (a recipe: CUDA_VISIBLE_DEVICES= before it)"
         name = "cuda" if _sees_gpu() or (has_nvidia_gpu() and not _is_hidden()) else "cpu"
     if name == "cuda" and number is not None:
         name = f"cuda:{number}"
@@ -33,7 +35,7 @@ def choose_device(name: str | None = None, number: int | None = None) -> torch.d
     except RuntimeError:
         raise UserError(f"'{name}' is not a device; choose cpu, cuda, or cuda:<number>") from None
     if fault := _fault(device):
-        raise UserError(f"the device '{name}' does not work: {fault.reason}; {fault.remedy}choose --device cpu")
+        raise UserError(f"the device '{name}' does not work: {fault.reason}; {fault.remedy}{way_out}")
     return device
 
 

@@ -45,10 +45,14 @@ def machine(monkeypatch, tmp_path):
 
 
 def refused(name=None):
+    """What is said where no device is named, or this one, and what then to do."""
     with pytest.raises(UserError) as error:
         choose_device(name)
     assert choose_device("cpu") == torch.device("cpu")
-    return str(error.value)
+    said = str(error.value)
+    recipe = " (a recipe: CUDA_VISIBLE_DEVICES= before it)"
+    assert said.endswith(recipe) == (name is None)
+    return said.removesuffix(recipe)
 
 
 def test_a_working_device_is_chosen(machine):

@@ -117,8 +117,10 @@ choose_lane() {  # sets lane and why
     lane=modern why="the GPU, $name, has compute capability $capability, and torch 1.13, of the lane pypi, ends at 8.9"
   elif ! local_python 3.10 >/dev/null && found=$(local_python 3.12 3.11); then
     lane=modern why="$found is here, and no Python 3.10, which PyPI's k2 is for"
+  elif [[ -n $gpu ]]; then
+    lane=pypi why="with k2; torch 1.13 knows the GPU, $name, compute capability $capability"
   else
-    lane=pypi why="with k2${gpu:+; torch 1.13 knows the GPU, $name, compute capability $capability}"
+    lane=pypi why="with k2, no GPU is found; --torch cpu takes the lane modern instead, 3 GB less and no k2"
   fi
 }
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import CliRunner
 
 from pyspeech import environment
@@ -79,6 +80,15 @@ def test_without_a_gpu_there_is_nothing_to_mend_and_with_one_there_is(monkeypatc
     monkeypatch.setattr(environment, "has_nvidia_gpu", lambda: True)
     lane = "--lane modern" if sys.version_info[:2] == (3, 10) else "--torch auto"
     assert mend_command("cuda").endswith(f"tools/install.sh {lane}")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="for machines without a GPU that works")
+def test_a_gpu_that_does_not_work_is_told_with_the_reason(monkeypatch):
+    monkeypatch.setattr("pyspeech.device.has_nvidia_gpu", lambda: False)
+    assert "there is no GPU to use" in examine_one("cuda").problem
+    monkeypatch.setattr("pyspeech.device.has_nvidia_gpu", lambda: True)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert "the device 'cuda' does not work: torch " in examine_one("cuda").problem
 
 
 @pytest.fixture
