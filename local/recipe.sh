@@ -167,8 +167,7 @@ _choose_python() {
   elif [[ -n $recipe_active ]] && "$recipe_active/bin/python" -I -c "import pyspeech" 2>/dev/null; then
     recipe_python=$recipe_active/bin/python
   else
-    "$recipe_project/tools/install.sh" >&2
-    recipe_python=$recipe_project/.venv/bin/python
+    recipe_python=$("$recipe_project/tools/install.sh")  # which says what lane it is, and why
   fi
   export PATH="${recipe_python%/*}:$PATH"
   export PYTHONPATH="$recipe_project${PYTHONPATH:+:$PYTHONPATH}"  # recipes run from the clone they stand in

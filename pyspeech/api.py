@@ -73,7 +73,7 @@ def load_model(
         exp: Folder of a training.
         graph: What :func:`graph` returns, or a folder that it wrote; needs k2. Without it words are the greedy
             ones; of a model of phones, phones that spell no word stand among them.
-        device: A name that torch knows; else a GPU that works, else the CPU.
+        device: A name that torch knows; else a GPU where there is one, else the CPU.
         overrides: Settings, such as ``decode.search_beam=15``.
 
     Raises:

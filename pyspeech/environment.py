@@ -5,7 +5,6 @@ import os
 import platform
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,10 +13,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from pyspeech.processor import has_nvidia_gpu
+
 PROJECT = Path(__file__).resolve().parent.parent
 INSTALLER = PROJECT / "tools" / "install.sh"  # in a clone; a wheel comes without
 REQUIREMENTS = PROJECT / "tools" / "requirements"
+PROJECT_DISTRIBUTION = "pyspeech-recipes"  # setup.cfg
 K2_PYTHON = (3, 10)  # the only one that the k2 wheels on PyPI hold binaries for
+
+_REINSTALL = (sys.executable, "-m", "pip", "install", "--force-reinstall")
 
 # A bigram model of one word, to try KenLM's reader on.
 TINY_ARPA = (
@@ -61,25 +65,33 @@ def examine_one(name: str) -> Finding:
 
 def mend_command(name: str) -> str:
     """Return the one command that mends ``name`` in the running environment."""
-    if name in {"cuda", "k2", "lmplz"} and not INSTALLER.exists():
+    if name in {"cuda", "lmplz"} and not INSTALLER.exists():
         return ""
     installer = shlex.quote(os.path.relpath(INSTALLER))
     modern = sys.version_info[:2] != K2_PYTHON
-    torch_release = _installed_version("torch").partition("+")[0] or "2.6.0"
     if name == "cuda":
-        if shutil.which("nvidia-smi") is None:
+        if not has_nvidia_gpu():
             return ""
         # torch 1.13.1 knows no GPU newer than 2022; a torch that does may still be newer than the driver.
-        return (
-            f"{installer} --lane wheels --torch {torch_release} --cuda 12.6" if modern else f"{installer} --lane modern"
-        )
-    if name == "k2" and modern and _installed_version("k2"):
-        return f"{installer} --lane wheels --torch {torch_release} --cuda cpu"
-    if name == "lmplz" or (name == "k2" and modern):
+        return f"{installer} --torch auto" if modern else f"{installer} --lane modern"
+    if name == "k2":
+        return _mend_k2(installer, modern)
+    if name == "lmplz":
         return f"{installer} --lane pypi"
-    package = _pinned(DISTRIBUTIONS[name], "modern" if modern else "pypi")
-    alone = ["--no-deps"] if "==" in package else []  # what it needs is pinned as well
-    return shlex.join([sys.executable, "-m", "pip", "install", "--force-reinstall", *alone, package])
+    alone, package = _wanted(DISTRIBUTIONS[name], "modern" if modern else "pypi")
+    return shlex.join([*_REINSTALL, *alone, package])
+
+
+def _mend_k2(installer: str, modern: bool) -> str:
+    if not INSTALLER.exists():
+        return ""
+    if modern and _installed_version("k2"):
+        release = _installed_version("torch").partition("+")[0]
+        return f"{installer} --lane wheels --torch-release {release} --torch auto" if release else ""
+    if modern:
+        return f"{installer} --lane pypi"
+    # By its hash: PyPI's wheels of k2 all claim to suit any Python.
+    return shlex.join([*_REINSTALL, "--no-deps", "--require-hashes", "-r", os.path.relpath(REQUIREMENTS / "k2.txt")])
 
 
 def _installed_version(name: str) -> str:
@@ -89,13 +101,25 @@ def _installed_version(name: str) -> str:
         return ""
 
 
-def _pinned(distribution: str, lane: str) -> str:
-    # Without a checkout there are no pins, and pip's choice has to do.
-    requirements = REQUIREMENTS / f"{lane}.txt"
-    if not requirements.exists():
+def _wanted(distribution: str, lane: str) -> tuple[list[str], str]:
+    """Return options of pip and what it is to install: the pin of a checkout, else within the bounds of setup.cfg."""
+    pins = REQUIREMENTS / f"{lane}.txt"
+    pinned = rf"^{re.escape(distribution)}==[^;\s]+"
+    if not (pins.exists() and (pin := re.search(pinned, pins.read_text(encoding="utf-8"), re.MULTILINE))):
+        return [], _bounded(distribution)
+    _, plus, build = _installed_version(distribution).partition("+")
+    # PyTorch's builds are on its own index; what they need differs from what the pin of PyPI's does, and is there.
+    index = ["--index-url", f"https://download.pytorch.org/whl/{build}"] if build else []
+    return ["--no-deps", *index], f"{pin.group()}{plus}{build}"  # what it needs is pinned as well
+
+
+def _bounded(distribution: str) -> str:
+    try:
+        requirements = importlib.metadata.requires(PROJECT_DISTRIBUTION) or []
+    except importlib.metadata.PackageNotFoundError:
         return distribution
-    pin = re.search(rf"^{re.escape(distribution)}==[^;\s]+", requirements.read_text(encoding="utf-8"), re.MULTILINE)
-    return pin.group() if pin else distribution
+    named = rf"{re.escape(distribution)}(?![\w.-])"
+    return next((each.partition(";")[0].strip() for each in requirements if re.match(named, each)), distribution)
 
 
 def _try_python() -> str:
@@ -112,10 +136,10 @@ def _try_torch() -> str:
 def _try_cuda() -> str:
     import torch
 
-    if not torch.cuda.is_available():
-        raise RuntimeError(f"torch {torch.__version__} sees no GPU; the CPU does all work")
-    # is_available() says yes also where this torch has no code for that GPU; only a kernel tells.
-    _expect(float(torch.ones(2, device="cuda").sum()), 2.0)
+    from pyspeech.device import choose_device
+
+    if choose_device().type == "cpu":
+        raise RuntimeError("there is no GPU to use; the CPU does all work")
     return f"{torch.version.cuda} ({torch.cuda.get_device_name()})"
 
 

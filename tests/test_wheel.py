@@ -104,3 +104,4 @@ def test_the_environment_is_told_without_an_installer_that_is_not_there(light, t
     told = call(light, tmp_path, "pyspeech", "env").stdout
     assert "No module named 'torch'" in told
     assert "install.sh --lane" not in told
+    assert " --force-reinstall 'torch" in told, "with the bounds of setup.cfg, which a shell needs quotes for"

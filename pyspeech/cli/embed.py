@@ -22,7 +22,7 @@ PATH = click.Path(path_type=Path)
     metavar="SECONDS",
     help="What lasts longer is embedded in equal windows, and their embeddings are averaged.",
 )
-@click.option("--device", help="cpu, cuda or cuda:<number>; without it a GPU that works, else the CPU.")
+@click.option("--device", help="cpu, cuda or cuda:<number>; without it a GPU where there is one, else the CPU.")
 def embed(exp: Path, cuts: Path, out: Path, window: float, device: str | None) -> None:
     """Write the embeddings of the manifest CUTS by the model in EXP to the folder OUT."""
     from pyspeech.inference.embedding import embed as run

@@ -12,7 +12,7 @@ PATH = click.Path(path_type=Path)
 @click.argument("store", type=PATH)
 @click.argument("people_dir", required=False, type=PATH)
 @click.option("--remove", multiple=True, metavar="NAME", help="Person to remove, before any are added; repeatable.")
-@click.option("--device", help="cpu, cuda or cuda:<number>; without it a GPU that works, else the CPU.")
+@click.option("--device", help="cpu, cuda or cuda:<number>; without it a GPU where there is one, else the CPU.")
 def enroll(exp: Path, store: Path, people_dir: Path | None, remove: tuple[str, ...], device: str | None) -> None:
     """Add the people of PEOPLE_DIR to the folder STORE, by the model in EXP.
 

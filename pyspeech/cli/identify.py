@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 )
 @click.option("--threshold", type=FiniteFloat(-1, 1), help="Cosine below which it is nobody known.")
 @click.option("--json", "as_json", is_flag=True, help="Lines of JSON.")
-@click.option("--device", help="cpu, cuda or cuda:<number>; without it a GPU that works, else the CPU.")
+@click.option("--device", help="cpu, cuda or cuda:<number>; without it a GPU where there is one, else the CPU.")
 def identify(
     exp: Path,
     audio: tuple[Path, ...],

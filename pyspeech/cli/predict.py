@@ -13,7 +13,7 @@ PATH = click.Path(path_type=Path)
 @click.argument("exp", type=PATH)
 @click.argument("cuts", type=PATH)
 @click.option("--out", type=OUTPUT, help="Folder to write; without it EXP/predict/<name of CUTS>.")
-@click.option("--device", help="cpu, cuda or cuda:<number>; without it a GPU that works, else the CPU.")
+@click.option("--device", help="cpu, cuda or cuda:<number>; without it a GPU where there is one, else the CPU.")
 def predict(exp: Path, cuts: Path, out: Path | None, device: str | None) -> None:
     """Tell the labels of the manifest CUTS with the model in EXP; write predictions.jsonl."""
     from pyspeech.inference.prediction import predict as run

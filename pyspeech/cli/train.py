@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 @click.option("--dev", required=True, type=PATH, help="Manifest to measure on after each epoch.")
 @click.option("--lang", type=PATH, help="Table of task: recognition: the token set, as pyspeech lang makes it.")
 @click.option("--labels", type=PATH, help="Table of the other tasks: of labels, as pyspeech labels makes it.")
-@click.option("--device", help="cpu, cuda or cuda:<number>; without it a GPU that works, else the CPU.")
+@click.option("--device", help="cpu, cuda or cuda:<number>; without it a GPU where there is one, else the CPU.")
 @click.option(
     "--processes", type=click.IntRange(1), default=1, help="As many as this machine has GPUs.", show_default=True
 )

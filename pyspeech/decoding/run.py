@@ -55,7 +55,7 @@ class Decode:
     Args:
         graph: None exactly for the methods ``WITHOUT_GRAPH``.
         keep_lattices: Unless greedy or own, which have none.
-        device: None for a GPU that works, else the CPU.
+        device: None for a GPU where there is one, else the CPU.
         jobs: Processes; None for one per core, or one where the audio is little or a GPU works.
         code: Folder of the class that ``config.own`` names, for the method ``own``.
     """
@@ -165,6 +165,7 @@ def _device(job: Decode) -> str:
             raise UserError(
                 f"this k2 is built without CUDA; choose --device cpu, not {job.device}, or see: pyspeech env"
             )
+        log.warning("this k2 is built without CUDA: the CPU decodes by the graph; see: pyspeech env")
         return "cpu"
     return device
 

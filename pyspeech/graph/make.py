@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pyspeech.lang.tokens import TokenSet
 
 
-WITHOUT_K2 = "tools/install.sh, which makes the lane pypi; or decode without a graph, by --method search --lm LM"
+WITHOUT_K2 = "tools/install.sh --lane pypi; or decode without a graph, by --method search --lm LM"
 
 
 def update_graph(lang: "Path | TokenSet", lm: Path, out: Path) -> bool:

@@ -71,7 +71,7 @@ class Ctc(nn.Module):
             try:
                 import k2  # noqa: F401
             except ImportError as error:
-                remedy = "tools/install.sh (or set loss.implementation=torch)"
+                remedy = "tools/install.sh --lane pypi (or set loss.implementation=torch)"
                 raise MissingPackage("k2", "loss.implementation=k2", remedy) from error
         self.implementation = implementation
 

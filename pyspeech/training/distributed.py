@@ -87,8 +87,7 @@ def joined(device_name: str | None) -> Iterator[Processes]:
         return
     if device_name is not None and ":" in device_name:
         raise UserError(f"--device {device_name} is one device for {count} processes; give --device cuda, or cpu")
-    kind = device_name or ("cuda" if torch.cuda.is_available() else "cpu")
-    device = choose_device(f"cuda:{local}" if kind == "cuda" else kind)
+    device = choose_device(device_name, local)
     if device.type == "cuda":
         torch.cuda.set_device(device)
     die_with_parent()  # what torchrun started, too: another will continue the training

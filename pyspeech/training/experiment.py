@@ -32,6 +32,7 @@ from pyspeech.training.distributed import joined
 from pyspeech.training.loop import TrainingData, train
 from pyspeech.training.manifest_digests import Contents
 from pyspeech.training.offsets import write_offsets
+from pyspeech.training.report import tell_setup
 from pyspeech.training.seeds import seed_everything
 
 # A resumed training may change these: they do not change what it learns, but for rounding. Of batches in a step, the
@@ -91,6 +92,7 @@ def run(
             if not resumes:
                 _write_inputs(config, exp, sources, task)
             contents.save(exp)
+            tell_setup(config, model, data.seconds_per_epoch, processes)
             begin()
 
         def finish(trained: NetworkWithLoss) -> None:

@@ -2,20 +2,46 @@
 
 import logging
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import torch
+
+from pyspeech.config import Config
+from pyspeech.device import device_name
 from pyspeech.scoring.wer import shortened
+from pyspeech.tasks.network import NetworkWithLoss
 from pyspeech.training.checkpoint import Progress
+from pyspeech.training.distributed import Processes
 from pyspeech.training.gradient import LEFT_OUT, Place
 from pyspeech.training.history import METRICS, STEPS
 from pyspeech.training.journal import SHOWN_IDS, Journal, counts
 from pyspeech.training.json_lines import Lines, Position
+from pyspeech.training.precision import Precision
 from pyspeech.training.progress import Display
 from pyspeech.training.step import Step
 
 log = logging.getLogger(__name__)
+
+
+def tell_setup(config: Config, model: NetworkWithLoss, seconds_per_epoch: float, processes: Processes) -> None:
+    """Tell what is about to be trained, where, in which numbers, and for words how they will be found.
+
+    Raises:
+        UserError: the device does not compute in the numbers that are asked for.
+    """
+    parts = [
+        device_name(processes.device) + (f" in {processes.count} processes" if processes.count > 1 else ""),
+        Precision(config.training.precision, processes.device).name,
+        f"torch {torch.__version__}",
+        f"{sum(each.numel() for each in model.parameters()):,} parameters",
+        f"{seconds_per_epoch / 3600:.2f} hours of train in an epoch",
+    ]
+    if config.task == "recognition":
+        parts.append("words by a graph" if find_spec("k2") else "words by --method search, as k2 is not installed")
+    log.info(f"training {config.model['name']} with {config.loss['name']}: {'; '.join(parts)}")
 
 
 class Report:

@@ -1,17 +1,22 @@
+import configparser
 import importlib.metadata
 import json
 import os
 import platform
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import torch
 from click.testing import CliRunner
 
 from pyspeech import environment
 from pyspeech.cli.env import env
 from pyspeech.environment import CHECKS, DISTRIBUTIONS, examine_one, mend_command
 
+PROJECT = Path(__file__).resolve().parents[2]
 NAMES = ["python", "torch", "cuda", "torchaudio", "lhotse", "k2", "kenlm", "lmplz", "sentencepiece", "espeak"]
 
 
@@ -70,15 +75,59 @@ def test_an_lmplz_that_cannot_run_does_not_pass_for_a_working_one(monkeypatch, t
 
 
 def test_without_a_gpu_there_is_nothing_to_mend_and_with_one_there_is(monkeypatch):
-    monkeypatch.setattr(environment.shutil, "which", lambda _: None)
+    monkeypatch.setattr(environment, "has_nvidia_gpu", lambda: False)
     assert mend_command("cuda") == ""
-    monkeypatch.setattr(environment.shutil, "which", lambda _: "/usr/bin/nvidia-smi")
-    assert "tools/install.sh --lane" in mend_command("cuda")
+    monkeypatch.setattr(environment, "has_nvidia_gpu", lambda: True)
+    lane = "--lane modern" if sys.version_info[:2] == (3, 10) else "--torch auto"
+    assert mend_command("cuda").endswith(f"tools/install.sh {lane}")
 
 
-def test_without_a_checkout_the_version_is_left_to_pip(monkeypatch, tmp_path):
+@pytest.mark.skipif(torch.cuda.is_available(), reason="for machines without a GPU that works")
+def test_a_gpu_that_does_not_work_is_told_with_the_reason(monkeypatch):
+    monkeypatch.setattr("pyspeech.device.has_nvidia_gpu", lambda: False)
+    assert "there is no GPU to use" in examine_one("cuda").problem
+    monkeypatch.setattr("pyspeech.device.has_nvidia_gpu", lambda: True)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert "the device 'cuda' does not work: torch " in examine_one("cuda").problem
+
+
+@pytest.fixture
+def without_checkout(monkeypatch, tmp_path):
+    """The package where it was installed from its wheel, as far as pip has noted that."""
     monkeypatch.setattr(environment, "REQUIREMENTS", tmp_path)
-    assert mend_command("torch").endswith(" install --force-reinstall torch")
+    described = configparser.ConfigParser()
+    described.read(PROJECT / "setup.cfg", encoding="utf-8")
+    metadata = tmp_path / "pyspeech_recipes-0.dist-info/METADATA"
+    metadata.parent.mkdir()
+    lines = ["Metadata-Version: 2.1", f"Name: {described['metadata']['name']}", "Version: 0"]
+    lines += [f"Requires-Dist: {each}" for each in described["options"]["install_requires"].split("\n") if each]
+    for extra, wanted in described["options.extras_require"].items():
+        lines += [f"Requires-Dist: {each} ; extra == '{extra}'" for each in wanted.split("\n") if each]
+    metadata.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [("torch", "torch >=1.13, <3"), ("torchaudio", "torchaudio >=0.13, <3"), ("kenlm", "kenlm >=0.2, <1")],
+)
+def test_without_a_checkout_pip_chooses_within_the_bounds(without_checkout, name, wanted):
+    assert mend_command(name) == shlex.join([sys.executable, "-m", "pip", "install", "--force-reinstall", wanted])
+
+
+def test_a_build_of_torch_is_mended_from_the_index_that_has_it(monkeypatch):
+    monkeypatch.setattr(environment, "_installed_version", lambda _: "2.11.0+cpu")
+    words = shlex.split(mend_command("torch"))
+    assert words[5:8] == ["--no-deps", "--index-url", "https://download.pytorch.org/whl/cpu"]
+    assert words[8].startswith("torch==")
+    assert words[8].endswith("+cpu")
+
+
+@pytest.mark.skipif(sys.version_info[:2] != (3, 10), reason="there are wheels of k2 for Python 3.10 alone")
+def test_a_broken_k2_is_mended_by_the_wheel_that_the_installer_takes():
+    words = shlex.split(mend_command("k2"))
+    assert words[-4:-1] == ["--no-deps", "--require-hashes", "-r"]
+    assert Path(words[-1]).samefile(PROJECT / "tools/requirements/k2.txt")
 
 
 @pytest.mark.parametrize("name", ["cuda", "k2", "lmplz"])

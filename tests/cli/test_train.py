@@ -83,6 +83,7 @@ def test_killed_within_an_epoch_and_resumed_ends_as_if_never_killed(folder):
         folder / "killed",
     )
     assert done.returncode == -signal.SIGKILL
+    assert done.stderr.startswith("training bilstm_ctc with ctc: CPU, 1 thread; ")
     assert f"if this is interrupted, it continues by: {sys.executable} -m pyspeech train" in done.stderr
 
     assert invoke(folder, "killed").exit_code == 0

@@ -456,13 +456,14 @@ def test_a_python_that_is_not_there_is_an_error(project):
 
 INSTALLER = """#!/usr/bin/env bash
 root=$(dirname "$0")/..
-mkdir -p "$root/.venv/bin"
-cp "$root/stub/python" "$root/.venv/bin/python"
-echo installing
+mkdir -p "$root/.venv-modern/bin"
+cp "$root/stub/python" "$root/.venv-modern/bin/python"
+echo installing >&2
+echo "$root/.venv-modern/bin/python"
 """
 
 
-def test_without_an_environment_the_installer_makes_one(project):
+def test_without_an_environment_it_is_the_one_that_the_installer_makes_and_names(project):
     write_script(project / "tools/install.sh", INSTALLER)
     done = run(project, "--stop-stage", "1", PYSPEECH_PYTHON="")
     assert done.stdout == "python prepare.py download/toys bilstm_ctc 2 true\n"

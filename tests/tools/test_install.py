@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,20 +21,25 @@ PROGRAMS = (
     "cp",
     "dirname",
     "env",
+    "grep",
     "gzip",
+    "head",
     "mkdir",
     "mv",
     "rm",
     "sed",
+    "sort",
     "tar",
     "true",
 )
 
-# A Python 3.10 that notes what it is asked for and makes environments of itself; $FAIL_ON makes a call fail.
+# A Python 3.10 that notes what it is asked for and makes environments of itself; $FAIL_ON makes a call fail, $INDEX is
+# what it finds wrong with PyTorch's pages.
 PYTHON = """#!/usr/bin/env bash
 echo "$*" >>"$NOTES"
 [[ -z ${FAIL_ON:-} || "$*" != *"$FAIL_ON"* ]] || exit 1
 case "$*" in
+  "- https://download.pytorch.org/"*) echo "${INDEX:-}" ;;
   *python_version*) echo "$VERSION" ;;
   *sys.executable*) echo "$0" ;;
   *ensurepip*) [[ " $* " == *" ${VERSION%.*} "* ]] ;;
@@ -57,6 +63,12 @@ if [[ $1 == --build ]]; then
 else
   [[ -e $BOOST ]] && mkdir -p "$4"
 fi
+"""
+
+# A GPU as $GPU describes it: compute capability, driver, name.
+NVIDIA_SMI = """#!/usr/bin/env bash
+[[ "$*" == "--query-gpu=compute_cap,driver_version,name --format=csv,noheader" ]] || exit 2
+echo "$GPU"
 """
 
 APT_GET = """#!/usr/bin/env bash
@@ -108,6 +120,14 @@ class Machine:
             check=False,
         )
 
+    def has_pythons(self, *versions):
+        for each in versions:
+            self.add(f"bin/python{each}", PYTHON.replace("${VERSION%.*}", each))
+
+    @property
+    def pip_installs(self):
+        return [call for call in self.calls if " pip " in call and " install " in call]
+
     @property
     def calls(self):
         return [line for line in self.notes.read_text().splitlines() if not line.startswith("-c ")]
@@ -126,6 +146,16 @@ def installed(machine):
     return machine
 
 
+def pins(*names):
+    """What the files of these names pin, in their order."""
+    lines = [line for name in names for line in (PROJECT / f"tools/requirements/{name}.txt").read_text().splitlines()]
+    return [line for line in lines if line and not line.startswith(("#", "-r"))]
+
+
+def packages(machine, environment):
+    return (machine.root / environment / "packages.txt").read_text().splitlines()
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -133,9 +163,18 @@ def installed(machine):
         (["pypi"], "unknown option pypi"),
         (["--lane"], "--lane needs a value"),
         (["--lane", "conda"], "no lane 'conda'; allowed: pypi, modern, wheels"),
-        (["--torch", "2.7.1"], "--torch and --cuda belong to --lane wheels"),
-        (["--lane", "wheels"], "the lane wheels needs --torch and --cuda"),
-        (["--python", "/no/such/python"], "/no/such/python is not a Python that runs"),
+        (
+            ["--lane", "pypi", "--torch", "cpu"],
+            "--torch belongs to the lanes modern and wheels; the k2 of the lane pypi",
+        ),
+        (["--lane", "modern", "--torch", "12.6"], "no build of torch '12.6'; allowed: auto, pypi, cpu, or cu"),
+        (["--lane", "modern", "--torch-release", "2.7.1"], "--torch-release belongs to --lane wheels"),
+        (["--lane", "wheels", "--torch", "cu126"], "the lane wheels needs --torch-release"),
+        (
+            ["--lane", "wheels", "--torch-release", "2.7.1", "--torch", "pypi"],
+            "a build of torch that k2 has a wheel for",
+        ),
+        (["--lane", "pypi", "--python", "/no/such/python"], "/no/such/python is not a Python that runs"),
     ],
 )
 def test_a_wrong_option_is_refused_in_one_line_that_names_it(machine, options, message):
@@ -155,7 +194,7 @@ def test_help_is_the_comment_at_the_top(machine):
 
 def test_the_cp310_wheel_of_k2_is_refused_by_name_on_another_python(machine):
     python = machine.add("python", PYTHON)
-    result = machine.install("--python", str(python), VERSION="3.12.1")
+    result = machine.install("--lane", "pypi", "--python", str(python), VERSION="3.12.1")
     assert result.returncode == 1
     assert "Python 3.12.1" in result.stderr
     assert "k2 wheel" in result.stderr
@@ -166,13 +205,14 @@ def test_the_cp310_wheel_of_k2_is_refused_by_name_on_another_python(machine):
 def test_the_lane_modern_takes_3_11_and_refuses_3_10_without_talking_of_k2(machine):
     python = machine.add("python", PYTHON)
     assert machine.install("--lane", "modern", "--python", str(python), VERSION="3.11.7").returncode == 0
+    assert (machine.root / ".venv-modern/pyspeech.stamp").exists()
     refused = machine.install("--lane", "modern", "--python", str(python), VERSION="3.10.13")
     assert "needs one of: 3.12 3.11" in refused.stderr
     assert "k2" not in refused.stderr
 
 
 def test_without_any_python_one_line_says_how_to_get_one(machine):
-    result = machine.install()
+    result = machine.install("--lane", "pypi")
     assert result.returncode == 1
     assert "no Python 3.10 found" in result.stderr
     assert "uv python install 3.10" in result.stderr
@@ -195,13 +235,158 @@ def test_uv_is_asked_when_neither_the_path_nor_pyenv_has_a_python(machine):
 
 
 def test_only_what_is_pinned_is_installed(installed):
-    pip = [call for call in installed.calls if " pip " in call and " install " in call]
+    pip = installed.pip_installs
     assert len(pip) == 3
     assert "--no-deps -r" in pip[0]
-    assert "requirements/pypi.txt" in pip[0]
+    assert "/packages.txt" in pip[0]
+    assert packages(installed, ".venv") == pins("pypi", "tests")
     assert "--no-deps --force-reinstall --require-hashes -r" in pip[1]
     assert "requirements/k2.txt" in pip[1]
     assert "--no-deps --no-build-isolation -e" in pip[2]
+
+
+H200 = "9.0, 550.54.15, NVIDIA H200"
+
+
+@pytest.mark.parametrize(
+    ("pythons", "gpu", "lane", "why"),
+    [
+        (["3.10", "3.12"], "", "pypi", "with k2"),
+        (["3.10", "3.12"], "8.9, 535.54.03, NVIDIA L4", "pypi", "torch 1.13 knows the GPU, NVIDIA L4, compute cap"),
+        (["3.10", "3.12"], H200, "modern", "the GPU, NVIDIA H200, has compute capability 9.0, and torch 1.13,"),
+        (["3.10", "3.11"], f"7.0, 550.54.15, Tesla V100\n{H200}", "modern", "the GPU, NVIDIA H200, has compute"),
+        (["3.10", "3.12"], "12.0, 570.86.10, NVIDIA B40", "modern", "the GPU, NVIDIA B40, has compute capability 12.0"),
+        (["3.12"], "", "modern", "/python3.12 is here, and no Python 3.10, which PyPI's k2 is for"),
+        (["3.11"], "8.0, 535.54.03, NVIDIA A100", "modern", "/python3.11 is here, and no Python 3.10"),
+        (["3.10"], "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.", "pypi", "with k2"),
+        (["3.10"], 'Field "compute_cap" is not a valid field to query.', "pypi", "with k2"),
+    ],
+)
+def test_the_lane_is_chosen_by_the_machine_and_said_with_the_reason(machine, pythons, gpu, lane, why):
+    machine.has_pythons(*pythons)
+    if gpu:
+        machine.add("bin/nvidia-smi", NVIDIA_SMI)
+    result = machine.install(GPU=gpu)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == f"{machine.root}/.venv{'' if lane == 'pypi' else '-modern'}/bin/python\n"
+    said = result.stderr.splitlines()[0]
+    assert said.startswith(f"install: lane {lane}: ")
+    assert why in said
+
+
+def test_a_python_that_is_given_has_a_say_in_the_lane(machine):
+    machine.has_pythons("3.10")
+    python = machine.add("python", PYTHON)
+    assert "lane modern: " in machine.install("--python", str(python), VERSION="3.12.1").stderr
+    assert (machine.root / ".venv-modern/bin/python").exists()
+
+
+def test_the_environment_that_is_here_is_kept_and_of_two_the_machine_chooses(machine):
+    machine.has_pythons("3.10", "3.12")
+    machine.add("bin/nvidia-smi", NVIDIA_SMI)
+    assert machine.install("--lane", "modern", GPU="").returncode == 0
+    assert "lane modern: its environment is here already" in machine.install(GPU="").stderr
+    assert machine.calls == []
+    assert machine.install("--lane", "pypi", GPU="").returncode == 0
+    assert "lane pypi: with k2" in machine.install(GPU="").stderr
+    assert "lane modern: the GPU, NVIDIA H200" in machine.install(GPU=H200).stderr
+    assert machine.calls == []
+
+
+@pytest.mark.parametrize(
+    ("gpu", "build"),
+    [
+        ("", "cpu"),
+        (H200, "cu126"),
+        ("9.0, 580.65.06, NVIDIA H200", "pypi"),
+        ("7.0, 580.65.06, Tesla V100", "cu126"),
+        ("12.0, 570.86.10, NVIDIA B40", "cu128"),
+        ("12.0, 590.10.01, NVIDIA B40", "pypi"),
+    ],
+)
+def test_the_build_of_torch_is_chosen_by_the_gpu_and_its_driver(machine, gpu, build):
+    machine.has_pythons("3.12")
+    if gpu:
+        machine.add("bin/nvidia-smi", NVIDIA_SMI)
+    result = machine.install("--lane", "modern", GPU=gpu)
+    assert result.returncode == 0, result.stderr
+    assert f"build {build} (" in result.stderr
+    index = [call for call in machine.pip_installs if "download.pytorch.org" in call]
+    if build == "pypi":
+        assert index == []
+        assert packages(machine, ".venv-modern") == pins("modern", "tests")
+        return
+    (call,) = index
+    assert f"--index-url https://download.pytorch.org/whl/{build} " in call
+    wanted = [f"{pin}+{build}" for pin in pins("modern") if pin.startswith("torch")]
+    assert call.split()[-2:] == wanted
+    assert len(wanted) == 2
+
+
+def test_a_build_that_is_asked_for_is_kept_and_changed_when_another_is(machine):
+    machine.has_pythons("3.10", "3.12")
+    result = machine.install("--torch", "cpu")
+    assert result.returncode == 0, result.stderr
+    assert result.stderr.startswith("install: lane modern: --torch cpu; the k2 of the lane pypi is linked to")
+    first, second, _ = machine.pip_installs
+    assert first.endswith(f"--no-deps -r {machine.root}/.venv-modern/packages.txt")
+    assert "--index-url https://download.pytorch.org/whl/cpu torch==" in second
+    for options in ([], ["--torch", "cpu"], ["--torch", "auto"], ["--lane", "modern"]):
+        assert machine.install(*options).returncode == 0
+        assert machine.calls == []
+    assert machine.install("--torch", "cu126").returncode == 0
+    assert any(call.startswith("-m venv") for call in machine.calls)
+    assert machine.install("--torch", "cu126").returncode == 0
+    assert machine.calls == []
+
+
+def test_an_index_that_lacks_the_build_is_one_line_and_what_was_there_stays(machine):
+    machine.has_pythons("3.12")
+    assert machine.install("--torch", "pypi").returncode == 0
+    trouble = "https://download.pytorch.org/whl/cu118/torch/ has no wheel"
+    refused = machine.install("--torch", "cu118", INDEX=trouble)
+    assert refused.returncode == 1
+    assert refused.stderr.splitlines()[-1] == (
+        f"error: {trouble}, so there is no build cu118 of torch; choose another --torch"
+    )
+    assert machine.install("--torch", "pypi").returncode == 0
+    assert machine.calls == []
+
+
+def test_where_the_index_does_not_answer_pypi_does_unless_a_build_was_asked_for(machine):
+    """By a real Python, whose way to the network is closed."""
+    python = PYTHON.replace('echo "${INDEX:-}"', f'exec "{sys.executable}" "$@"')
+    machine.add("bin/python3.12", python.replace("${VERSION%.*}", "3.12"))
+    closed = {"https_proxy": "http://127.0.0.1:9", "no_proxy": ""}
+    refused = machine.install("--torch", "cpu", **closed)
+    assert refused.returncode == 1
+    error = refused.stderr.splitlines()[-1]
+    assert error.startswith("error: https://download.pytorch.org/whl/cpu/torch/ cannot be read (")
+    assert error.endswith("so there is no build cpu of torch; choose another --torch")
+    assert not (machine.root / ".venv-modern").exists()
+    chosen = machine.install(**closed)
+    assert chosen.returncode == 0, chosen.stderr
+    assert "not torch's build cpu (no GPU is found" in chosen.stderr
+    assert packages(machine, ".venv-modern") == pins("modern", "tests")
+
+
+def test_the_lane_wheels_takes_torch_from_its_index_and_remembers_which(machine):
+    python = PYTHON.replace(
+        "case", 'case "$*" in "- https://k2-fsa"*) echo 1.24.4.dev20250715+cpu.torch2.7.1 ;; esac\ncase'
+    )
+    machine.add("bin/python3.12", python.replace("${VERSION%.*}", "3.12"))
+    result = machine.install("--lane", "wheels", "--torch-release", "2.7.1")
+    assert result.returncode == 0, result.stderr
+    _, torch, k2, _ = machine.pip_installs
+    assert torch.endswith("--index-url https://download.pytorch.org/whl/cpu torch==2.7.1+cpu torchaudio==2.7.1+cpu")
+    assert machine.install("--lane", "wheels", "--torch-release", "2.13.0").returncode == 0
+    assert machine.pip_installs[1].endswith(" torch==2.13.0+cpu torchaudio==2.11.0+cpu"), "the last of torchaudio"
+    assert k2.endswith("-f https://k2-fsa.github.io/k2/cpu.html k2==1.24.4.dev20250715+cpu.torch2.7.1")
+    others = packages(machine, ".venv-wheels")
+    assert not [each for each in others if each.startswith(("torch", "nvidia", "cuda", "triton", "networkx", "numpy="))]
+    assert "numpy" in others
+    assert "lane wheels: its environment is here already" in machine.install().stderr
+    assert machine.calls == []
 
 
 def test_the_wheel_of_k2_is_known_by_its_hash():
@@ -211,10 +396,12 @@ def test_the_wheel_of_k2_is_known_by_its_hash():
 
 
 def test_a_second_run_does_nothing(installed):
-    result = installed.install()
-    assert result.returncode == 0
-    assert result.stderr == ""
-    assert installed.calls == []
+    for result in (installed.install("--lane", "pypi"), installed.install()):
+        assert result.returncode == 0
+        assert result.stdout == f"{installed.root}/.venv/bin/python\n"
+        assert installed.calls == []
+    (line,) = result.stderr.splitlines()
+    assert line == f"install: lane pypi: its environment is here already, {installed.root}/.venv"
 
 
 def test_an_interrupted_installation_is_made_anew(machine):
@@ -224,7 +411,7 @@ def test_an_interrupted_installation_is_made_anew(machine):
     leftover.touch()
     assert machine.install().returncode == 0
     assert not leftover.exists()
-    assert machine.install().stderr == ""
+    assert machine.install("--lane", "pypi").stderr == ""
 
 
 def test_changed_requirements_bring_the_environment_up_to_date_in_place(installed):
@@ -234,7 +421,7 @@ def test_changed_requirements_bring_the_environment_up_to_date_in_place(installe
         stream.write("another==1.0\n")
     result = installed.install()
     assert "requirements changed" in result.stderr
-    assert any("pypi.txt" in call for call in installed.calls)
+    assert "another==1.0" in packages(installed, ".venv")
     assert any(call.endswith(" uninstall -qq --yes pyspeech") for call in installed.calls)
     assert kept.exists()
 
@@ -243,7 +430,7 @@ def test_an_environment_that_was_moved_is_made_anew_since_its_scripts_name_the_o
     installed.root = installed.root.rename(installed.folder / "moved")
     assert installed.install().returncode == 0
     assert any(call.startswith("-m venv") for call in installed.calls)
-    assert installed.install().stderr == ""
+    assert installed.install("--lane", "pypi").stderr == ""
 
 
 def test_a_program_of_kenlm_that_no_longer_runs_is_built_again(installed):

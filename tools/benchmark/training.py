@@ -57,7 +57,7 @@ class Setup:
 @click.argument("overrides", metavar="[KEY=VALUE]...", nargs=-1)
 @click.option("--manifest", type=PATH, help="Cuts to train on; without it, an hour of tones is made.")
 @click.option("--models", multiple=True, default=MODELS, show_default=True, type=click.Choice(MODELS))
-@click.option("--device", help="cpu, cuda or cuda:<number>; without it a GPU that works, else the CPU.")
+@click.option("--device", help="cpu, cuda or cuda:<number>; without it a GPU where there is one, else the CPU.")
 @click.option("--seconds", default=20.0, show_default=True, help="Time of each training.")
 @click.option("--rounds", default=3, show_default=True)
 @click.option("--copies", default=1, show_default=True, help="How often an epoch holds the cuts; a GPU needs many.")
