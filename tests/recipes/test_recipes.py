@@ -22,10 +22,11 @@ MAX_SHARED_SETTINGS = 9  # lines of configuration that any two recipes may have 
 MODELS = {path.stem for path in (PROJECT / "conf").glob("*.yaml") if "model" in read_yaml(path)}
 # Lines that any shell script or module of this form has, whatever it is about.
 FORM = re.compile(
-    r"""\s*(#.*|fi|graph|tokens \w+.*|language_model \w+ .*|pyspeech lm train .*|import .*|from .*|def .*|"""
+    r"""\s*(#.*|fi|graph|prose\b.*|tokens \w+.*|language_model \w+ .*|pyspeech lm train .*|import .*|from .*|def .*|"""
     r"""if __name__ .*|recipe_script=.*/(recognition|classification|verification)\.sh" \|\| exit|"""
     r"""parse_options "\$@"|corpus_dir=.*|"""
-    r"""model=\w+ *#.*|(lm_text|noise_dir|rir_dir)=.*|download_archive\(URL, corpus.*\)|corpus_cli\(.*|"{3}|)$"""
+    r"""model=\w+ *#.*|(lexicon_file|lm_file|lm_text|noise_dir|rir_dir)=.*|"""
+    r"""download_archive\(URL, corpus.*\)|corpus_cli\(.*|"{3}|)$"""
 )
 
 
