@@ -7,7 +7,7 @@
 . "${BASH_SOURCE[0]%/*}/corpus.sh" || exit
 
 lang=lang graph=graph # folders in $data
-lm='' lm_text=()
+lm=''
 recipe_k2='' recipe_dev=''  # whether k2 is installed; whether dev was searched
 recipe_check=check_rescoring
 

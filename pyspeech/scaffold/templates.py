@@ -9,6 +9,7 @@ from pyspeech.scaffold.python_code import assignment
 from pyspeech.scaffold.sizes import size_for
 from pyspeech.settings import SHARED_CONF, read_yaml
 
+ALIGNED = 80  # letters of an option at most, after which its comment stands below the others
 PRUNED = ' --prune "0 0 1"'  # of large texts
 FIGURES = {"recognition": "WER", "classification": "ACC", "verification": "EER"}
 
@@ -152,7 +153,7 @@ def _path(path: Path | None) -> str:
 def _run(plan: Plan, summary: str, more: Mapping[str, str], stages: Sequence[str]) -> str:
     corpus = f"corpus_dir={shlex.quote(str(plan.corpus.folder))}"
     options = {corpus: "the folder of the corpus", f"model={plan.learning.model}": "conf/<model>.yaml", **more}
-    width = max(map(len, options))
+    width = max(len(option) for option in options if len(option) <= ALIGNED or option == corpus)
     return "\n".join(
         [
             "#!/usr/bin/env bash",

@@ -29,7 +29,7 @@ if stage 3 "Make the tokens, the language models and the graph"; then
     pieces) tokens pieces --pieces "$pieces" ;;
     *) tokens "$tokens" ;;
   esac
-  prose
+  prose --language en
   language_model lm data/prose.txt.gz --order 3 --prune "0 0 1" --vocabulary-limit 60000
   language_model lm_4gram data/prose.txt.gz --order 4 --prune "0 0 1"
   graph
