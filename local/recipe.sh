@@ -151,7 +151,7 @@ _set_option() {
     processes)
       [[ $2 =~ ^0*[1-9][0-9]{0,3}$ ]] || _usage_error "$recipe_option needs a number from 1 to 9999, found '$(_shown "$2")'"
       ;;
-    *_name)
+    exp_name)
       [[ -z $2 || $2 != [.-]* && $2 != *[/[:cntrl:]]* ]] ||
         _usage_error "$recipe_option needs the name of a folder, no path, found '$(_shown "$2")'"
       ;;

@@ -112,3 +112,30 @@ class TestSettings:
     def test_an_experiment_has_a_folder_of_its_own(self, tmp_path):
         lines = called(tmp_path, "experiment; exp=exp/pieces model=small/net; experiment; exp_name=wide; experiment")
         assert lines == ["exp/net", "exp/pieces/small/net", "exp/pieces/wide"]
+
+    @pytest.mark.parametrize(
+        ("words", "message"),
+        [
+            ("--exp-name ../x", "--exp-name needs the name of a folder, no path, found '../x'"),
+            ("--exp-name=.x", "--exp-name needs the name of a folder, no path, found '.x'"),
+            ("--processes 0", "--processes needs a number from 1 to 9999, found '0'"),
+            ("--processes two", "--processes needs a number from 1 to 9999, found 'two'"),
+        ],
+    )
+    def test_are_looked_at_with_all_options(self, tmp_path, words, message):
+        assert called(tmp_path, f"(parse_options {words}) 2>&1 || echo code $?") == [f"error: {message}", "code 2"]
+
+    def test_stand_in_the_help_below_those_of_the_recipe_which_come_first(self, tmp_path):
+        script = f'. "{CORPUS}"\nmodel=net\nprocesses=2  # of ours\nparse_options --help\n'
+        (tmp_path / "run.sh").write_text(script)
+        done = subprocess.run(["bash", str(tmp_path / "run.sh")], capture_output=True, text=True, check=True)
+        options = [line.split() for line in done.stdout.splitlines() if line.startswith("  --")]
+        assert [first for first, *_ in options] == [
+            "--model",
+            "--processes",
+            "--exp-name",
+            "--set",
+            "--stage",
+            "--stop-stage",
+        ]
+        assert " ".join(options[1]) == "--processes of ours; default: 2"

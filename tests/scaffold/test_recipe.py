@@ -474,7 +474,7 @@ def test_the_head_of_the_script_reads_well(made):
     assert re.search(r"\S  # ", corpus)
 
 
-# An untrained network has 75 % of the labels wrong, and an EER of 45 % for the voices; trained, 0 to 13 % and 26 %.
+# An untrained network has 75 % of the labels wrong, and an EER of 45 % for the voices; trained, none and 26 %.
 RUNS = {
     "spoken": ("WER", 60, 10, ("tdnn_width=32", "lstm_width=32", "dropout=0.1")),
     "labels": ("ACC", 50, 16, SMALL_MODELS["xvector"]),
