@@ -21,7 +21,7 @@ from recipe_runs import SMALL, SMALL_MODELS, run_recipe, score_of
 from pyspeech.config import load_config
 from pyspeech.corpora.sources.kaldi import KaldiData
 from pyspeech.errors import UserError
-from pyspeech.scaffold.brought import Brought
+from pyspeech.scaffold.brought import LARGE_BYTES, Brought
 from pyspeech.scaffold.columns import Asked
 from pyspeech.scaffold.find import Wanted
 from pyspeech.scaffold.recipe import new_recipe
@@ -367,6 +367,19 @@ def test_what_is_wrong_with_the_options_is_told_before_the_corpus_is_looked_at(p
     options = {"task": "recognition", **wanted}
     with pytest.raises(UserError, match=message):
         new_recipe("nothing", Wanted(Path("no corpus"), "sphinx", **options, brought=Brought(**mine)), project)
+
+
+def test_large_texts_make_a_graph_of_fewer_n_grams_and_words(project, tmp_path):
+    text = tmp_path / "a large text.txt"
+    text.write_text("ONE SENTENCE\n")
+    os.truncate(text, LARGE_BYTES + 1)
+    recipe = new_recipe(
+        "large", Wanted(kaldi(tmp_path), "kaldi", "recognition", brought=Brought(lm_texts=(text,))), project
+    )
+    script = lines(recipe, "run.sh")
+    assert '  language_model lm data/prose.txt.gz --order 3 --prune "0 0 1" --vocabulary-limit 60000' in script
+    assert '  language_model lm_4gram data/prose.txt.gz --order 4 --prune "0 0 1"' in script
+    assert recipe.lines < 60
 
 
 def test_every_test_set_is_scored(made):
