@@ -15,7 +15,9 @@
 #     python prepare.py manifests "$corpus" data/manifests
 #   fi
 #
-# The recipe runs in its own folder. Names that start with recipe_ belong to this file.
+# The recipe runs in its own folder. Names that start with recipe_ belong to this file. What sources it for several
+# recipes may set recipe_shared, a file whose NAME=VALUE lines are options of them all, and recipe_check, a command that
+# looks at the options before each stage that runs.
 set -Eeuo pipefail
 
 ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 404)) || { # whose empty arrays are no unset variables
@@ -37,6 +39,7 @@ recipe_folder=${recipe_script%/*}
 recipe_project=$(CDPATH='' cd "${BASH_SOURCE[0]%/*}/.." && pwd) || exit
 recipe_python='' recipe_child='' recipe_kept='' recipe_numbers='' recipe_running='' recipe_title='' recipe_ran=''
 recipe_lock='' recipe_last_shared=3  # stage that writes what all models share
+recipe_shared='' recipe_check=:
 stage=0 stop_stage=99
 cd "$recipe_folder" || exit
 
@@ -72,6 +75,7 @@ stage() {  # if stage 3 "Train"; then ...; fi
     _usage_error "$recipe_script: stage $1 stands below stage ${recipe_numbers##* }; number the stages upwards"
   recipe_numbers="$recipe_numbers $1"
   (($1 >= stage && $1 <= stop_stage)) || return 1
+  "$recipe_check" || exit
   (($1 <= recipe_last_shared)) || _lock shared
   recipe_running=$1 recipe_title=$2 recipe_ran=yes SECONDS=0
   # Nothing can be printed after kill -9, so the way back is printed before.
@@ -115,9 +119,11 @@ _lock() {  # alone, or shared: manifests, features, lexicon and graph are of all
     "process $$ since $(printf '%(%F %T)T'), $recipe_script$recipe_kept" || exit 1
 }
 
-_declared() {  # the NAME=VALUE lines of run.sh above parse_options
-  sed -n -e '/^parse_options/q' -e '/^[a-z][a-z0-9_]*=/p' "$recipe_script" |
-    grep -v -E '^(stage|stop_stage|recipe_[a-z0-9_]*)=' || true
+_declared() {  # the NAME=VALUE lines of run.sh above parse_options, and of the file for several recipes
+  {
+    sed -n -e '/^parse_options/q' -e '/^[a-z][a-z0-9_]*=/p' "$recipe_script"
+    [[ -z $recipe_shared ]] || sed -n -e '/^[a-z][a-z0-9_]*=/p' "$recipe_shared"
+  } | grep -v -E '^(stage|stop_stage|recipe_[a-z0-9_]*)=' | awk -F= '!seen[$1]++' || true
 }
 
 _is_one_of() {  # WORD WORDS: as it is, since a name goes on to where bash would evaluate it
@@ -141,6 +147,13 @@ _set_option() {
     stage | stop_stage)
       [[ $2 =~ ^[0-9]{1,6}$ ]] || _usage_error "$recipe_option needs a number from 0 to 999999, found '$(_shown "$2")'"
       recipe_new=$((10#$2))
+      ;;
+    processes)
+      [[ $2 =~ ^0*[1-9][0-9]{0,3}$ ]] || _usage_error "$recipe_option needs a number from 1 to 9999, found '$(_shown "$2")'"
+      ;;
+    exp_name)
+      [[ -z $2 || $2 != [.-]* && $2 != *[/[:cntrl:]]* ]] ||
+        _usage_error "$recipe_option needs the name of a folder, no path, found '$(_shown "$2")'"
       ;;
     *_dir | *_file | *_text)  # as the user typed it: from the folder the recipe was called in
       [[ -z $2 ]] || recipe_new=$(_absolute "$2")

@@ -1,14 +1,15 @@
 # shellcheck shell=bash
 # Sourced by the run.sh of a recognition recipe instead of recipe.sh: what its stages do, in the folders that every
 # recipe uses. A recipe gives what is particular: $corpus, $model, the tokens, the language model; it may set $noise_dir,
-# $rir_dir and $processes, $lm where words are not searched by the language model of $data, and where it has a choice of
+# $rir_dir, $lm where words are not searched by the language model of $data, and where it has a choice of
 # tokens the names $lang and $graph of what depends on them.
 # shellcheck disable=SC2154  # the recipe sets corpus and model
 . "${BASH_SOURCE[0]%/*}/corpus.sh" || exit
 
 lang=lang graph=graph # folders in $data
-lm='' noise_dir='' rir_dir='' processes=1
+lm=''
 recipe_k2='' recipe_dev=''  # whether k2 is installed; whether dev was searched
+recipe_check=check_rescoring
 
 tokens() { # kind and options of pyspeech lang
   local manifests=(--manifest "$data/manifests/train.jsonl.gz")
@@ -16,6 +17,10 @@ tokens() { # kind and options of pyspeech lang
   # and characters and pieces are learnt from train alone.
   [[ $1 != phones ]] || manifests+=(--manifest "$data/manifests/dev.jsonl.gz")
   pyspeech lang "$data/$lang" "${manifests[@]}" --tokens "$@"
+}
+
+prose() { # options of pyspeech lm text: the sentences of the texts that were given, as words, in $data/prose.txt.gz
+  pyspeech lm text "$data/prose.txt.gz" "${lm_text[@]}" "$@"
 }
 
 # Train's transcripts, and further texts without the sentences of other splits.
@@ -32,6 +37,15 @@ has_k2() {
   local program='import importlib.util; print("yes" if importlib.util.find_spec("k2") else "no")'
   [[ -n $recipe_k2 ]] || recipe_k2=$(python -c "$program")
   [[ $recipe_k2 == yes ]]
+}
+
+check_rescoring() { # settings that are of a search or a rescoring, where there is neither
+  set_of rescore
+  if [[ ${#recipe_set[@]} -gt 0 ]] && has_k2 && ! grep -q '^ *[^#]*rescore ' "$recipe_script"; then
+    echo "error: this recipe rescores nothing and decodes by a graph; leave out --set ${recipe_set[0]}" >&2
+    return 2
+  fi
+  check_settings
 }
 
 graph() { # which of dev's words it lacks is told
@@ -51,39 +65,45 @@ graph() { # which of dev's words it lacks is told
   pyspeech graph "$data/$lang" "${lm:-$data/lm}" "$data/$graph" "${dev[@]}"
 }
 
-train() { # folder of train's manifest in $data: audio, where its features are computed in training; else fbank
-  local words=()
-  add_sounds noise "$noise_dir"
-  add_sounds rir "$rir_dir"
-  pyspeech train "conf/$model.yaml" "$exp/$model" "${words[@]}" --lang "$data/$lang" \
-    --train "$data/${1:-fbank}/train.jsonl.gz" --dev "$data/fbank/dev.jsonl.gz" --processes "$processes"
-}
+train() { train_on "${1:-}" --lang "$data/$lang"; } # audio, where train's features are computed in training
 
 decode() { # splits; by conf/<model>_decode.yaml where there is one
-  local split options=(--graph "$data/$graph") tuned=()
+  local split exp_dir options=(--graph "$data/$graph") tuned=()
+  exp_dir=$(experiment)
+  set_of decode
+  options+=("${recipe_set[@]}")
   if ! has_k2; then
-    options=(--method search --lm "${lm:-$data/lm}")
-    tuned=(--tune "$exp/$model/decode/dev")
+    set_of decode rescore
+    options=(--method search --lm "${lm:-$data/lm}" "${recipe_set[@]}")
+    tuned=(--tune "$exp_dir/decode/dev")
   fi
   [[ ! -e conf/${model}_decode.yaml ]] || options+=(--config "conf/${model}_decode.yaml")
   if ! has_k2 && [[ -z $recipe_dev ]]; then # all others wait for it
-    pyspeech decode "$exp/$model" "$data/fbank/dev.jsonl.gz" "${options[@]}"
+    pyspeech decode "$exp_dir" "$data/fbank/dev.jsonl.gz" "${options[@]}"
     recipe_dev=searched
   fi
   for split in "$@"; do
     [[ $split != dev || -z $recipe_dev ]] || continue
-    pyspeech decode "$exp/$model" "$data/fbank/$split.jsonl.gz" "${options[@]}" "${tuned[@]}"
+    pyspeech decode "$exp_dir" "$data/fbank/$split.jsonl.gz" "${options[@]}" "${tuned[@]}"
   done
 }
 
 # A result is named <split>_<what was done>, test_4gram: the split is what stands before the first underscore.
 
 rescore() { # name of the result, options of pyspeech rescore; weights are chosen on dev
-  local decodes=$exp/$model/decode
-  pyspeech rescore "$decodes/${1%%_*}" --tune "$decodes/dev" --out "$decodes/$1" "${@:2}"
+  local decodes
+  decodes=$(experiment)/decode
+  set_of rescore
+  pyspeech rescore "$decodes/${1%%_*}" --tune "$decodes/dev" --out "$decodes/$1" "${@:2}" "${recipe_set[@]}"
+}
+
+compare() { # names of two results of one split
+  local decodes
+  decodes=$(experiment)/decode
+  pyspeech compare "$data/manifests/${1%%_*}.jsonl.gz" "$decodes/$1" "$decodes/$2"
 }
 
 score() { # names of results; the last one's figure is the recipe's
   local name
-  for name in "$@"; do pyspeech score wer "$data/manifests/${name%%_*}.jsonl.gz" "$exp/$model/decode/$name"; done
+  for name in "$@"; do pyspeech score wer "$data/manifests/${name%%_*}.jsonl.gz" "$(experiment)/decode/$name"; done
 }

@@ -12,11 +12,9 @@ trials() { # split, options of pyspeech trials
 features() { features_but_train manifests; } # train's crops are new in every epoch
 
 train() {
-  local words=()
-  add_sounds noise "$(find_sounds noise "${noise_dir:-}")"
-  add_sounds rir "$(find_sounds rir "${rir_dir:-}")"
-  pyspeech train "conf/$model.yaml" "$exp/$model" "${words[@]}" --labels "$data/labels" \
-    --train "$data/manifests/train.jsonl.gz" --dev "$data/fbank/dev.jsonl.gz"
+  noise_dir=$(find_sounds noise "$noise_dir")
+  rir_dir=$(find_sounds rir "$rir_dir")
+  train_on manifests --labels "$data/labels"
 }
 
 find_sounds() { # noise or rir, the folder given, if any: prints the folder to use, if there is one
@@ -34,7 +32,7 @@ embed() { # splits
   for split in "$@"; do
     cuts=$data/fbank/$split.jsonl.gz
     [[ $split != train ]] || cuts=$data/manifests/train.jsonl.gz
-    pyspeech embed "$exp/$model" "$cuts" "$exp/$model/embeddings/$split"
+    pyspeech embed "$(experiment)" "$cuts" "$(experiment)/embeddings/$split"
   done
 }
 
@@ -42,7 +40,7 @@ embed() { # splits
 
 verify() { # name of the result, options of pyspeech verify
   local split=${1%%_*}
-  pyspeech verify "$data/trials/$split.txt" "$exp/$model/embeddings/$split" --out "$exp/$model/verify/$1" "${@:2}"
+  pyspeech verify "$data/trials/$split.txt" "$(experiment)/embeddings/$split" --out "$(experiment)/verify/$1" "${@:2}"
 }
 
 by_cosine() { # splits
@@ -52,30 +50,32 @@ by_cosine() { # splits
 
 by_cohort() { # splits; cosines, normalised by those with the speakers of train
   local split
-  for split in "$@"; do verify "${split}_cohort" --cohort "$exp/$model/embeddings/train"; done
+  for split in "$@"; do verify "${split}_cohort" --cohort "$(experiment)/embeddings/train"; done
 }
 
 by_plda() { # splits
   local split
-  pyspeech plda "$exp/$model/embeddings/train" "$exp/$model/plda.npz"
-  for split in "$@"; do verify "${split}_plda" --plda "$exp/$model/plda.npz"; done
+  pyspeech plda "$(experiment)/embeddings/train" "$(experiment)/plda.npz"
+  for split in "$@"; do verify "${split}_plda" --plda "$(experiment)/plda.npz"; done
 }
 
 calibrate() { # names of results of test; dev's result of that kind shows what a score means
-  local name results=$exp/$model/verify
+  local name results
+  results=$(experiment)/verify
   for name in "$@"; do
     pyspeech calibrate "$results/$name" --tune "$results/dev${name#"${name%%_*}"}" --out "$results/${name}_calibrated"
   done
 }
 
 identify() { # splits, whose speakers are enrolled by their first utterances and found by the others
-  local split embeddings=$exp/$model/embeddings
+  local split embeddings
+  embeddings=$(experiment)/embeddings
   for split in "$@"; do
-    pyspeech score identification "$embeddings/$split" --tune "$embeddings/dev" --out "$exp/$model/identify/$split"
+    pyspeech score identification "$embeddings/$split" --tune "$embeddings/dev" --out "$(experiment)/identify/$split"
   done
 }
 
 score() { # names of results; the last one's figure is the recipe's
   local name
-  for name in "$@"; do pyspeech score verification "$exp/$model/verify/$name"; done
+  for name in "$@"; do pyspeech score verification "$(experiment)/verify/$name"; done
 }

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -51,6 +52,27 @@ SMALL_MODELS = {
 }
 
 
+# A program in place of Python: prints its words; a word that stands in $FAIL, $SLEEP or $SUICIDE makes it do so. The
+# shell's own helpers are run.
+STUB = (
+    f"""#!/usr/bin/env bash
+[[ "$1 $2" != "-I -S" ]] || exec {shlex.quote(sys.executable)} "$@"
+"""
+    + """
+if [[ ${3:-} == --code ]]; then  # of its own folder, as every command of a recipe says
+  [[ $4 == "$PWD" ]] || echo "the code of $4"
+  set -- "${@:1:2}" "${@:5}"
+fi
+echo "python $*"
+for word; do
+  [[ ${FAIL:-} != "$word" ]] || exit 3
+  [[ ${SLEEP:-} != "$word" ]] || { echo $$ >pid; exec sleep 10000; }
+  [[ ${SUICIDE:-} != "$word" ]] || kill -9 $$
+done
+"""
+)
+
+
 @dataclass(frozen=True)
 class Score:
     """The last line of a recipe: what it measured (WER, ACC, EER), in percent, and of which folder."""
@@ -77,6 +99,23 @@ def copy_recipe(recipe: Path, project: Path, settings: tuple[str, ...] = ()) -> 
         for path in (recipe / "conf").rglob(f"{model}.yaml"):
             save_config(load_config(path, words), folder / path.relative_to(recipe))
     return folder
+
+
+def write_script(path: Path, text: str) -> None:
+    """Write a program."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o755)
+
+
+def commands_of(folder: Path, *arguments: str) -> list[str]:
+    """Run ``run.sh`` with a stub in place of Python; the commands of pyspeech that it calls, in their order."""
+    write_script(folder.parents[1] / "stub/python", STUB)
+    environment = {**os.environ, "PYSPEECH_PYTHON": str(folder.parents[1] / "stub/python")}
+    command = [str(folder / "run.sh"), *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    found = re.findall("^python -m pyspeech (.*)", done.stdout, re.MULTILINE)
+    return [line for line in found if not line.startswith("config ")]
 
 
 def start_recipe(folder: Path, *arguments: str) -> subprocess.Popen[str]:

@@ -21,6 +21,7 @@ COMMANDS = {
     "lm": ("pyspeech.cli.lm", "lm", "Train and measure n-gram models; write prose as it is spoken."),
     "graph": ("pyspeech.cli.graph", "graph", "Compile the decoding graph HLG."),
     "labels": ("pyspeech.cli.labels", "labels", "Make the table of words or speakers to tell apart."),
+    "config": ("pyspeech.cli.config", "config", "Show and check every setting of a configuration."),
     "train": ("pyspeech.cli.train", "train", "Train a model."),
     "decode": ("pyspeech.cli.decode", "decode", "Decode cuts to words and stored lattices."),
     "predict": ("pyspeech.cli.predict", "predict", "Say which label each cut has."),

@@ -16,6 +16,7 @@ from pyspeech.corpora.sources.table import Table
 from pyspeech.corpora.splits import KINDS, TRAIN, kind_of, usual_name
 from pyspeech.errors import UserError
 from pyspeech.files import existing, existing_file
+from pyspeech.scaffold.brought import Brought
 from pyspeech.scaffold.columns import (
     Asked,
     Row,
@@ -41,7 +42,7 @@ TRAINS = 0.8  # of a corpus that is divided: a tenth is dev, a tenth test
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the user says of a corpus."""
+    """What the user says of a corpus, and of what a recipe makes of it."""
 
     path: Path
     kind: Kind
@@ -49,9 +50,10 @@ class Wanted:
     language: str = ""
     asked: Asked = field(default_factory=Asked)
     allow_pipes: bool = False
-    lexicon: Path | None = None
-    lm: Path | None = None
     channel: str = ""
+    brought: Brought = field(default_factory=Brought)
+    model: str = ""  # and the loss: empty for what is usual of the task
+    loss: str = ""
 
 
 def find(wanted: Wanted) -> FoundCorpus:
@@ -272,8 +274,8 @@ def _sphinx(wanted: Wanted, path: Path) -> FoundCorpus:
     beside = sorted(file for ending in ("dic", "dict") for file in path.glob(f"etc/*.{ending}"))
     decided = [f"{split}: {file.relative_to(path)}" for split, file in lists.items()]
     decided += ["text: as it is"]
-    if beside and not wanted.lexicon:
-        decided += [f"lexicon: none; the corpus brings one: --lexicon {beside[0]}"]
+    if beside and not wanted.brought.lexicon:
+        decided += [f"lexicon: none; the corpus brings one: --lexicon-file {beside[0]}"]
     train = _lines(lists[TRAIN])
     utterances = train if len(lists) > 1 else round(TRAINS * train)
     return FoundCorpus(path, Sphinx(), f"the Sphinx corpus in {path.name}", tuple(decided), wanted.language, utterances)

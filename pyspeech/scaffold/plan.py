@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from pyspeech.corpora.sources.dividing import Task
+from pyspeech.scaffold.brought import Brought
+from pyspeech.scaffold.networks import Learning
 from pyspeech.scaffold.sizes import FEW_UTTERANCES, PIECES_HOURS, Settings, Speech
 
 if TYPE_CHECKING:
@@ -42,13 +44,12 @@ class Plan:
 
     name: str
     task: Task
-    model: str
+    learning: Learning
     corpus: FoundCorpus
     speech: Speech
     tests: tuple[str, ...]  # the splits that are scored
     settings: Settings
-    lexicon: Path | None = None  # that the corpus brings
-    lm: Path | None = None
+    brought: Brought
 
     @property
     def what(self) -> str:
@@ -63,19 +64,23 @@ class Plan:
     @property
     def order(self) -> int:
         """Of the language model; a few sentences fill no trigrams."""
-        return 2 if self.speech.utterances < FEW_UTTERANCES else 3
+        return 2 if self.speech.utterances < FEW_UTTERANCES and not self.brought.lm_texts else 3
 
     @property
     def ngrams(self) -> str:
         """What n-grams the graph is of."""
-        return "given n-grams" if self.lm else f"{self.order}-gram"
+        return "given n-grams" if self.brought.lm else f"{self.order}-gram"
 
     @property
     def tokens(self) -> str:
-        """The kind of tokens and its options, as the verb ``tokens`` takes them."""
-        espeak = f" --espeak {self.corpus.language}" if self.corpus.language else ""
-        if self.lexicon:
-            return f'phones --lexicon "$lexicon"{espeak}'
-        if espeak:
-            return f"phones{espeak}"
+        """The kind of tokens and its options, as the verb ``tokens`` takes them; a lexicon is one more of phones."""
+        if self.corpus.language:
+            return f"phones --espeak {self.corpus.language}"
+        if self.brought.lexicon:
+            return "phones"
         return "pieces --pieces 500" if self.speech.hours >= PIECES_HOURS else "characters"
+
+    @property
+    def reading(self) -> str:
+        """The language that texts are read as, empty for none in particular: that of the transcripts."""
+        return getattr(self.corpus.source, "language", None) or self.corpus.language

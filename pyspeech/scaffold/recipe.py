@@ -7,21 +7,20 @@ from pathlib import Path
 
 from pyspeech.corpora.splits import TEST, kind_of, refuse_unless_plain
 from pyspeech.errors import UserError
-from pyspeech.files import complete, existing_file
+from pyspeech.files import complete
 from pyspeech.lang.lexicon import in_case_of, read_lexicon
 from pyspeech.lang.marks import counted, marks_of
 from pyspeech.lang.unspaced import BY_CHARACTER, unspaced_language
-from pyspeech.lm.arpa import is_arpa
 from pyspeech.scaffold.channels import choose_channel
 from pyspeech.scaffold.find import Wanted, find
 from pyspeech.scaffold.language import check_language
 from pyspeech.scaffold.measure import measure
+from pyspeech.scaffold.networks import choose_learning
 from pyspeech.scaffold.plan import FoundCorpus, Plan
 from pyspeech.scaffold.sizes import settings
 from pyspeech.scaffold.templates import files
 
 SHOWN = 5  # words
-EMBEDDING = "speaker_lstm"  # the network of verification and classification
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Written:
     decided: tuple[str, ...]
 
 
-def new_recipe(name: str, wanted: Wanted, model: str, project: Path) -> Written:
+def new_recipe(name: str, wanted: Wanted, project: Path) -> Written:
     """Write ``recipes/NAME`` of the clone ``project``.
 
     Raises:
@@ -46,7 +45,7 @@ def new_recipe(name: str, wanted: Wanted, model: str, project: Path) -> Written:
         raise UserError(f"{folder} exists; choose another name, or remove it")
     if wanted.language:
         check_language(wanted.language)
-    plan = make_plan(name, wanted, model if wanted.task == "recognition" else EMBEDDING)
+    plan = make_plan(name, wanted)
     texts = files(plan)
     with complete(folder) as partial:
         for file, text in texts.items():
@@ -56,39 +55,33 @@ def new_recipe(name: str, wanted: Wanted, model: str, project: Path) -> Written:
     return Written(folder, sum(len(text.splitlines()) for text in texts.values()), tuple(_decisions(plan)))
 
 
-def make_plan(name: str, wanted: Wanted, model: str) -> Plan:
+def make_plan(name: str, wanted: Wanted) -> Plan:
     """Find the corpus, measure it, choose sizes.
 
     Raises:
-        UserError: the corpus leaves a question, has no utterance that trains or tests, or no audio to crop.
+        UserError: no such network or loss, what was brought is not there or not what it is for, or the corpus leaves a
+            question, has no utterance that trains or tests, or no audio to crop or to add sounds to.
     """
-    _check_brought(wanted)
+    task, brought = wanted.task, wanted.brought
+    learning = choose_learning(task, wanted.model, wanted.loss)
+    brought.check(task)
     corpus = find(wanted)
     splits = corpus.source.splits(corpus.folder)
     corpus = choose_channel(corpus, splits[0], wanted.channel)
     speech, texts = measure(corpus, splits[0])
     if wanted.task == "recognition":
         corpus = _with_words(corpus, texts)
-    if wanted.lexicon:
-        corpus = _with_lexicon(corpus, wanted.lexicon, texts)
-    if wanted.task == "verification" and not speech.sampling_rate:
+    if brought.lexicon:
+        corpus = _with_lexicon(corpus, brought.lexicon, texts)
+    if task == "verification" and not speech.sampling_rate:
         raise UserError(f"{corpus.folder} holds features without audio; verification trains on crops of audio")
+    if brought.has_sounds and not speech.sampling_rate:
+        raise UserError(f"{corpus.folder} holds features without audio; leave out --noise-dir and --rir-dir")
     for split in splits:  # words of run.sh, which come from the corpus
         refuse_unless_plain(split, split)
     tests = tuple(split for split in splits if kind_of(split) == TEST)
-    return Plan(
-        name, wanted.task, model, corpus, speech, tests, settings(speech, wanted.task, model), wanted.lexicon, wanted.lm
-    )
-
-
-def _check_brought(wanted: Wanted) -> None:
-    if (wanted.lexicon or wanted.lm) and wanted.task != "recognition":
-        raise UserError(f"--lexicon and --lm are for recognition; {wanted.task} has no words to spell")
-    for path in (wanted.lexicon, wanted.lm):
-        if path and not str(path).isprintable():
-            raise UserError(f"{str(path)!r} cannot stand in a script; rename the file")
-    if wanted.lm and not is_arpa(existing_file(wanted.lm, "language model")):
-        raise UserError(f"{wanted.lm} is no language model in ARPA format, which a graph is made of; convert it")
+    sizes = settings(speech, task, learning.model, learning.utterances_each)
+    return Plan(name, task, learning, corpus, speech, tests, sizes, brought)
 
 
 def _with_words(corpus: FoundCorpus, texts: Sequence[str]) -> FoundCorpus:
@@ -135,9 +128,14 @@ def _decisions(plan: Plan) -> Iterator[str]:
     if plan.task == "recognition":
         advice = (
             ""
-            if plan.corpus.language or plan.lexicon
+            if plan.corpus.language or plan.brought.lexicon
             else "; if espeak-ng speaks the language, --language en-us (or another) is better"
         )
         yield f"tokens: {plan.tokens}{advice}"
-        yield "language model: " + (str(plan.lm) if plan.lm else f"{plan.order}-gram of train's text")
-    yield f"model: {plan.model}"
+        texts = "".join(f" and {text.name}" for text in plan.brought.lm_texts)
+        ours = f"{plan.order}-gram of train's text{texts}"
+        yield f"language model: {plan.brought.lm or ours}"
+        if texts:
+            yield f"rescoring: with all words of a 4-gram of train's text{texts}"
+    yield f"model: {plan.learning.model}"
+    yield f"loss: {plan.learning.loss}"

@@ -42,40 +42,52 @@ class Size:
     width: int
     tdnn_lstm_layers: int
     bilstm_ctc_layers: int
+    conformer_width: int
+    conformer_layers: int
     channels: int
     dropout: float
 
     def model(self, name: str) -> dict[str, float]:
-        """The network's section of the configuration."""
-        if name == "tdnn_lstm":
-            widths: dict[str, float] = {"tdnn_width": self.width, "lstm_width": self.width}
-            return {**widths, "lstm_layers": self.tdnn_lstm_layers, "dropout": self.dropout}
-        if name == "bilstm_ctc":
-            layers = self.bilstm_ctc_layers
-            return {
+        """The network's section of the configuration; empty for one that this table does not size."""
+        width = self.width
+        embedding = {"embedding_width": min(width, 256)}
+        attention = {"attention_width": min(width, 128)}
+        narrower = max(64, width * 2 // 3 // 32 * 32)
+        sizes: dict[str, dict[str, float]] = {
+            "tdnn_lstm": {"tdnn_width": width, "lstm_width": width, "lstm_layers": self.tdnn_lstm_layers},
+            "bilstm_ctc": {
                 "channels": self.channels,
-                "lstm_width": self.width,
-                "lstm_layers": layers,
-                "dropout": self.dropout,
-            }
-        widths = {"lstm_width": self.width, "attention_width": min(self.width, 128)}
-        widths["embedding_width"] = min(self.width, 256)
-        return {**widths, "lstm_layers": self.tdnn_lstm_layers, "dropout": self.dropout}
+                "lstm_width": width,
+                "lstm_layers": self.bilstm_ctc_layers,
+            },
+            "conformer": {
+                "width": self.conformer_width,
+                "layers": self.conformer_layers,
+                "feed_forward": 3 * self.conformer_width,
+                "subsampling": 3,
+            },
+            "speaker_lstm": {"lstm_width": width, **attention, **embedding, "lstm_layers": self.tdnn_lstm_layers},
+            "xvector": {"channels": width, "pooled_channels": 3 * width, **embedding},
+            "ecapa_tdnn": {"channels": narrower, "pooled_channels": 3 * narrower, **attention, **embedding},
+        }
+        return {**sizes[name], "dropout": self.dropout} if name in sizes else {}
 
 
 # Little speech wants many small steps and narrow layers; much speech wide layers and large batches. An epoch has every
 # utterance at three speeds. The first rows follow what yesno (tdnn_lstm) and digits (both) were measured with, the
-# third what 0.74 hours of one reader were (tdnn_lstm). All else is a beginning that was not measured.
-#    hours  batch  epochs  rate  average  width  layers  channels  dropout
+# third what 0.74 hours of one reader (tdnn_lstm, conformer) and 0.8 hours of many speakers (xvector, ecapa_tdnn) were.
+# All else is a beginning that was not measured.
+#    hours  batch  epochs  rate  average  width  layers  conformer  channels  dropout
 SIZES = (
-    Size(0.15, 20, 16, 0.002, 5, 64, 1, 1, 16, 0.5),
-    Size(0.5, 30, 15, 0.002, 5, 192, 2, 2, 16, 0.2),
-    Size(2.0, 40, 12, 0.002, 5, 192, 2, 3, 16, 0.2),
-    Size(10.0, 60, 12, 0.002, 5, 256, 3, 3, 32, 0.2),
-    Size(100.0, 100, 12, 0.0015, 3, 320, 3, 3, 32, 0.2),
-    Size(500.0, 200, 12, 0.001, 3, 320, 3, 3, 32, 0.2),
-    Size(float("inf"), 400, 10, 0.001, 3, 512, 3, 3, 32, 0.1),
+    Size(0.15, 20, 16, 0.002, 5, 64, 1, 1, 64, 2, 16, 0.5),
+    Size(0.5, 30, 15, 0.002, 5, 192, 2, 2, 96, 4, 16, 0.2),
+    Size(2.0, 40, 12, 0.002, 5, 192, 2, 3, 144, 6, 16, 0.2),
+    Size(10.0, 60, 12, 0.002, 5, 256, 3, 3, 192, 8, 32, 0.2),
+    Size(100.0, 100, 12, 0.0015, 3, 320, 3, 3, 256, 12, 32, 0.2),
+    Size(500.0, 200, 12, 0.001, 3, 320, 3, 3, 256, 12, 32, 0.2),
+    Size(float("inf"), 400, 10, 0.001, 3, 512, 3, 3, 512, 12, 32, 0.1),
 )
+SLOW = {"conformer": 2}  # to learn: so many times the epochs, as in recipes/ljspeech
 
 
 def size_for(hours: float) -> Size:
@@ -83,8 +95,11 @@ def size_for(hours: float) -> Size:
     return next(size for size in SIZES if hours <= size.hours)
 
 
-def settings(speech: Speech, task: Task, model: str) -> Settings:
-    """The sections of a configuration that suit ``speech``; the shared defaults are not taken out of it."""
+def settings(speech: Speech, task: Task, model: str, utterances_each: int = 1) -> Settings:
+    """The sections of a configuration that suit ``speech``; the shared defaults are not taken out of it.
+
+    Batches of a verification have ``utterances_each`` of every speaker.
+    """
     size = size_for(speech.hours)
     few = {"buckets": 2} if speech.utterances < FEW_UTTERANCES else {}
     sections: Settings = {
@@ -92,26 +107,27 @@ def settings(speech: Speech, task: Task, model: str) -> Settings:
         "augment": _augment(speech),
         "batches": {"max_seconds": size.batch_seconds, **few},
         "training": {
-            "epochs": size.epochs,
+            "epochs": size.epochs * SLOW.get(model, 1),
             "learning_rate": size.learning_rate,
             "average_epochs": size.average_epochs,
         },
         "model": size.model(model),
     }
-    return sections | _of_verification(sections, size) if task == "verification" else sections
+    return sections | _of_verification(sections, size, utterances_each) if task == "verification" else sections
 
 
-def _of_verification(sections: Settings, size: Size) -> Settings:
+def _of_verification(sections: Settings, size: Size, utterances_each: int) -> Settings:
     """What is different for verification: in few hours of speech there are few steps, which noise and masks slow down.
 
     So it was measured on 0.8 hours: see recipes/voxceleb/RESULTS.md.
     """
-    speakers = {"per_batch": min(int(size.batch_seconds / CROP_SECONDS), MOST_SPEAKERS), "utterances_each": 1}
+    crops = int(size.batch_seconds / CROP_SECONDS)
+    speakers = {"per_batch": min(crops // utterances_each, MOST_SPEAKERS), "utterances_each": utterances_each}
     changed: Settings = {"features": {**sections["features"], "normalise": "mean"}, "speakers": speakers}
     if size.hours <= FEW_HOURS:
         changed["augment"] = {**sections["augment"], "time_masks": 1, "frequency_masks": 1}
         changed["noise"] = {"noise_probability": 0.2, "rir_probability": 0.2}
-        changed["speakers"] = {**speakers, "crops_each": 16}
+        changed["speakers"] = {**speakers, "crops_each": 16 // utterances_each * utterances_each}
     return changed
 
 

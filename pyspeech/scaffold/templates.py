@@ -2,14 +2,15 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from pyspeech.scaffold.plan import Plan
 from pyspeech.scaffold.python_code import assignment
 from pyspeech.scaffold.sizes import size_for
 from pyspeech.settings import SHARED_CONF, read_yaml
 
-MODELS = {"tdnn_lstm": "TDNN-LSTM", "bilstm_ctc": "BiLSTM", "speaker_lstm": "LSTM embedding"}
-LEARNS = {"recognition": ("ctc",), "classification": ("softmax",), "verification": ("noise", "speakers", "aam_softmax")}
+ALIGNED = 80  # letters of an option at most, after which its comment stands below the others
+PRUNED = ' --prune "0 0 1"'  # of large texts
 FIGURES = {"recognition": "WER", "classification": "ACC", "verification": "EER"}
 
 
@@ -18,7 +19,7 @@ def files(plan: Plan) -> dict[str, str]:
     return {
         "run.sh": RUNS[plan.task](plan),
         "prepare.py": prepare(plan),
-        f"conf/{plan.model}.yaml": configuration(plan),
+        f"conf/{plan.learning.model}.yaml": configuration(plan),
         "RESULTS.md": results(plan),
     }
 
@@ -44,20 +45,23 @@ def prepare(plan: Plan) -> str:
 
 def run_recognition(plan: Plan) -> str:
     """Phones, letters or pieces; an n-gram of what train says and of what the user adds."""
+    results = [f"{split}_all_words" for split in plan.tests] if plan.brought.lm_texts else []
+    rescored = "; ".join(f"rescore {name} --lm data/lm_4gram --method search" for name in results)
+    compared = "".join(f"compare {split} {name}; " for split, name in zip(plan.tests, results, strict=False))
     return _run(
         plan,
-        f"{MODELS[plan.model]}, {plan.tokens.partition(' ')[0]}, {plan.ngrams} HLG.",
-        _brought(plan),
+        f"{plan.learning.model}, {plan.tokens.partition(' ')[0]}, {plan.ngrams} HLG.",
+        {**_of_language(plan), **_sounds(plan, "none", "none")},
         [
             'if stage 1 "Write the manifests"; then manifests; fi',
             'if stage 2 "Compute the features"; then features; fi',
             'if stage 3 "Build the lexicon, the language model and the graph"; then',
-            f"  tokens {plan.tokens}",
-            *_graph(plan),
+            *(f"  {line}" for line in _language(plan)),
             "fi",
             'if stage 4 "Train"; then train; fi',
             f'if stage 5 "Decode"; then decode dev {plan.scored}; fi',
-            f'if stage 7 "Score"; then score {plan.scored}; fi',
+            *([f'if stage 6 "Rescore with all words of the texts"; then {rescored}; fi'] if results else []),
+            f'if stage 7 "Score"; then {compared}score {" ".join((*plan.tests, *results))}; fi',
         ],
     )
 
@@ -66,8 +70,8 @@ def run_classification(plan: Plan) -> str:
     """One label an utterance."""
     return _run(
         plan,
-        f"{MODELS[plan.model]}, one label an utterance.",
-        {},
+        f"{plan.learning.model}, one label an utterance.",
+        _sounds(plan, "none", "none"),
         [
             'if stage 1 "Write the manifests"; then manifests; fi',
             'if stage 2 "Compute the features"; then features; fi',
@@ -86,11 +90,8 @@ def run_verification(plan: Plan) -> str:
     calibrated = " ".join(f"{split} {split}_cohort_calibrated" for split in plan.tests)
     return _run(
         plan,
-        f"{MODELS[plan.model]}, cosine of two utterances.",
-        {
-            "noise_dir=": "sounds to add in training, such as MUSAN; else $PYSPEECH_CORPORA/noise_and_rir/noise",
-            "rir_dir=": "rooms, such as RIRS_NOISES; else $PYSPEECH_CORPORA/noise_and_rir/rir",
-        },
+        f"{plan.learning.model}, cosine of two utterances.",
+        _sounds(plan, "$PYSPEECH_CORPORA/noise_and_rir/noise", "$PYSPEECH_CORPORA/noise_and_rir/rir"),
         [
             f'if stage 1 "Write the manifests and the trials"; then manifests; {trials}; fi',
             'if stage 2 "Compute the features"; then features; fi',
@@ -106,23 +107,53 @@ def run_verification(plan: Plan) -> str:
 RUNS = {"recognition": run_recognition, "classification": run_classification, "verification": run_verification}
 
 
-def _brought(plan: Plan) -> dict[str, str]:
-    lexicon = {f"lexicon={shlex.quote(str(plan.lexicon))}": "words and their phones"} if plan.lexicon else {}
-    if plan.lm:
-        return {**lexicon, f"lm={shlex.quote(str(plan.lm))}": "the n-grams of the graph, in ARPA format"}
-    return {**lexicon, "lm_text=": "sentences for the language model besides train's text: a file .txt, .gz or .xz"}
+def _of_language(plan: Plan) -> dict[str, str]:
+    brought, options = plan.brought, {}
+    if plan.tokens.startswith("phones"):
+        lacking = "; what it lacks, espeak-ng pronounces" if plan.corpus.language else ""
+        options[f"lexicon_file={_path(brought.lexicon)}"] = f"words and their phones{lacking}"
+    if brought.lm:
+        options[f"lm_file={_path(brought.lm)}"] = "the n-grams of the graph, in ARPA format"
+    if brought.lm_texts or not brought.lm:
+        texts = " ".join(map(_path, brought.lm_texts))
+        options[f"lm_text=({texts})"] = "text for language models besides train's: a file .txt, .gz or .xz"
+    return options
 
 
-def _graph(plan: Plan) -> list[str]:
-    if plan.lm:
-        return ["  graph"]
-    return [f'  language_model lm ${{lm_text:+"$lm_text"}} --order {plan.order}', "  graph"]
+def _language(plan: Plan) -> list[str]:
+    """The lines of stage 3."""
+    kind, _, more = plan.tokens.partition(" ")
+    lexicon = ' ${lexicon_file:+--lexicon "$lexicon_file"}' if kind == "phones" else ""
+    brought, pruned, limit = plan.brought, "", ""
+    if brought.has_large_texts:
+        pruned, limit = PRUNED, " --vocabulary-limit 60000"
+    lines = [f"tokens {kind}{lexicon}{' ' * bool(more)}{more}"]
+    if brought.lm_texts or not brought.lm:
+        lines += [f"prose --language {shlex.quote(plan.reading)}"]
+    if not brought.lm:
+        lines += [f"language_model lm data/prose.txt.gz --order {plan.order}{pruned}{limit}"]
+    if brought.lm_texts:
+        lines += [f"language_model lm_4gram data/prose.txt.gz --order 4{pruned}"]
+    return [*lines, "graph"]
+
+
+def _sounds(plan: Plan, noise: str, rirs: str) -> dict[str, str]:
+    if not plan.speech.sampling_rate:  # there is no audio to add them to
+        return {}
+    return {
+        f"noise_dir={_path(plan.brought.noise)}": f"sounds to add in training, such as MUSAN; else {noise}",
+        f"rir_dir={_path(plan.brought.rirs)}": f"rooms, such as RIRS_NOISES; else {rirs}",
+    }
+
+
+def _path(path: Path | None) -> str:
+    return shlex.quote(str(path)) if path else ""
 
 
 def _run(plan: Plan, summary: str, more: Mapping[str, str], stages: Sequence[str]) -> str:
     corpus = f"corpus_dir={shlex.quote(str(plan.corpus.folder))}"
-    options = {corpus: "the folder of the corpus", f"model={plan.model}": "conf/<model>.yaml", **more}
-    width = max(map(len, options))
+    options = {corpus: "the folder of the corpus", f"model={plan.learning.model}": "conf/<model>.yaml", **more}
+    width = max(len(option) for option in options if len(option) <= ALIGNED or option == corpus)
     return "\n".join(
         [
             "#!/usr/bin/env bash",
@@ -131,7 +162,7 @@ def _run(plan: Plan, summary: str, more: Mapping[str, str], stages: Sequence[str
             "",
             *(f"{option:{width}}  # {comment}" for option, comment in options.items()),
             'parse_options "$@"',
-            f'corpus=$(find_corpus {plan.name} "$corpus_dir")',
+            f'corpus=$(find_corpus {plan.name} "$corpus_dir")' + " lm=$lm_file" * bool(plan.brought.lm),
             "",
             *stages,
             "",
@@ -141,8 +172,9 @@ def _run(plan: Plan, summary: str, more: Mapping[str, str], stages: Sequence[str
 
 def configuration(plan: Plan) -> str:
     """What differs from the shared defaults, and why."""
-    includes = ["augment", "given"] if not plan.speech.sampling_rate else ["fbank", "augment"]
-    includes += ["train", *LEARNS[plan.task], plan.model]
+    includes = ["augment", "given"] if not plan.speech.sampling_rate else ["fbank", "augment", "noise"]
+    includes += ["speakers"] if plan.task == "verification" else []
+    includes += ["train", plan.learning.loss, plan.learning.model]
     size = size_for(plan.speech.hours)
     reach = f"up to {size.hours:g} hours" if size.hours != float("inf") else "any more hours"
     lines = [

@@ -19,6 +19,8 @@ from pyspeech.tasks.network import NetworkWithLoss, device_of, load_model, loss_
 from pyspeech.tasks.task import Table
 from pyspeech.transcripts import Transcript
 
+LABEL_LOSSES = [name for name, loss in LOSSES.items() if hasattr(loss, "logits")]  # that give labels probabilities
+
 
 class ClassificationTask:
     """Training by the loss of the configuration, and how often the most likely label is wrong."""
@@ -122,9 +124,8 @@ def load_classifier(exp: Path, device: torch.device | str) -> Classifier:
 
 def _require_logits(config: Config) -> None:
     if not hasattr(loss_class(config.loss), "logits"):
-        fitting = [name for name, loss in LOSSES.items() if hasattr(loss, "logits")]
         raise UserError(
-            f"loss.name = '{config.loss['name']}' gives labels no probabilities; choose {' or '.join(fitting)}"
+            f"loss.name = '{config.loss['name']}' gives labels no probabilities; choose {' or '.join(LABEL_LOSSES)}"
         )
 
 

@@ -22,6 +22,6 @@ if stage 6 "Rescore with a text that holds all names"; then
   rescore test_contacts --lm data/lm_contacts --method search
 fi
 if stage 7 "Score"; then
-  pyspeech compare data/manifests/test.jsonl.gz "exp/$model/decode/test" "exp/$model/decode/test_contacts"
+  compare test test_contacts
   score test test_contacts
 fi

@@ -12,7 +12,6 @@ lexicon_file=     # pronunciations, such as cmudict, of --tokens phones; what it
 lm_text=()        # prose for the language models besides train's text: a file .txt, .gz or .xz
 noise_dir=        # sounds to add in training, such as MUSAN; else none
 rir_dir=          # rooms to place speech in, such as RIRS_NOISES; else none
-processes=1       # to train with: as many as there are GPUs
 parse_options "$@"
 corpus=$(find_corpus LJSpeech-1.1 "$corpus_dir")
 [[ $tokens == phones ]] || lang=lang_$tokens graph=graph_$tokens exp=exp/$tokens
@@ -30,7 +29,7 @@ if stage 3 "Make the tokens, the language models and the graph"; then
     pieces) tokens pieces --pieces "$pieces" ;;
     *) tokens "$tokens" ;;
   esac
-  pyspeech lm text data/prose.txt.gz "${lm_text[@]}"
+  prose --language en
   language_model lm data/prose.txt.gz --order 3 --prune "0 0 1" --vocabulary-limit 60000
   language_model lm_4gram data/prose.txt.gz --order 4 --prune "0 0 1"
   graph

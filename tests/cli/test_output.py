@@ -44,10 +44,11 @@ WORDS = {
 }
 # What these write stands in the folder of what they read, in files that are each written in a moment or by the loop.
 OTHERWISE = {"audio", "compare", "enroll", "env", "features", "identify", "new-recipe", "results", "score", "train"}
+NOTHING = {"config"}
 
 
 def test_every_command_that_writes_is_known_here():
-    assert {name.partition(" ")[0] for name in WORDS} | OTHERWISE == set(COMMANDS)
+    assert {name.partition(" ")[0] for name in WORDS} | OTHERWISE | NOTHING == set(COMMANDS)
 
 
 @pytest.mark.parametrize("name", WORDS)

@@ -17,8 +17,16 @@ def test_labels_are_those_of_train_and_train_learns_them(tmp_path):
     assert called(tmp_path, "labels text; train") == [
         "labels data/labels --manifest data/manifests/train.jsonl.gz --field text",
         "train conf/net.yaml exp/net --labels data/labels "
-        "--train data/fbank/train.jsonl.gz --dev data/fbank/dev.jsonl.gz",
+        "--train data/fbank/train.jsonl.gz --dev data/fbank/dev.jsonl.gz --processes 1",
     ]
+
+
+def test_where_sounds_are_added_train_s_features_are_computed_in_training(tmp_path):
+    *_, line = called(tmp_path, "noise_dir=/noise processes=2; train")
+    assert line == (
+        "train conf/net.yaml exp/net noise.noise_dir='/noise' --labels data/labels "
+        "--train data/audio/train.jsonl.gz --dev data/fbank/dev.jsonl.gz --processes 2"
+    )
 
 
 def test_a_recipe_may_move_its_folders(tmp_path):

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from recipe_runs import STUB, write_script
 
 from tests.processes import is_alive, wait_until
 
@@ -41,25 +42,6 @@ if stage 7 "Score"; then
 fi
 """
 
-# Prints its words; a word that stands in $FAIL, $SLEEP or $SUICIDE makes it do so. The shell's own helpers are run.
-STUB = (
-    f"""#!/usr/bin/env bash
-[[ "$1 $2" != "-I -S" ]] || exec {shlex.quote(sys.executable)} "$@"
-"""
-    + """
-if [[ ${3:-} == --code ]]; then  # of its own folder, as every command of a recipe says
-  [[ $4 == "$PWD" ]] || echo "the code of $4"
-  set -- "${@:1:2}" "${@:5}"
-fi
-echo "python $*"
-for word; do
-  [[ ${FAIL:-} != "$word" ]] || exit 3
-  [[ ${SLEEP:-} != "$word" ]] || { echo $$ >pid; exec sleep 10000; }
-  [[ ${SUICIDE:-} != "$word" ]] || kill -9 $$
-done
-"""
-)
-
 
 @pytest.fixture
 def project(tmp_path):
@@ -72,12 +54,6 @@ def project(tmp_path):
     write_script(root / "recipes/toy/run.sh", RUN_SH)
     write_script(root / "stub/python", STUB)
     return root
-
-
-def write_script(path, text):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    path.chmod(0o755)
 
 
 def environment(project, **extra):

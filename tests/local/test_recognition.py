@@ -124,3 +124,42 @@ def test_the_last_decode_that_is_named_gives_the_figure(tmp_path):
 def test_a_result_is_scored_against_the_split_that_its_name_begins_with(tmp_path):
     (line,) = called(tmp_path, "data=data/100 exp=exp/100; score test-other_4gram")
     assert line == "score wer data/100/manifests/test-other.jsonl.gz exp/100/net/decode/test-other_4gram"
+
+
+class TestSettings:
+    SET = "set=(decode.nbest=3 training.seed=2 rescore.nbest=2) exp_name=mine; "
+
+    @pytest.mark.parametrize(
+        ("k2", "words"),
+        [("yes", "--graph data/graph decode.nbest=3"), ("no", "--lm data/lm decode.nbest=3 rescore.nbest=2")],
+    )
+    def test_of_decode_reach_it_and_those_of_rescore_where_it_searches(self, tmp_path, k2, words):
+        for line in called(tmp_path, f"{self.SET} decode dev", k2):
+            assert line.startswith("decode exp/mine data/fbank/dev.jsonl.gz ")
+            assert line.endswith(words)
+
+    def test_of_rescore_reach_it(self, tmp_path):
+        (line,) = called(tmp_path, f"{self.SET} rescore test_big --lm data/lm_big")
+        folder = "exp/mine/decode"
+        how = "--lm data/lm_big rescore.nbest=2"
+        assert line == f"rescore {folder}/test --tune {folder}/dev --out {folder}/test_big {how}"
+
+    @pytest.mark.parametrize(
+        ("k2", "stages", "out"),
+        [("yes", ":", "refused\n"), ("no", ":", ""), ("yes", "false && rescore test_big", "")],
+    )
+    def test_of_rescore_are_refused_where_nothing_would_take_them(self, tmp_path, k2, stages, out):
+        done = run(tmp_path, f"{self.SET} check_rescoring || echo refused; {stages} || true", k2)
+        assert done.stdout == out
+        refused = "error: this recipe rescores nothing and decodes by a graph; leave out --set rescore.nbest=2\n"
+        assert done.stderr == (refused if out else "")
+
+
+def test_two_results_of_a_split_are_compared(tmp_path):
+    (line,) = called(tmp_path, "compare test test_big")
+    assert line == "compare data/manifests/test.jsonl.gz exp/net/decode/test exp/net/decode/test_big"
+
+
+def test_texts_are_read_as_prose(tmp_path):
+    (line,) = called(tmp_path, "lm_text=(a.txt b.gz); prose --language de")
+    assert line == "lm text data/prose.txt.gz a.txt b.gz --language de"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 LOCAL = Path(__file__).resolve().parents[2] / "local"
 VERIFY = "verify data/trials/{0}.txt exp/net/embeddings/{0} --out exp/net/verify/{0}"
-TRAIN = "--labels data/labels --train data/manifests/train.jsonl.gz --dev data/fbank/dev.jsonl.gz"
+TRAIN = "--labels data/labels --train data/manifests/train.jsonl.gz --dev data/fbank/dev.jsonl.gz --processes 1"
 
 
 def run(folder: Path, line: str, corpora: Path = Path("/nowhere")) -> subprocess.CompletedProcess[str]:

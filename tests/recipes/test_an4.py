@@ -112,7 +112,7 @@ def test_a_generated_recipe_has_the_vocabulary_of_this_one_all_words_of_train(tm
     corpus = tmp_path / "corpus"
     layouts.an4(corpus, train=60, test=8)
     ours = copy_recipe(RECIPE, tmp_path)
-    theirs = new_recipe("an4_like", Wanted(corpus, "sphinx", "recognition", "en-us"), "tdnn_lstm", tmp_path).folder
+    theirs = new_recipe("an4_like", Wanted(corpus, "sphinx", "recognition", "en-us"), tmp_path).folder
     said = {}
     for recipe in (ours, theirs):
         for stage in ("1", "3"):  # no features are needed

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 from layouts import LAYOUTS
-from recipe_runs import PROJECT, RECIPES, project_recipes, stages
+from recipe_runs import PROJECT, RECIPES, commands_of, copy_recipe, project_recipes, stages
 
 from pyspeech.config import load_config
 from pyspeech.decoding.config import load_decode_config
@@ -22,10 +22,11 @@ MAX_SHARED_SETTINGS = 9  # lines of configuration that any two recipes may have 
 MODELS = {path.stem for path in (PROJECT / "conf").glob("*.yaml") if "model" in read_yaml(path)}
 # Lines that any shell script or module of this form has, whatever it is about.
 FORM = re.compile(
-    r"""\s*(#.*|fi|graph|tokens \w+.*|language_model \w+ .*|pyspeech lm train .*|import .*|from .*|def .*|"""
+    r"""\s*(#.*|fi|graph|prose\b.*|tokens \w+.*|language_model \w+ .*|pyspeech lm train .*|import .*|from .*|def .*|"""
     r"""if __name__ .*|recipe_script=.*/(recognition|classification|verification)\.sh" \|\| exit|"""
     r"""parse_options "\$@"|corpus_dir=.*|"""
-    r"""model=\w+ *#.*|(lm_text|noise_dir|rir_dir)=.*|download_archive\(URL, corpus.*\)|corpus_cli\(.*|"{3}|)$"""
+    r"""model=\w+ *#.*|(lexicon_file|lm_file|lm_text|noise_dir|rir_dir)=.*|"""
+    r"""download_archive\(URL, corpus.*\)|corpus_cli\(.*|"{3}|)$"""
 )
 
 
@@ -43,6 +44,23 @@ def lines_of_its_own(paths: Iterable[Path]) -> set[str]:
     """Lines that are not of the form; the stage's heading is, and so is what follows it on its line."""
     lines = {line for path in paths for line in path.read_text(encoding="utf-8").splitlines()}
     return {line for line in lines if not FORM.match(line) and "stage " not in line}
+
+
+def assert_trains_as_asked(folder: Path) -> None:
+    """The law of --processes, --exp-name and --set, for a recipe in a copy."""
+    asked = ("--processes", "3", "--exp-name", "mine", "--set", "training.seed=9", "--set=decode.nbest=7")
+    (line,) = commands_of(folder, "--stage", "4", "--stop-stage", "4", *asked)
+    command, _, exp, *words = line.split()
+    assert command == "train"
+    assert (Path(exp).parts[0], Path(exp).name) == ("exp", "mine")
+    assert "training.seed=9" in words
+    assert "decode.nbest=7" not in words
+    assert words[words.index("--processes") + 1] == "3"
+    searches = "recognition.sh" in (folder / "run.sh").read_text()
+    for line in commands_of(folder, "--stage", "5", "--stop-stage", "5", *asked):
+        assert f"{exp}/" in f"{line} ".replace(" ", "/")
+        assert ("decode.nbest=7" in line) == searches
+        assert "training.seed" not in line
 
 
 def test_there_are_recipes():
@@ -99,6 +117,12 @@ class TestEveryRecipe:
             assert path.stem in MODELS | searches | included or path.name in code, f"nothing reads {path}"
             if path.stem in searches:
                 assert load_decode_config(path)
+
+    def test_trains_as_many_processes_with_settings_and_into_a_folder_that_are_asked_for(self, recipe, tmp_path):
+        folder = copy_recipe(recipe, tmp_path)
+        (folder / "data/mini/manifests").mkdir(parents=True)
+        (folder / "data/mini/manifests/test-clean.jsonl.gz").touch()  # librispeech decodes what there is
+        assert_trains_as_asked(folder)
 
     def test_says_what_it_reached(self, recipe):
         results = (recipe / "RESULTS.md").read_text()

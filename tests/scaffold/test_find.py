@@ -16,6 +16,7 @@ from pyspeech.corpora.sources.librispeech import LibriSpeech
 from pyspeech.corpora.sources.sphinx import Sphinx
 from pyspeech.corpora.sources.table import Table
 from pyspeech.errors import UserError
+from pyspeech.scaffold.brought import Brought
 from pyspeech.scaffold.columns import Asked
 from pyspeech.scaffold.find import Wanted, find
 
@@ -236,9 +237,10 @@ class TestOthers:
             "train: etc/an4_train.fileids",
             "test: etc/an4_test.fileids",
             "text: as it is",
-            f"lexicon: none; the corpus brings one: --lexicon {tmp_path}/etc/an4.dic",
+            f"lexicon: none; the corpus brings one: --lexicon-file {tmp_path}/etc/an4.dic",
         )
-        assert not any("lexicon" in line for line in found(tmp_path, kind="sphinx", lexicon=tmp_path / "x").decided)
+        brought = Brought(lexicon=tmp_path / "x")
+        assert not any("lexicon" in line for line in found(tmp_path, kind="sphinx", brought=brought).decided)
         with pytest.raises(UserError, match="for verification use --from folder with wav/"):
             found(tmp_path, "verification", kind="sphinx")
 

@@ -3,22 +3,25 @@
 import csv
 import importlib.util
 import itertools
+import json
 import os
 import re
 import subprocess
 import sys
-from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import layouts
 import numpy as np
 import pytest
+import soundfile
 from lhotse import CutSet
 from recipe_runs import SMALL, SMALL_MODELS, run_recipe, score_of
 
 from pyspeech.config import load_config
 from pyspeech.corpora.sources.kaldi import KaldiData
 from pyspeech.errors import UserError
+from pyspeech.scaffold.brought import LARGE_BYTES, Brought
 from pyspeech.scaffold.columns import Asked
 from pyspeech.scaffold.find import Wanted
 from pyspeech.scaffold.recipe import new_recipe
@@ -28,6 +31,14 @@ PROJECT = Path(__file__).resolve().parents[2]
 RULES = importlib.util.spec_from_file_location("rules", PROJECT / "tests/recipes/test_recipes.py")
 SPOKEN = list(layouts.sentences(60))
 VOICES, UTTERANCES = 18, 8
+
+
+@cache
+def rules():
+    """What holds for every recipe folder."""
+    module = importlib.util.module_from_spec(RULES)
+    RULES.loader.exec_module(module)
+    return module
 
 
 def write_table(path, rows, delimiter=","):
@@ -157,6 +168,25 @@ MADE = {
 }
 
 
+def texts(folder):
+    """What stage 6 rescores with: sentences as prose has them, some of them of test."""
+    for name, said in (("first.txt", SPOKEN[:9]), ("second.txt", layouts.sentences(40, seed=1))):
+        (folder / name).write_text("".join(f"{' '.join(words).capitalize()}.\n" for words in said))
+    return Brought(lm_texts=(folder / "first.txt", folder / "second.txt"))
+
+
+def noise(folder):
+    rng = np.random.default_rng(0)
+    soundfile.write(folder / "hiss.wav", 0.1 * rng.standard_normal(8000), 8000)
+    return Brought(noise=folder)
+
+
+MORE = {
+    "spoken": lambda folder: {"brought": texts(folder)},
+    "labels": lambda folder: {"brought": noise(folder), "model": "xvector", "loss": "aam_softmax"},
+}
+
+
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     """A clone in which recipes can be written."""
@@ -172,7 +202,8 @@ def made(project, tmp_path_factory):
     found = {}
     for name, (make, kind, task, language) in MADE.items():
         corpus = make(tmp_path_factory.mktemp("it's a corpus") / name)
-        found[name] = new_recipe(name, Wanted(corpus, kind, task, language), "tdnn_lstm", project)
+        more = MORE[name](tmp_path_factory.mktemp("what's more")) if name in MORE else {}
+        found[name] = new_recipe(name, Wanted(corpus, kind, task, language, **more), project)
     return found
 
 
@@ -188,14 +219,12 @@ class TestEveryKind:
             assert len(lines(recipe, "prepare.py")) < 40
 
     def test_no_two_share_a_line_beyond_their_form(self, made):
-        rules = importlib.util.module_from_spec(RULES)
-        RULES.loader.exec_module(rules)
-        recipes = [*(recipe.folder for recipe in made.values()), *rules.RECIPES]
+        recipes = [*(recipe.folder for recipe in made.values()), *rules().RECIPES]
         for first, second in itertools.combinations(recipes, 2):
-            if first in rules.RECIPES:
+            if first in rules().RECIPES:
                 continue
             for file in ("run.sh", "prepare.py"):
-                one, other = (rules.lines_of_its_own([recipe / file]) for recipe in (first, second))
+                one, other = (rules().lines_of_its_own([recipe / file]) for recipe in (first, second))
                 assert not one & other
 
     def test_python_and_shell_are_clean(self, made, project):
@@ -230,6 +259,11 @@ class TestEveryKind:
             assert (config.speakers is not None) == ("verification.sh" in (recipe.folder / "run.sh").read_text())
             if config.model["name"] == "speaker_lstm":
                 assert config.loss["name"] == ("softmax" if config.speakers is None else "aam_softmax")
+        assert load_config(made["labels"].folder / "conf/xvector.yaml").loss["name"] == "aam_softmax"
+
+    def test_it_trains_as_it_is_asked_to(self, made):
+        for name in ("spoken", "commands", "voices"):  # one of each task
+            rules().assert_trains_as_asked(made[name].folder)
 
     def test_the_page_waits_for_its_figure(self, made):
         for name, recipe in made.items():
@@ -246,16 +280,19 @@ def test_what_was_decided_is_told(made):
         "split: {subset}",
         "train: 44 utterances, 0.01 hours, 8000 Hz",
         "tokens: phones --espeak en-us",
-        "language model: 2-gram of train's text",
+        "language model: 3-gram of train's text and first.txt and second.txt",
+        "rescoring: with all words of a 4-gram of train's text and first.txt and second.txt",
         "model: tdnn_lstm",
+        "loss: ctc",
     ]
     assert any("--language en-us" in line for line in made["letters"].decided)
 
 
 def test_without_a_language_letters_are_the_tokens(made):
     assert "  tokens characters" in lines(made["letters"], "run.sh")
-    assert "  tokens phones --espeak de" in lines(made["common_voice"], "run.sh")
-    assert "  tokens phones --espeak en-us" in lines(made["libri"], "run.sh")
+    phones = '  tokens phones ${lexicon_file:+--lexicon "$lexicon_file"} --espeak '
+    assert f"{phones}de" in lines(made["common_voice"], "run.sh")
+    assert f"{phones}en-us" in lines(made["libri"], "run.sh")
 
 
 def test_texts_without_spaces_become_characters_and_it_is_told(made):
@@ -270,7 +307,7 @@ def test_texts_without_spaces_that_stay_as_they_are_are_warned_of(project, tmp_p
     for split in ("train", "test"):
         text = corpus / "data" / split / "text"
         text.write_text("".join(f"{line.split()[0]} 我今天去苹果 <unk>\n" for line in text.read_text().splitlines()))
-    recipe = new_recipe("unspaced", Wanted(corpus, "kaldi", "recognition"), "tdnn_lstm", project)
+    recipe = new_recipe("unspaced", Wanted(corpus, "kaldi", "recognition"), project)
     first, second = (line for line in recipe.decided if line.startswith("words: warning: "))
     assert "marks of noises are learnt as words, <unk> 18; take them out" in first
     assert "the texts have no spaces between words" in second
@@ -284,17 +321,17 @@ def brought(folder):
     lexicon.write_text("".join(f"{word} {said}\n" for word, said in zip(layouts.WORDS[1:], phones, strict=True)))
     grams = "".join(f"-1\t{word}\n" for word in ("<s>", "</s>", *layouts.WORDS[:4]))
     lm.write_text(f"\\data\\\nngram 1=6\n\n\\1-grams:\n{grams}\n\\end\\\n")
-    return Wanted(corpus, "sphinx", "recognition", "en-us", lexicon=lexicon, lm=lm)
+    return Wanted(corpus, "sphinx", "recognition", "en-us", brought=Brought(lexicon, lm))
 
 
 @pytest.mark.slow
 def test_a_dictionary_and_a_model_that_the_corpus_brings_are_used(project, tmp_path):
     pytest.importorskip("k2", reason="needs k2, which this lane does not have")
     wanted = brought(tmp_path)
-    recipe = new_recipe("brought", wanted, "tdnn_lstm", project)
+    recipe = new_recipe("brought", wanted, project)
     (first,) = (line for line in recipe.decided if line.startswith("lexicon: "))
-    assert first == f"lexicon: {wanted.lexicon}, 7 words; it lacks 1 of train's 8, ASH: espeak-ng says them"
-    assert f"language model: {wanted.lm}" in recipe.decided
+    assert first == f"lexicon: {wanted.brought.lexicon}, 7 words; it lacks 1 of train's 8, ASH: espeak-ng says them"
+    assert f"language model: {wanted.brought.lm}" in recipe.decided
     environment = {**os.environ, "PYSPEECH_PYTHON": sys.executable}
     for stage in ("1", "3"):  # no features are needed
         command = [recipe.folder / "run.sh", "--stage", stage, "--stop-stage", stage]
@@ -305,24 +342,44 @@ def test_a_dictionary_and_a_model_that_the_corpus_brings_are_used(project, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("wanted", "mine", "message"),
     [
-        ({"task": "classification"}, "--lexicon and --lm are for recognition"),
-        ({"lm": Path("nowhere.arpa")}, r"no language model at nowhere\.arpa"),
-        ({"lexicon": Path("nowhere.dic")}, r"no lexicon at nowhere\.dic"),
-        ({"lexicon": Path("a\nb")}, "cannot stand in a script; rename the file"),
+        ({"task": "classification"}, {"lm_texts": (PROJECT / "README.md",)}, "--lm-text are for recognition; classif"),
+        ({}, {"lm": Path("nowhere.arpa")}, r"no language model at nowhere\.arpa"),
+        ({}, {"lm": PROJECT / "README.md"}, r"README\.md is no language model in ARPA format"),
+        ({}, {"lexicon": Path("nowhere.dic")}, r"no lexicon at nowhere\.dic"),
+        ({}, {"lexicon": Path("a\nb")}, "cannot stand in a script; rename it"),
+        ({}, {"lm_texts": (PROJECT / "README.md", Path("nowhere.txt"))}, r"no text at nowhere\.txt"),
+        ({}, {"lm_texts": (PROJECT / "pyspeech/py.typed",)}, "py.typed holds no text"),
+        ({}, {"noise": Path("nowhere")}, r"no folder nowhere; set noise\.noise_dir"),
+        ({}, {"rirs": PROJECT / "conf"}, "holds no audio"),
+        (
+            {"model": "xvector"},
+            {},
+            r"--model xvector is none of recognition; allowed: bilstm_ctc, conformer, tdnn_lstm",
+        ),
+        ({"model": "tdnn_lstn"}, {}, "--model tdnn_lstn is none of recognition; did you mean 'tdnn_lstm'"),
+        ({"loss": "ge2e"}, {}, "--loss ge2e is none of recognition"),
+        ({"task": "classification", "loss": "ge2e"}, {}, "none of classification; allowed: aam_softmax, softmax"),
     ],
 )
-def test_what_the_corpus_brings_must_be_there(project, tmp_path, options, message):
+def test_what_is_wrong_with_the_options_is_told_before_the_corpus_is_looked_at(project, wanted, mine, message):
+    options = {"task": "recognition", **wanted}
     with pytest.raises(UserError, match=message):
-        new_recipe("nothing", replace(brought(tmp_path), **options), "tdnn_lstm", project)
+        new_recipe("nothing", Wanted(Path("no corpus"), "sphinx", **options, brought=Brought(**mine)), project)
 
 
-def test_a_model_that_is_no_arpa_file_is_refused(project, tmp_path):
-    wanted = brought(tmp_path)
-    wanted.lm.write_bytes(b"Darpa LM")
-    with pytest.raises(UserError, match="is no language model in ARPA format"):
-        new_recipe("nothing", wanted, "tdnn_lstm", project)
+def test_large_texts_make_a_graph_of_fewer_n_grams_and_words(project, tmp_path):
+    text = tmp_path / "a large text.txt"
+    text.write_text("ONE SENTENCE\n")
+    os.truncate(text, LARGE_BYTES + 1)
+    recipe = new_recipe(
+        "large", Wanted(kaldi(tmp_path), "kaldi", "recognition", brought=Brought(lm_texts=(text,))), project
+    )
+    script = lines(recipe, "run.sh")
+    assert '  language_model lm data/prose.txt.gz --order 3 --prune "0 0 1" --vocabulary-limit 60000' in script
+    assert '  language_model lm_4gram data/prose.txt.gz --order 4 --prune "0 0 1"' in script
+    assert recipe.lines < 60
 
 
 def test_every_test_set_is_scored(made):
@@ -332,27 +389,27 @@ def test_every_test_set_is_scored(made):
 @pytest.mark.parametrize("name", ["", "a b", "../a", "-a", "a.b", "a-b", "2a", "_a"])
 def test_a_name_is_a_folder_s(name, project, tmp_path):
     with pytest.raises(UserError, match="is no name for a recipe"):
-        new_recipe(name, Wanted(tmp_path, "folder", "recognition"), "tdnn_lstm", project)
+        new_recipe(name, Wanted(tmp_path, "folder", "recognition"), project)
 
 
 def test_a_recipe_is_not_replaced(made, project, tmp_path):
     with pytest.raises(UserError, match="exists; choose another name"):
-        new_recipe("spoken", Wanted(tmp_path, "folder", "recognition"), "tdnn_lstm", project)
+        new_recipe("spoken", Wanted(tmp_path, "folder", "recognition"), project)
 
 
 def test_nothing_is_written_when_a_question_is_left(project, tmp_path):
     table = spoken_table(tmp_path)
     table.write_text(table.read_text().replace("id,subset,text", "id,sentence,text"))
     with pytest.raises(UserError, match="sentence and text may each be the text"):
-        new_recipe("asked", Wanted(table, "csv", "recognition"), "tdnn_lstm", project)
+        new_recipe("asked", Wanted(table, "csv", "recognition"), project)
     assert not list((project / "recipes").glob("*asked*"))
     wanted = Wanted(table, "csv", "recognition", asked=Asked(text="text", split="sentence"))
-    assert "split: {sentence}" in new_recipe("asked", wanted, "tdnn_lstm", project).decided
+    assert "split: {sentence}" in new_recipe("asked", wanted, project).decided
 
 
 def test_a_language_that_espeak_does_not_speak_is_refused(project, tmp_path):
     with pytest.raises(UserError, match="no language 'en-uk'"):
-        new_recipe("no_language", Wanted(tmp_path, "folder", "recognition", "en-uk"), "tdnn_lstm", project)
+        new_recipe("no_language", Wanted(tmp_path, "folder", "recognition", "en-uk"), project)
 
 
 def test_speakers_of_dev_and_test_do_not_train(made):
@@ -375,7 +432,7 @@ def test_features_alone_have_no_crops_to_verify_by(project, tmp_path):
     rows = [{"file": f"s{s}/{take}.npy", "speaker": f"s{s}"} for s, take in itertools.product(range(6), range(3))]
     table = write_table(tmp_path / "table.csv", rows)
     with pytest.raises(UserError, match="holds features without audio; verification trains on crops of audio"):
-        new_recipe("features", Wanted(table, "csv", "verification"), "tdnn_lstm", project)
+        new_recipe("features", Wanted(table, "csv", "verification"), project)
 
 
 def test_a_split_that_would_be_a_command_gives_no_recipe(project, tmp_path):
@@ -383,7 +440,7 @@ def test_a_split_that_would_be_a_command_gives_no_recipe(project, tmp_path):
     table.write_text(table.read_text().replace(",test,", ",test-a;touch${IFS}pwned;echo,"))
     wanted = Wanted(table, "csv", "recognition", asked=Asked(split="subset"))
     with pytest.raises(UserError, match=r"line 2: 'test-a;touch.*' cannot name a split"):
-        new_recipe("command", wanted, "tdnn_lstm", project)
+        new_recipe("command", wanted, project)
     assert not list((project / "recipes").glob("*command"))
 
 
@@ -409,7 +466,7 @@ def test_a_split_that_would_be_a_command_gives_no_recipe(project, tmp_path):
 def test_real_corpora_leave_nothing_to_fill_in(corpus, task, expected, counts, project):
     table = Path(os.environ["PYSPEECH_CORPORA"]) / corpus / "utterances.tsv"
     wanted = Wanted(table, "tsv", task, "en-us" if task == "recognition" else "")
-    recipe = new_recipe(corpus, wanted, "tdnn_lstm", project).folder
+    recipe = new_recipe(corpus, wanted, project).folder
     assert expected in (recipe / "prepare.py").read_text()
     environment = {**os.environ, "PYSPEECH_PYTHON": sys.executable}
     command = [recipe / "run.sh", "--stop-stage", "1"]
@@ -425,17 +482,20 @@ def test_results_of_dev_are_there_to_choose_weights_on(made):
 
 def test_the_head_of_the_script_reads_well(made):
     _, first, _, _, corpus, model, text, *_ = lines(made["spoken"], "run.sh")
-    assert first == "# spoken: the table table.csv, 0.01 hours. TDNN-LSTM, phones, 2-gram HLG."
+    assert first == "# spoken: the table table.csv, 0.01 hours. tdnn_lstm, phones, 3-gram HLG."
     assert len({line.index("# ") for line in (corpus, model, text)}) == 1
     assert re.search(r"\S  # ", corpus)
 
 
-# An untrained network has 75 % of the labels wrong, and an EER of 45 % for the voices; trained, it has 26 %.
+# An untrained network has 75 % of the labels wrong, and an EER of 45 % for the voices; trained, none and 26 %.
 RUNS = {
     "spoken": ("WER", 60, 10, ("tdnn_width=32", "lstm_width=32", "dropout=0.1")),
-    "labels": ("ACC", 25, 8, ("lstm_width=16",)),
+    "labels": ("ACC", 50, 16, SMALL_MODELS["xvector"]),
     "speakers": ("EER", 36, 5, SMALL_MODELS["speaker_lstm"], *layouts.SHORT_VOICES),
 }
+
+
+RESULTS = ("test", "test_all_words")
 
 
 @pytest.mark.slow
@@ -447,9 +507,19 @@ def test_it_runs_from_the_manifests_to_the_score(name, made):
     measure, most, epochs, sizes, *more = RUNS[name]
     recipe = made[name].folder
     (path,) = (recipe / "conf").glob("*.yaml")
-    words = (*SMALL, f"training.epochs={epochs}", *(f"model.{size}" for size in sizes), *more)
+    words = (*SMALL, *(f"model.{size}" for size in sizes), *more)
     save_config(load_config(path, words), path)
-    out, _ = run_recipe(recipe)
+    options = ("--exp-name", "mine", f"--set=training.epochs={epochs}")
+    if name == "spoken":
+        options += ("--set", "decode.nbest=9", "--set", "rescore.search.max_hypotheses=900")
+    out, _ = run_recipe(recipe, *options)
     score = score_of(out)
     assert score.measure == measure
     assert score.error_percent <= most
+    assert [each.name for each in (recipe / "exp").iterdir() if each.is_dir()] == ["mine"]
+    assert load_config(recipe / "exp/mine/config.yaml").training.epochs == epochs
+    if name == "spoken":
+        assert score.folder == "exp/mine/decode/test_all_words"
+        settings = [json.loads((recipe / f"exp/mine/decode/{each}/decode.json").read_text()) for each in RESULTS]
+        assert settings[0]["settings"]["nbest"] == 9
+        assert settings[1]["settings"]["search"]["max_hypotheses"] == 900

@@ -5,8 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyspeech.config import load_config
+from pyspeech import losses, models
+from pyspeech.config import SpeakersConfig
+from pyspeech.scaffold.networks import Learning
 from pyspeech.scaffold.sizes import SIZES, Speech, settings, size_for
+from pyspeech.settings import SHARED_CONF, read_yaml
 
 WIDE = Speech(5000, 5.0, 3.6, 16000)
 
@@ -26,13 +29,25 @@ def test_networks_grow_and_steps_become_larger_with_the_hours():
         assert smaller.learning_rate >= larger.learning_rate
 
 
-@pytest.mark.parametrize("model", ["tdnn_lstm", "bilstm_ctc", "speaker_lstm"])
-def test_a_network_of_every_size_is_one_of_ours(model, tmp_path):
-    path = tmp_path / f"{model}.yaml"
-    path.write_text(f"include: [fbank, augment, train, ctc, {model}]\ntask: recognition\n")
+@pytest.mark.parametrize("model", models.MODELS)
+def test_a_network_of_every_size_is_one_of_ours(model):
+    defaults = read_yaml(SHARED_CONF / f"{model}.yaml")["model"]
+    counts = []
     for size in SIZES:
-        words = [f"model.{key}={value}" for key, value in size.model(model).items()]
-        assert set(load_config(path, words).model) == set(load_config(path).model)
+        sizes = size.model(model)
+        assert set(sizes) <= set(defaults)
+        network = models.build_model({**defaults, **sizes}, 80, 30)
+        counts.append(sum(weights.numel() for weights in network.parameters()))
+    assert counts == sorted(counts)
+    assert counts[0] < counts[-1]
+
+
+@pytest.mark.parametrize("loss", losses.OF_UTTERANCES)
+def test_batches_of_speakers_hold_what_the_loss_needs(loss):
+    each = Learning("speaker_lstm", loss).utterances_each
+    for size in SIZES:
+        speakers = settings(Speech(5000, size.hours, 3.6, 16000), "verification", "speaker_lstm", each)["speakers"]
+        assert SpeakersConfig(**{"crops_each": None, "crop_seconds": (2, 4), **speakers}).utterances_each == each
 
 
 def test_telephone_speech_gets_telephone_features():
@@ -74,7 +89,8 @@ def test_the_guide_shows_the_table():
     for size in SIZES:
         hours = f"{size.hours:g}" if size.hours < float("inf") else "more"
         layers = f"{size.tdnn_lstm_layers} / {size.bilstm_ctc_layers}"
-        row = (hours, size.batch_seconds, size.epochs, size.learning_rate, size.width, layers, size.dropout)
+        conformer = f"{size.conformer_width} / {size.conformer_layers}"
+        row = (hours, size.batch_seconds, size.epochs, size.learning_rate, size.width, layers, conformer, size.dropout)
         assert f"| {' | '.join(map(str, row))} |" in guide
 
 
