@@ -162,6 +162,12 @@ def digest(*parts: object) -> str:
     return total.hexdigest()[:16]
 
 
+def folder_digest(folder: Path) -> str:
+    """As :func:`digest`, over the files below a folder by their names; the same for an empty one as for none."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return digest(*(part for path in files for part in (str(path.relative_to(folder)), path)))
+
+
 def refuse_others(folder: Path, files: Collection[str], what: str) -> None:
     """Make sure that replacing ``folder`` loses nothing but an earlier ``what``, that is ``files``.
 

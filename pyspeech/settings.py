@@ -83,6 +83,18 @@ def save_config(config: BaseModel, path: Path) -> None:
     write_text(path, yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True))
 
 
+def differences(was: dict[str, Any], now: dict[str, Any], above: str = "") -> list[tuple[str, Any, Any]]:
+    """List the keys whose values differ between nested dicts, with both values; ``above`` begins the keys' names."""
+    found = []
+    for key in sorted({*was, *now}):
+        left, right = was.get(key), now.get(key)
+        if isinstance(left, dict) and isinstance(right, dict):
+            found += differences(left, right, f"{above}{key}.")
+        elif left != right:
+            found.append((above + key, left, right))
+    return found
+
+
 def read_yaml(path: Path, including: tuple[Path, ...] = ()) -> dict[str, Any]:
     """Read one YAML file and the files it includes into nested dicts; ``including`` are the files that led here.
 

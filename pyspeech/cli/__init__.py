@@ -23,6 +23,7 @@ COMMANDS = {
     "labels": ("pyspeech.cli.labels", "labels", "Make the table of words or speakers to tell apart."),
     "config": ("pyspeech.cli.config", "config", "Show and check every setting of a configuration."),
     "train": ("pyspeech.cli.train", "train", "Train a model."),
+    "average": ("pyspeech.cli.average", "average", "Average checkpoints of a training into its model."),
     "decode": ("pyspeech.cli.decode", "decode", "Decode cuts to words and stored lattices."),
     "predict": ("pyspeech.cli.predict", "predict", "Say which label each cut has."),
     "rescore": ("pyspeech.cli.rescore", "rescore", "Another language model, new words, boosts for a decode."),

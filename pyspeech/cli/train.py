@@ -22,6 +22,15 @@ log = logging.getLogger(__name__)
 @click.option("--dev", required=True, type=PATH, help="Manifest to measure on after each epoch.")
 @click.option("--lang", type=PATH, help="Table of task: recognition: the token set, as pyspeech lang makes it.")
 @click.option("--labels", type=PATH, help="Table of the other tasks: of labels, as pyspeech labels makes it.")
+@click.option(
+    "--init", type=PATH, metavar="EXP", help="Begin with the weights of this finished training, not with random ones."
+)
+@click.option(
+    "--freeze",
+    multiple=True,
+    metavar="PREFIX",
+    help="Weights of --init that stay as they are: how their names begin, as network.lstms; repeatable.",
+)
 @click.option("--device", help="cpu, cuda or cuda:<number>; without it a GPU where there is one, else the CPU.")
 @click.option(
     "--processes", type=click.IntRange(1), default=1, help="As many as this machine has GPUs.", show_default=True
@@ -34,18 +43,25 @@ def train(  # noqa: PLR0913, PLR0917 -- one for each option
     dev: Path,
     lang: Path | None,
     labels: Path | None,
+    init: Path | None,
+    freeze: tuple[str, ...],
     device: str | None,
     processes: int,
 ) -> None:
     """Train the model of CONFIG and leave it in EXP; KEY=VALUE words override CONFIG.
 
-    The same command again continues at the last checkpoint, and does nothing once the training is finished. It may
-    also be started by torchrun.
+    The same command again continues at the last checkpoint, and does nothing once the training is finished; with a
+    higher training.epochs a finished one goes on. It may also be started by torchrun.
+
+    With --init, weights go by their names, and those of the outputs by token or label: what the other training had none
+    of is made anew, and said.
     """
     tables = {name: folder for name, folder in {"lang": lang, "labels": labels}.items() if folder is not None}
     if len(tables) != 1:
         raise click.UsageError("give either --lang, to recognise words, or --labels, to tell labels apart")
     [(name, table)] = tables.items()
+    if freeze and init is None:
+        raise click.UsageError("--freeze keeps weights of another training as they are; name that by --init")
     started = os.environ.get("LOCAL_WORLD_SIZE")
     if started is not None and processes > 1:
         raise click.UsageError(f"torchrun has started {started} processes already; leave out --processes")
@@ -55,6 +71,7 @@ def train(  # noqa: PLR0913, PLR0917 -- one for each option
     from pyspeech.tasks import task_class
     from pyspeech.training.experiment import Sources, run
     from pyspeech.training.launcher import launch
+    from pyspeech.training.origin import Origin
 
     config = load_config(config_path, overrides)
     import_classes(config.names, recipe_folder(config_path))  # whose code the command so asks for
@@ -63,6 +80,8 @@ def train(  # noqa: PLR0913, PLR0917 -- one for each option
         raise click.UsageError(f"{config_path} says task: {config.task}, which takes --{needed}, not --{name}")
     again = [*given_verbosity(), "train", str(config_path), str(exp), *overrides]
     again += ["--train", str(train_manifest), "--dev", str(dev), f"--{name}", str(table)]
+    again += ["--init", str(init)] if init is not None else []
+    again += [word for prefix in freeze for word in ("--freeze", prefix)]
     again += ["--device", device] if device else []
     if processes > 1:
         launch(processes, again)
@@ -74,6 +93,7 @@ def train(  # noqa: PLR0913, PLR0917 -- one for each option
         # Before, because nothing can be printed after kill -9.
         log.info(f"if this is interrupted, it continues by: {command}")
 
-    trained = run(config, exp, Sources(train_manifest, dev, table), device, begin)
+    origin = Origin(init, freeze) if init is not None else None
+    trained = run(config, exp, Sources(train_manifest, dev, table), device, begin, origin)
     if os.environ.get("RANK", "0") == "0":
         click.echo(f"{exp / 'model.safetensors'}" + ("" if trained else ": finished before, nothing to do"))

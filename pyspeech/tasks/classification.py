@@ -50,6 +50,11 @@ class ClassificationTask:
         """One output a label."""
         return len(self.labels.labels)
 
+    @staticmethod
+    def output_names(folder: Path, config: Config) -> tuple[str, ...]:  # noqa: ARG004
+        """Return the labels of a table."""
+        return load_labels(folder).labels
+
     def target(self, transcript: Transcript) -> str:
         """Return the label of an utterance.
 

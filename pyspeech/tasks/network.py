@@ -11,7 +11,7 @@ from torch.amp.autocast_mode import autocast
 
 from pyspeech import losses, models
 from pyspeech.config import Config, load_config
-from pyspeech.errors import UserError
+from pyspeech.errors import UserError, nearest
 from pyspeech.files import existing
 from pyspeech.losses.contract import EmbeddingLoss, frame_loss
 from pyspeech.models.contract import EmbeddingNetwork, OutputPer, frame_network
@@ -21,7 +21,7 @@ from pyspeech.tasks.counts import Counts
 from pyspeech.tensor_files import read_tensors
 
 MODEL, CONFIG = "model.safetensors", "config.yaml"
-NETWORK = "network."  # begins the names of its weights in MODEL
+NETWORK, LOSS = "network.", "loss."  # begin the names of their weights in MODEL
 
 AnyModule = TypeVar("AnyModule", bound=nn.Module)
 Device = torch.device | str
@@ -34,6 +34,33 @@ class NetworkWithLoss(nn.Module):
         super().__init__()
         self.network = network
         self.loss = loss
+        self.frozen: tuple[str, ...] = ()
+
+    def freeze(self, prefixes: Sequence[str]) -> None:
+        """Let the weights and the batch statistics whose names begin with one of ``prefixes`` stay as they are.
+
+        Raises:
+            UserError: no name begins so, or none is left to learn.
+        """
+        names = self.state_dict().keys()
+        for prefix in prefixes:
+            if not any(name.startswith(prefix) for name in names):
+                parts = {".".join(name.split(".")[:2]) for name in names}
+                raise UserError(f"--freeze {prefix}: no weight has a name that begins so{nearest(prefix, parts)}")
+        self.frozen = tuple(prefixes)
+        for name, parameter in self.named_parameters():
+            parameter.requires_grad_(not name.startswith(self.frozen))
+        if not any(parameter.requires_grad for parameter in self.parameters()):
+            raise UserError(f"--freeze {' --freeze '.join(prefixes)} leaves nothing to learn; freeze less")
+
+    def train(self, mode: bool = True) -> "NetworkWithLoss":
+        """Set the mode, but of a module with frozen batch statistics: it uses these as after training."""
+        super().train(mode)
+        stored = self.state_dict().keys()
+        for name, _ in self.named_buffers():
+            if name in stored and name.startswith(self.frozen):
+                self.get_submodule(name.rpartition(".")[0]).eval()
+        return self
 
     def forward(self, features_BTF: Tensor, lengths_B: Tensor) -> Any:  # noqa: ANN401 -- what the network gives
         return self.network(features_BTF, lengths_B)

@@ -51,6 +51,11 @@ class RecognitionTask:
         """One output a token, the blank among them."""
         return len(self.tokens.symbols)
 
+    @staticmethod
+    def output_names(folder: Path, config: Config) -> tuple[str, ...]:  # noqa: ARG004
+        """Return the tokens of a token set."""
+        return load_tokens(folder).symbols
+
     def target(self, transcript: Transcript) -> str:
         """Return the text of an utterance.
 

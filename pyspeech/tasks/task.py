@@ -79,3 +79,16 @@ class Task(Learning, Protocol):
 
     def summaries(self, manifest: Path) -> Mapping[str, str]:
         """Return what the folder of a training keeps of its training manifest, by the name of the file."""
+
+
+@runtime_checkable
+class NamedOutputs(Protocol):
+    """A task whose outputs have names: a training that begins from another's weights takes those of the same name."""
+
+    @staticmethod
+    def output_names(folder: Path, config: Config) -> tuple[str, ...]:
+        """Return the names of the outputs that the table in ``folder`` makes with ``config``, by their numbers.
+
+        Raises:
+            UserError: the table is missing or damaged.
+        """

@@ -46,8 +46,7 @@ class VerificationTask:
 
     def __init__(self, labels: LabelTable, speeds: Sequence[float], trials: Sequence[Trial]) -> None:
         self.labels = labels
-        names = (speaker_at(speaker, speed) for speaker in labels.labels for speed in speeds)
-        self._ids = {name: id_ for id_, name in enumerate(names)}
+        self._ids = {name: id_ for id_, name in enumerate(_voices(labels, speeds))}
         self.trials = trials
 
     @classmethod
@@ -80,6 +79,11 @@ class VerificationTask:
     def num_outputs(self) -> int:
         """One output a speaker and speed."""
         return len(self._ids)
+
+    @staticmethod
+    def output_names(folder: Path, config: Config) -> tuple[str, ...]:
+        """Return the speakers of a table, at each of the speeds."""
+        return _voices(load_labels(folder), config.augment.speeds)
 
     def target(self, transcript: Transcript) -> str:
         """Return the speaker of an utterance.
@@ -124,3 +128,7 @@ class VerificationTask:
         scores = cosine_vectors(torch.cat(rows).numpy()).scores(left_T, right_T)
         targets = [trial.target for trial in self.trials]
         return DevTrials(min_cllr(scores, targets), equal_error_rate(scores, targets))
+
+
+def _voices(labels: LabelTable, speeds: Sequence[float]) -> tuple[str, ...]:
+    return tuple(speaker_at(speaker, speed) for speaker in labels.labels for speed in speeds)

@@ -1,7 +1,7 @@
 """Checkpoints: weights, optimiser state and history in one safetensors file, which can hold no code."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,6 @@ import torch
 from pydantic import FiniteFloat, NonNegativeInt, PositiveInt, TypeAdapter, ValidationError
 from torch import Tensor, nn
 
-from pyspeech.config import TrainingConfig
 from pyspeech.errors import UserError
 from pyspeech.tensor_files import read_header, read_tensors, write_tensors
 from pyspeech.training.json_lines import Position
@@ -117,36 +116,3 @@ def load_weights(path: Path) -> dict[str, Tensor]:
 
 def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-
-
-def chosen_steps(metrics: Sequence[dict[str, Any]], config: TrainingConfig, error_name: str) -> list[int]:
-    """Steps to average, of the validations in ``metrics``: the last, or those with the least dev errors (then loss)."""
-    if config.average == "last":
-        ranked = sorted(metrics, key=lambda line: -line["step"])
-    else:
-        ranked = sorted(metrics, key=lambda line: (line[f"dev_{error_name}"], line["dev_loss"], line["step"]))
-    return sorted(line["step"] for line in ranked[: config.average_epochs])
-
-
-def average_weights(paths: Iterable[Path]) -> dict[str, Tensor]:
-    """Average the networks of checkpoints, which is better than any of them (https://arxiv.org/abs/1803.05407).
-
-    Batch statistics too; what is not a real number comes from the last one.
-    """
-    total: dict[str, Tensor] = {}
-    count = 0
-    for count, path in enumerate(paths, 1):  # noqa: B007
-        for name, tensor in load_weights(path).items():
-            if tensor.is_floating_point():
-                # Sums of many float32 weights in double, so that averaging equal networks changes nothing.
-                total[name] = tensor.double() + total[name] if name in total else tensor.double()
-            else:
-                total[name] = tensor
-    assert count > 0
-    return {name: _mean(tensor, count) for name, tensor in total.items()}
-
-
-def _mean(total: Tensor, count: int) -> Tensor:
-    if total.is_floating_point():
-        total = total.div(count).float()
-    return total

@@ -10,10 +10,11 @@ a say in which checkpoints there are to be averaged, and in when patience ends.
 import dataclasses
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from torch import Tensor
 from torch.utils.data import Dataset
 
 from pyspeech.config import TrainingConfig
@@ -22,19 +23,12 @@ from pyspeech.data.loading import load, lost_workers
 from pyspeech.errors import UserError
 from pyspeech.tasks.network import MODEL, NetworkWithLoss
 from pyspeech.tasks.task import Learning
-from pyspeech.tensor_files import write_tensors
-from pyspeech.training.checkpoint import (
-    Progress,
-    average_weights,
-    checkpoint_path,
-    chosen_steps,
-    load_checkpoint,
-    save_checkpoint,
-    stored_steps,
-)
+from pyspeech.training.average import chosen_steps, write_average
+from pyspeech.training.checkpoint import Progress, checkpoint_path, load_checkpoint, save_checkpoint, stored_steps
 from pyspeech.training.dev_evaluation import measure_on_dev, peak_memory, validations_without_progress
 from pyspeech.training.distributed import Processes
 from pyspeech.training.gradient import Gradient, Numbered, Place
+from pyspeech.training.history import ERROR_PREFIX
 from pyspeech.training.journal import Journal
 from pyspeech.training.precision import Precision
 from pyspeech.training.report import Report
@@ -79,11 +73,13 @@ def train(
     model: NetworkWithLoss,
     data: TrainingData,
     processes: Processes = Processes(),  # noqa: B008
+    begin: Callable[[], None] = lambda: None,
     finish: Callable[[NetworkWithLoss], None] = lambda _: None,
 ) -> None:
     """Train ``model`` where it is, from the last checkpoint in ``exp`` if there is one; write ``model.safetensors``.
 
-    ``finish`` is called with the trained network before that file is there, by the first process.
+    The first process calls ``begin`` when everything was found right, before it writes, and ``finish`` with the trained
+    network before that file is there.
 
     Raises:
         UserError: too many batches with a non-finite loss or gradient, too many unreadable utterances, other data or
@@ -94,6 +90,7 @@ def train(
     if not processes.first:
         trainer.run(None)
         return
+    begin()
     journal = Journal(exp, config.max_bad_batches, data.max_unreadable)
     with Report(exp, config.epochs, data.seconds_per_epoch, task.left_out_reason, journal, trainer.progress) as report:
         trainer.run(report)
@@ -141,6 +138,10 @@ class _Trainer:
                 "processes); set training.accumulate or the number of processes so that their product stays"
             )
         self.stepper.scale.restore(self.progress.loss_scale)
+        # Of more epochs than it was begun with, less is done; within an epoch its next step tells how much.
+        epoch, epochs = self.progress.epoch, self.config.epochs
+        least, most = epoch / epochs, (epoch + (self.progress.batches > 0)) / epochs
+        self.progress = dataclasses.replace(self.progress, done=min(max(self.progress.done, least), most))
 
     @lost_workers()
     def run(self, report: Report | None) -> None:
@@ -156,12 +157,18 @@ class _Trainer:
 
     def write_average(self, finish: Callable[[NetworkWithLoss], None]) -> None:
         """Average the chosen checkpoints into ``model.safetensors``."""
-        steps = chosen_steps(self.progress.metrics, self.config, self.task.error_name)
-        weights = average_weights(checkpoint_path(self.exp, step) for step in steps)
-        epochs = [line["epoch"] for line in self.progress.metrics if line["step"] in steps]
-        self.model.load_state_dict(weights)
-        finish(self.model)
-        write_tensors(self.exp / MODEL, weights, {"steps": steps, "epochs": epochs})
+
+        def finish_with(weights: Mapping[str, Tensor]) -> None:
+            self.model.load_state_dict(weights)
+            finish(self.model)
+
+        write_average(self.exp / MODEL, self.exp, self._chosen(), self.progress.metrics, finish_with)
+
+    def _chosen(self) -> list[int]:
+        """Steps of the validations so far that are averaged."""
+        config = self.config
+        error_key = f"{ERROR_PREFIX}{self.task.error_name}"
+        return chosen_steps(self.progress.metrics, config.average, config.average_epochs, error_key)
 
     def _enough(self) -> bool:
         patience, metrics = self.config.patience, self.progress.metrics
@@ -269,7 +276,7 @@ class _Trainer:
         save_checkpoint(path, self.model, self.stepper.optimizer, progress)
         report.metrics.replace(progress.metrics)
         # Of the best so far, the best of all are never dropped.
-        needed = {progress.step, *chosen_steps(progress.metrics, self.config, self.task.error_name)}
+        needed = {progress.step, *self._chosen()}
         for step in stored_steps(self.exp):
             if step not in needed:
                 checkpoint_path(self.exp, step).unlink()

@@ -73,7 +73,7 @@ class Stepper:
 
     def _sum_gradients(self, weight: float) -> float:
         """Divide the gradients, summed over processes, by ``weight`` and the loss scale; clip; return their norm."""
-        sum_gradients(list(self.gradient.model.parameters()), self.processes)
+        sum_gradients(learnt(self.gradient.model), self.processes)
         parameters = [p for p in self.gradient.model.parameters() if p.grad is not None]
         torch._foreach_div_([p.grad for p in parameters], weight * self.scale.value)
         return float(clip_grad_norm_(parameters, self.config.clip_norm))
@@ -92,9 +92,14 @@ class Stepper:
         return Note(BAD_BATCHES, line)
 
 
+def learnt(model: nn.Module) -> list[nn.Parameter]:
+    """Return the weights that are not frozen."""
+    return [parameter for parameter in model.parameters() if parameter.requires_grad]
+
+
 def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
     """AdamW (https://arxiv.org/abs/1711.05101); weight decay on matrices only, not on biases and norms."""
-    parameters = list(model.parameters())
+    parameters = learnt(model)
     groups = [
         {"params": [p for p in parameters if p.dim() > 1], "weight_decay": config.weight_decay},
         {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},

@@ -3,18 +3,12 @@ from dataclasses import asdict
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
-from pyspeech.config import TrainingConfig
 from pyspeech.errors import UserError
-from pyspeech.settings import SHARED_CONF, read_yaml
 from pyspeech.tensor_files import read_tensors, write_tensors
 from pyspeech.training.checkpoint import (
     Progress,
-    average_weights,
     checkpoint_path,
-    chosen_steps,
     load_checkpoint,
     load_weights,
     read_progress,
@@ -173,57 +167,3 @@ def test_flipped_bits_are_an_error_or_change_nothing(tmp_path):
                 assert torch.equal(left, right)
             for left, right in zip(optimizer.state.values(), other_optimizer.state.values(), strict=False):
                 assert all(torch.equal(left[key], right[key]) for key in left)
-
-
-DEFAULTS = read_yaml(SHARED_CONF / "train.yaml")["training"]
-
-
-def config(average, count):
-    return TrainingConfig(**{**DEFAULTS, "average": average, "average_epochs": count})
-
-
-def lines(errors):
-    return [{"step": n, "dev_error": error, "dev_loss": 1.0} for n, error in enumerate(errors, 1)]
-
-
-def test_the_last_and_the_best_are_chosen():
-    metrics = lines([0.5, 0.1, 0.3, 0.2])
-    assert chosen_steps(metrics, config("last", 2), "error") == [3, 4]
-    assert chosen_steps(metrics, config("best", 2), "error") == [2, 4]
-    assert chosen_steps(metrics, config("best", 9), "error") == [1, 2, 3, 4]
-
-
-def test_among_equal_errors_the_lower_loss_wins():
-    metrics = lines([0.1, 0.1])
-    metrics[1]["dev_loss"] = 0.5
-    assert chosen_steps(metrics, config("best", 1), "error") == [2]
-
-
-@given(errors=st.lists(st.integers(0, 4), min_size=1, max_size=8), count=st.integers(1, 3))
-def test_the_best_of_all_were_always_among_the_best_so_far(errors, count):
-    metrics = lines(errors)
-    best = set(chosen_steps(metrics, config("best", count), "error"))
-    for done in range(1, len(errors) + 1):
-        so_far = set(chosen_steps(metrics[:done], config("best", count), "error"))
-        assert {step for step in best if step <= done} <= so_far
-
-
-def test_batch_statistics_are_averaged_and_counters_are_taken_from_the_last(tmp_path):
-    paths = []
-    for number in (1, 2, 6):
-        norm = torch.nn.BatchNorm1d(2)
-        for tensor in norm.state_dict().values():
-            tensor.fill_(number)
-        paths.append(tmp_path / f"{number}.safetensors")
-        save_checkpoint(paths[-1], norm, torch.optim.AdamW(norm.parameters()), Progress())
-    average = average_weights(paths)
-    assert average["weight"].tolist() == average["running_mean"].tolist() == pytest.approx([3.0, 3.0])
-    assert average["weight"].dtype == torch.float32
-    assert average["num_batches_tracked"].item() == 6
-
-
-def test_the_average_of_equal_weights_is_exact(tmp_path):
-    torch.manual_seed(0)
-    layer = torch.nn.Linear(5, 5)
-    save_checkpoint(tmp_path / "c.safetensors", layer, torch.optim.AdamW(layer.parameters()), Progress())
-    assert torch.equal(average_weights([tmp_path / "c.safetensors"] * 3)["weight"], layer.weight)

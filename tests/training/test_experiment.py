@@ -115,7 +115,7 @@ def test_a_training_begun_without_the_counts_of_words_goes_on(folder, sources, t
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("training.epochs=13", "begun with training.epochs = 12, now it is 13; train into a new folder"),
+        ("training.epochs=11", "begun with training.epochs = 12, now it is 11; train into a new folder"),
         ("model.lstm_width=33", "begun with model.lstm_width = 32"),
         ("features.dither=1", "begun with features.dither = 0.0, now it is 1.0"),
     ],

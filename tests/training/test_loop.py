@@ -13,7 +13,7 @@ from pyspeech.models.masking import MaskedBatchNorm
 from pyspeech.settings import SHARED_CONF, read_yaml
 from pyspeech.tasks.counts import Counts
 from pyspeech.tensor_files import read_header, read_tensors
-from pyspeech.training import json_lines, loop
+from pyspeech.training import average, json_lines, loop
 from pyspeech.training.checkpoint import checkpoint_path, load_weights, stored_steps
 from pyspeech.training.loop import TrainingData, train
 
@@ -170,7 +170,7 @@ def test_stopped_and_resumed_equals_never_stopped(tmp_path, monkeypatch, place):
         elif place == "between checkpoint and metrics":
             patch.setattr(json_lines.Lines, "replace", stopping(json_lines.Lines.replace, 2))
         else:
-            patch.setattr(loop, "average_weights", stopping(None, 0))
+            patch.setattr(average, "average_weights", stopping(None, 0))
         with pytest.raises(Stop):
             run(tmp_path / "stopped")
     assert not (tmp_path / "stopped" / "model.safetensors").exists()
