@@ -198,6 +198,37 @@ def test_a_process_that_is_killed_ends_the_training_in_one_line(folder):
     assert "ChildFailedError" not in stderr
 
 
+def test_what_it_begins_with_stands_in_the_command_that_continues(folder):
+    short = ["training.epochs=1", "training.average_epochs=1", "batches.workers=0"]
+    assert CliRunner().invoke(train, [*arguments(folder, "first"), *short], catch_exceptions=False).exit_code == 0
+    given = ["--init", str(folder / "first"), "--freeze", "network.convs", "--freeze", "network.conv_norms"]
+    result = CliRunner().invoke(train, [*arguments(folder, "second"), *short, *given], catch_exceptions=False)
+    assert result.exit_code == 0
+    (line,) = [line for line in result.stderr.splitlines() if "continues by" in line]
+    assert f"--init {folder / 'first'} --freeze network.convs --freeze network.conv_norms --device cpu" in line
+    assert f"the training begins with {folder / 'first'}: " in result.stderr
+    done = CliRunner().invoke(train, [*arguments(folder, "second"), *short, "--freeze", "network.convs"])
+    assert done.exit_code == 2
+    assert "--freeze keeps weights of another training as they are; name that by --init" in done.stderr
+
+
+@pytest.mark.slow
+def test_two_processes_begin_with_what_one_does_and_leave_frozen_what_is(folder):
+    words = [*arguments(folder, "base"), "training.epochs=1", "training.average_epochs=1"]
+    assert CliRunner().invoke(train, words, catch_exceptions=False).exit_code == 0
+    given = ["--init", str(folder / "base"), "--freeze", "network.convs", "--freeze", "network.conv_norms"]
+    done = two_processes([*arguments(folder, "tuned2"), "training.epochs=2", "training.average_epochs=2", *given])
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("the training begins with") == 1
+    words = [*arguments(folder, "tuned1"), "training.epochs=2", "training.average_epochs=2", "training.accumulate=2"]
+    assert CliRunner().invoke(train, [*words, *given], catch_exceptions=False).exit_code == 0
+    names = ("base", "tuned1", "tuned2")
+    base, one, two = (read_tensors(folder / name / "model.safetensors", "model", "train again") for name in names)
+    for name in base:
+        torch.testing.assert_close(one[name], two[name])
+        assert torch.equal(two[name], base[name]) == name.startswith("network.conv")
+
+
 def test_an_unknown_key_is_one_clear_error(folder):
     done = CliRunner().invoke(train, [*arguments(folder, "never"), "training.epoch=3"])
     assert "unknown key 'training.epoch'; did you mean 'epochs'?" in str(done.exception)

@@ -78,6 +78,7 @@ READ_BY = {
     "training/checkpoint.py:load_checkpoint": "training",
     "training/checkpoint.py:load_weights": "training",
     "training/checkpoint.py:read_progress": "training",
+    "training/origin.py:read_origin": "origin",
     "training/history.py:read_history": "history",
     "validation/checks.py:load_checks": "settings validate",
     "validation/damaged_lines.py:read_lines": "manifest validate",

@@ -16,12 +16,15 @@ from pyspeech.lang.tokens import CharacterTokens
 from pyspeech.tasks.network import MODEL
 from pyspeech.tasks.recognition import RecognitionTask, greedy_tokens, load_recogniser
 from pyspeech.tensor_files import read_tensors
+from pyspeech.training import loop
 from pyspeech.training.experiment import Sources, run, training_data
 from pyspeech.transcripts import read_transcripts
 from tests.classifiers import YAML as LABELS_YAML
 from tests.classifiers import labelled_manifest
 from tests.experiments import YAML
+from tests.messages import told
 from tests.tones import PITCHES, tone_manifest
+from tests.training.test_loop import Stop, stopping, timeless
 
 TASK = RecognitionTask(CharacterTokens.from_words(PITCHES))
 CPU = torch.device("cpu")
@@ -123,6 +126,74 @@ def test_a_training_begun_without_the_counts_of_words_goes_on(folder, sources, t
 def test_a_changed_configuration_is_refused_by_its_key(trained, folder, sources, override, message):
     with pytest.raises(UserError, match=message):
         run(load_config(folder / "conf.yaml", [override]), trained, sources, "cpu")
+
+
+CONSTANT = ["training.warmup_fraction=0", "training.final_learning_rate=0.01", "augment.time_masks=1"]
+
+
+def epochs(folder, count, *overrides):
+    return load_config(folder / "conf.yaml", [f"training.epochs={count}", *CONSTANT, *overrides])
+
+
+@pytest.mark.parametrize("average", ["best", "last"])
+def test_epochs_that_are_raised_are_those_of_once_where_the_rate_does_not_follow_them(
+    folder, sources, tmp_path, average
+):
+    kept = f"training.average={average}"
+    assert run(epochs(folder, 4, kept), tmp_path / "once", sources, "cpu")
+    assert run(epochs(folder, 2, kept), tmp_path / "raised", sources, "cpu")
+    with told() as lines:
+        assert run(epochs(folder, 4, kept), tmp_path / "raised", sources, "cpu")
+    said = "raised from 2 to 4: .*raised goes on after epoch 2 with the learning rate that is that of all epochs, 0.01$"
+    assert any(re.search(said, line) for line in lines)
+    for name in ("model.safetensors", "config.yaml"):
+        assert (tmp_path / "raised" / name).read_bytes() == (tmp_path / "once" / name).read_bytes()
+    assert timeless(tmp_path / "raised" / "metrics.jsonl") == timeless(tmp_path / "once" / "metrics.jsonl")
+    assert not run(epochs(folder, 4, kept), tmp_path / "raised", sources, "cpu")
+    with pytest.raises(UserError, match=r"begun with training\.epochs = 4, now it is 2"):
+        run(epochs(folder, 2, kept), tmp_path / "raised", sources, "cpu")
+
+
+def test_what_the_learning_rate_becomes_with_more_epochs_is_said(folder, sources, tmp_path):
+    overrides = ["training.final_learning_rate=0", "training.average_epochs=1"]
+    assert run(epochs(folder, 1, *overrides), tmp_path / "exp", sources, "cpu")
+    with told() as lines:
+        assert run(epochs(folder, 2, *overrides), tmp_path / "exp", sources, "cpu")
+    said = "after epoch 1 as a training of 2 epochs would: with the learning rate 0.005, where it had come to 0; so its"
+    assert any(said in line for line in lines)
+    rates = [line["learning_rate"] for line in metrics(tmp_path / "exp")]
+    assert rates == [0, 0]
+    assert metrics(tmp_path / "exp")[1]["step"] == 2 * metrics(tmp_path / "exp")[0]["step"]
+
+
+def test_stopped_when_epochs_were_raised_it_goes_on(folder, sources, tmp_path, monkeypatch):
+    for name in ("once", "stopped"):
+        assert run(epochs(folder, 1), tmp_path / name, sources, "cpu")
+    assert run(epochs(folder, 3), tmp_path / "once", sources, "cpu")
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "write_average", stopping(None, 0))
+        with pytest.raises(Stop):
+            run(epochs(folder, 2), tmp_path / "stopped", sources, "cpu")
+    assert not (tmp_path / "stopped" / "model.safetensors").exists()
+    with pytest.raises(UserError, match=r"begun with training\.epochs = 2, now it is 1"):
+        run(epochs(folder, 1), tmp_path / "stopped", sources, "cpu")
+    assert run(epochs(folder, 3), tmp_path / "stopped", sources, "cpu")
+    once, other = ((tmp_path / name / "model.safetensors").read_bytes() for name in ("once", "stopped"))
+    assert once == other
+
+
+def test_epochs_are_raised_by_nothing_that_is_refused(folder, sources, tmp_path):
+    exp = tmp_path / "exp"
+    assert run(epochs(folder, 1), exp, sources, "cpu")
+    before = {name: (exp / name).read_bytes() for name in ("model.safetensors", "config.yaml", "metrics.jsonl")}
+    other = Sources(sources.dev, sources.dev, sources.table)
+    with pytest.raises(UserError, match="was trained on other utterances"):
+        run(epochs(folder, 2), exp, other, "cpu")
+    assert {name: (exp / name).read_bytes() for name in before} == before
+    shutil.rmtree(exp / "checkpoints")
+    with pytest.raises(UserError, match=r"exp has no checkpoint from which training.epochs could be raised; train"):
+        run(epochs(folder, 2), exp, sources, "cpu")
+    assert not run(epochs(folder, 1), exp, sources, "cpu")
 
 
 @pytest.mark.parametrize(

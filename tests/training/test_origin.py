@@ -30,6 +30,7 @@ from tests.models.test_models import SETTINGS
 from tests.tones import PITCHES, tone_manifest
 
 SHORT = ["training.epochs=2", "training.average_epochs=1", "augment.time_masks=1"]
+FEW = ["training.epochs=1", "speakers.crops_each=4"]  # crops of a speaker
 LETTERS = CharacterTokens.from_words(PITCHES).symbols[2:]
 
 
@@ -150,14 +151,14 @@ def test_without_the_other_table_the_outputs_are_made_anew(folder, tmp_path):
 
 def test_a_classifier_begins_with_a_network_of_speakers_and_leaves_their_loss_there(folder, tmp_path):
     given = {"manifest": "labelled", "dev": "labelled"}
-    train(folder, tmp_path / "ge2e", ["loss={name: ge2e}"], None, "speakers", "verification", **given)
+    train(folder, tmp_path / "ge2e", [*FEW, "loss={name: ge2e}"], None, "speakers", "verification", **given)
     with told() as lines:
-        train(folder, tmp_path / "b", [], Origin(tmp_path / "ge2e"), "labels", "classification", **given)
+        train(folder, tmp_path / "b", FEW[:1], Origin(tmp_path / "ge2e"), "labels", "classification", **given)
     (line,) = [line for line in lines if "begins with" in line]
     anew = "2 tensors made anew (loss.output.weight, loss.output.bias); left unused: 1 tensors (loss.log_scale)"
     assert line.endswith(anew)
     with told() as lines:  # a label is a speaker's name here
-        train(folder, tmp_path / "c", [], Origin(tmp_path / "b"), "speakers", "verification", **given)
+        train(folder, tmp_path / "c", FEW, Origin(tmp_path / "b"), "speakers", "verification", **given)
     (line,) = [line for line in lines if "begins with" in line]
     assert "3 of 3 outputs taken by name, none anew; left unused: 1 outputs (OTHER)" in line
 
@@ -165,10 +166,10 @@ def test_a_classifier_begins_with_a_network_of_speakers_and_leaves_their_loss_th
 def test_of_classes_with_several_centres_all_are_taken_or_none(folder, tmp_path):
     given = {"conf": "verification", "manifest": "labelled", "dev": "labelled", "table": "speakers"}
     loss = "loss={name: aam_softmax, scale: 30, margin: 0.2, margin_from: 0.1, margin_full: 0.3, sub_centres: 2}"
-    train(folder, tmp_path / "a", [loss], **given)
-    train(folder, tmp_path / "same", [loss, "loss.margin=0.4"], Origin(tmp_path / "a"), **given)
+    train(folder, tmp_path / "a", [*FEW, loss], **given)
+    train(folder, tmp_path / "same", [*FEW, loss, "loss.margin=0.4"], Origin(tmp_path / "a"), **given)
     assert "loss.centres" in record(tmp_path / "same")["whole"]
-    train(folder, tmp_path / "faster", [loss, "augment.speeds=[1.0, 1.1]"], Origin(tmp_path / "a"), **given)
+    train(folder, tmp_path / "faster", [*FEW, loss, "augment.speeds=[1.0, 1.1]"], Origin(tmp_path / "a"), **given)
     assert record(tmp_path / "faster")["anew"] == ["loss.centres"]
 
 
@@ -257,8 +258,8 @@ def test_what_cannot_be_frozen_is_named(folder, tmp_path, freeze, message):
         ("features.sampling_rate=16000", "features.sampling_rate = 8000 there and 16000 here"),
         (
             "model.lstm_width=16",
-            r"of another network: model.lstm_width = 32 there and 16 here; tensor "
-            r"network\.lstms\.0\.lstm\.weight_ih_l0 is of shape \[128, 32\] there, of shape \[64, 32\] here; set model as .*first/config.yaml has it",
+            r"of another network: model.lstm_width = 32 there and 16 here; tensor network\.lstms\.0\.lstm\.weight_ih_l0"
+            r" is of shape \[128, 32\] there, of shape \[64, 32\] here; set model as .*first/config.yaml has it",
         ),
         ("model.lstm_layers=2", r"tensor network\.lstms\.1\.lstm\.\S+ is missing there"),
         ("model.label_delay=3", "of another network: model.label_delay = 2 there and 3 here; set model as"),

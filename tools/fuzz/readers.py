@@ -173,6 +173,15 @@ READERS: Mapping[str, Reader] = {
         samples.training,
         command("train conf.yaml exp --train train.jsonl --dev train.jsonl --lang tokens --device cpu"),
     ),
+    "average": Reader(samples.training, command("average exp --best 1 --out out"), "exp/c*/*"),
+    "origin": Reader(
+        samples.tuned,
+        command(
+            "train conf.yaml exp --train train.jsonl --dev train.jsonl --lang tokens --init first --device cpu",
+            "train conf.yaml new --train train.jsonl --dev train.jsonl --lang tokens --init first --device cpu",
+        ),
+        "[ef]*/[clmo]*",
+    ),
     "classifier": Reader(samples.classifier, command("predict exp cuts.jsonl --out out --device cpu"), "exp/**/*"),
     "embedder": Reader(samples.embedder, command("embed exp cuts.jsonl out --device cpu"), "exp/**/*"),
     "people": Reader(

@@ -389,6 +389,21 @@ def training() -> None:
     Path("lang").rename("tokens")
 
 
+def tuned() -> None:
+    """A training that began with the weights of another one, and that one."""
+    from pyspeech.config import load_config
+    from pyspeech.training.average import average
+    from pyspeech.training.experiment import Sources, run
+    from pyspeech.training.origin import Origin
+
+    training()
+    sources = Sources(Path("train.jsonl"), Path("train.jsonl"), Path("tokens"))
+    with redirect_stderr(io.StringIO()):
+        average(Path("exp"), "last", 1, Path("first"))
+        _remove(Path("exp"))
+        run(load_config(Path("conf.yaml")), Path("exp"), sources, "cpu", origin=Origin(Path("first")))
+
+
 def classifier() -> None:
     """A network of labels and what it is to tell apart."""
     _speakers("text")
