@@ -76,7 +76,7 @@ def run(
 
     Under torchrun every process calls this. ``begin`` is called when everything given was found right and the training
     itself begins, by the first one. A finished training goes on where ``config`` asks for more epochs than it had: its
-    model is taken away until there is that of all of them.
+    model is taken away until there is that of all of them. Without ``origin``, it begins with random weights.
 
     Raises:
         UserError: see :func:`pyspeech.training.loop.train`; empty manifests, a text that no tokens spell, a
