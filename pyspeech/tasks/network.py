@@ -49,8 +49,9 @@ class NetworkWithLoss(nn.Module):
                 raise UserError(f"--freeze {prefix}: no weight has a name that begins so{nearest(prefix, parts)}")
         self.frozen = tuple(prefixes)
         for name, parameter in self.named_parameters():
-            parameter.requires_grad_(not name.startswith(self.frozen))
-        if not any(parameter.requires_grad for parameter in self.parameters()):
+            if name.startswith(self.frozen):
+                parameter.requires_grad_(False)
+        if prefixes and not any(parameter.requires_grad for parameter in self.parameters()):
             raise UserError(f"--freeze {' --freeze '.join(prefixes)} leaves nothing to learn; freeze less")
 
     def train(self, mode: bool = True) -> "NetworkWithLoss":

@@ -212,7 +212,10 @@ def test_of_every_network_a_frozen_part_below_or_above_what_learns_stays(folder,
 def test_frozen_batch_statistics_are_used_as_after_training():
     torch.manual_seed(0)
     model = NetworkWithLoss(torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.BatchNorm1d(3)), torch.nn.Identity())
+    model.network[0].bias.requires_grad_(False)  # a network may have weights that are never learnt
+    model.freeze([])
     model.freeze(["network.1"])
+    assert not model.network[0].bias.requires_grad
     model.train()
     assert [module.training for module in (model, model.network, *model.network)] == [True, True, True, False]
     assert model.eval().network[1].training is model.network.training is False
@@ -223,7 +226,7 @@ def test_frozen_batch_statistics_are_used_as_after_training():
     assert model.network[0].weight.grad is not None
     assert model.network[1].weight.grad is None
     config = load_training()
-    assert [len(group["params"]) for group in make_optimizer(model, config).param_groups] == [1, 1]
+    assert [len(group["params"]) for group in make_optimizer(model, config).param_groups] == [1, 0]
 
 
 def load_training():
