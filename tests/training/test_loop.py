@@ -274,7 +274,7 @@ def test_where_nothing_was_learnt_since_it_was_measured_it_is_not_measured_again
     monkeypatch.setattr(loop, "save_checkpoint", lambda path, *_: saved.append(path.name))
     clock = itertools.count(step=5)  # a step looks at it four times, so three make a minute
     monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: next(clock)))
-    monkeypatch.setattr(loop._Trainer, "write_average", lambda _: None)
+    monkeypatch.setattr(loop._Trainer, "write_average", lambda *_: None)
     run(tmp_path, data, changed(epochs=1, validate_minutes=1.0, checkpoint_minutes=None))
     assert len(saved) < 12
 
