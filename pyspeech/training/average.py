@@ -88,7 +88,7 @@ def write_average(
     finish(weights)
     epochs = [line["epoch"] for line in metrics if line["step"] in steps]
     write_tensors(path, weights, {"steps": steps, "epochs": epochs})
-    log.info(f"the model is the average of epochs {_listed(epochs)}")
+    log.info(f"the model is the average of epoch{'s' * (len(epochs) > 1)} {_listed(epochs)}")
 
 
 def chosen_steps(metrics: Metrics, ranking: Ranking, count: int, error_key: str) -> list[int]:
