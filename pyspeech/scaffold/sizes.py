@@ -65,12 +65,13 @@ class Size:
                 "layers": self.conformer_layers,
                 "feed_forward": 3 * self.conformer_width,
                 "subsampling": 3,
+                "dropout": min(self.dropout, 0.15),
             },
             "speaker_lstm": {"lstm_width": width, **attention, **embedding, "lstm_layers": self.tdnn_lstm_layers},
             "xvector": {"channels": width, "pooled_channels": 3 * width, **embedding},
             "ecapa_tdnn": {"channels": narrower, "pooled_channels": 3 * narrower, **attention, **embedding},
         }
-        return {**sizes[name], "dropout": self.dropout} if name in sizes else {}
+        return {"dropout": self.dropout, **sizes[name]} if name in sizes else {}
 
 
 # Little speech wants many small steps and narrow layers; much speech wide layers and large batches. An epoch has every
