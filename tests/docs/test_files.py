@@ -131,6 +131,8 @@ def data() -> None:
 def training() -> None:
     manifests = ("--train", "data/faulty/train.jsonl.gz", "--dev", "data/fbank/dev.jsonl.gz")
     invoke("train", "conf.yaml", "exp/tdnn_lstm", *manifests, "--lang", "data/lang", "--device", "cpu")
+    begun = ("--lang", "data/lang", "--init", "exp/tdnn_lstm", "--freeze", "network.tdnn", "--device", "cpu")
+    invoke("train", "conf.yaml", "exp/tuned", *manifests, *begun)
     invoke("plot", "exp/tdnn_lstm")
     invoke("inspect", "data/fbank/test.jsonl.gz", "--id", "test0", "--exp", "exp/tdnn_lstm")
 
@@ -192,7 +194,7 @@ FOLDERS = {
     "## Tokens, words, labels": ("data/lang", "data/lang_pieces", "data/labels"),
     "## Language model": ("data/lm",),
     "## Graph": ("data/graph",),
-    "## Training": ("exp/tdnn_lstm", "words/exp", "voices/exp"),
+    "## Training": ("exp/tdnn_lstm", "exp/tuned", "words/exp", "voices/exp"),
     "## Decode": ("exp/tdnn_lstm/decode/dev", "exp/tdnn_lstm/decode/test", "exp/graph", "exp/again"),
     "## Predictions": ("predict",),
     "## Embeddings": ("embeddings",),
@@ -255,6 +257,7 @@ KEYS = {
     "### `lm.json`": ("data/lm/lm.json",),
     "### `graph.json`": ("data/graph/graph.json",),
     "### `graph.safetensors`": ("data/graph/graph.safetensors",),
+    "### `origin.json`": ("exp/tuned/origin.json",),
     "### `metrics.jsonl`": ("exp/tdnn_lstm/metrics.jsonl", "words/exp/metrics.jsonl"),
     "### `steps.jsonl`": ("exp/tdnn_lstm/steps.jsonl",),
     "### `token_offsets.json`": ("exp/tdnn_lstm/token_offsets.json",),
