@@ -14,7 +14,7 @@ from pyspeech.errors import UserError
 from pyspeech.messages import tell_from, told_from
 from pyspeech.own_code import trust, trusted
 from pyspeech.process_lifetime import die_with_parent
-from pyspeech.threads import physical_cores
+from pyspeech.threads import physical_cores, workers_beside
 
 LITTLE_SECONDS = 600.0  # of audio: done before further processes have started, which takes 2 to 3 seconds
 
@@ -25,6 +25,11 @@ Result = TypeVar("Result")
 def jobs_for(seconds: float) -> int:
     """How many processes should work on so much audio: one for each core, or this one alone where it is little."""
     return 1 if seconds < LITTLE_SECONDS else physical_cores()
+
+
+def jobs_beside(device_type: str, seconds: float) -> int:
+    """How many processes a network on a device should have for so much audio: it, and those that make its batches."""
+    return 1 if seconds < LITTLE_SECONDS else 1 + workers_beside(device_type)
 
 
 def map_in_processes(

@@ -142,7 +142,7 @@ class _Trainer:
             )
         self.stepper.scale.restore(self.progress.loss_scale)
 
-    @lost_workers()
+    @lost_workers("lower batches.workers or batches.max_seconds")
     def run(self, report: Report | None) -> None:
         """Train until all epochs are done, or dev gets no better."""
         self.model.train()

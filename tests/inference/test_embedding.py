@@ -78,6 +78,25 @@ def test_what_is_too_short_is_named_before_anything_is_embedded(folder, tmp_path
         load_embedder(folder / "exp", "cpu").of_samples(np.zeros(400, dtype=np.float32), RATE, "who.wav")
 
 
+@pytest.mark.parametrize("jobs", [2, 3])
+def test_embeddings_are_the_same_whatever_the_number_of_processes(folder, tmp_path, jobs):
+    for number in (1, jobs):
+        embed(folder / "exp", folder / "test.jsonl.gz", tmp_path / str(number), "cpu", jobs=number)
+    alone, together = (load_embeddings(tmp_path / str(number)) for number in (1, jobs))
+    assert (alone.ids, alone.speakers, alone.space) == (together.ids, together.speakers, together.space)
+    assert np.array_equal(alone.rows_ND, together.rows_ND)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_audio_that_cannot_be_read_is_named_and_nothing_is_written(folder, tmp_path, jobs):
+    cuts = tone_cuts(tmp_path / "audio", 9)
+    write_manifest(cuts, tmp_path / "some.jsonl.gz")
+    (tmp_path / "audio/utt006.wav").write_bytes(b"RIFF")
+    with pytest.raises(UserError, match=r"^cannot read the audio of cut 'utt006' from .*utt006.wav: .*leave the cut"):
+        embed(folder / "exp", tmp_path / "some.jsonl.gz", tmp_path / "out", "cpu", jobs=jobs)
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_training_of_words_gives_no_embeddings(tmp_path):
     save_untrained(tmp_path / "exp")
     with pytest.raises(UserError, match="exp holds a tdnn_lstm, which gives no embeddings; train for verification"):
