@@ -1,4 +1,5 @@
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from pyspeech.errors import UserError
 from pyspeech.inference.embedding import embed, load_embedder, origin_of
 from pyspeech.speakers.embeddings import load_embeddings, unit_rows
 from tests.experiments import save_untrained
+from tests.processes import first_child_killed
 from tests.tones import PITCHES, RATE, tone_cuts
 
 
@@ -95,6 +97,17 @@ def test_audio_that_cannot_be_read_is_named_and_nothing_is_written(folder, tmp_p
     with pytest.raises(UserError, match=r"^cannot read the audio of cut 'utt006' from .*utt006.wav: .*leave the cut"):
         embed(folder / "exp", tmp_path / "some.jsonl.gz", tmp_path / "out", "cpu", jobs=jobs)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc to find the processes")
+def test_a_process_that_is_killed_is_an_error(folder, tmp_path):
+    def embed_until_killed():
+        while True:  # it may be too late, when all is done
+            with first_child_killed():
+                embed(folder / "exp", folder / "test.jsonl.gz", tmp_path / "out", "cpu", jobs=2)
+
+    with pytest.raises(UserError, match=r"^a worker process that makes batches ended .*use fewer --jobs, or give"):
+        embed_until_killed()
 
 
 def test_a_training_of_words_gives_no_embeddings(tmp_path):
