@@ -106,7 +106,7 @@ def embed(
         exp: Folder of a training.
         cuts: Utterances.
         out: The folder.
-        device: None for a GPU that works, else the CPU.
+        device: None for a GPU where there is one, else the CPU.
         window_seconds: As of :class:`Embedder`.
         jobs: Processes: this one, and those that make its batches; None for what :func:`jobs_beside` says.
 

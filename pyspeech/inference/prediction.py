@@ -52,7 +52,7 @@ def predict(exp: Path, cuts: Manifest, out: Path, device: str | None = None, job
         exp: Folder of a training.
         cuts: Utterances.
         out: The folder.
-        device: None for a GPU that works, else the CPU.
+        device: None for a GPU where there is one, else the CPU.
         jobs: Processes: this one, and those that make its batches; None for what :func:`jobs_beside` says.
 
     Raises:
