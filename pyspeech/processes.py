@@ -14,9 +14,10 @@ from pyspeech.errors import UserError
 from pyspeech.messages import tell_from, told_from
 from pyspeech.own_code import trust, trusted
 from pyspeech.process_lifetime import die_with_parent
-from pyspeech.threads import physical_cores
+from pyspeech.threads import physical_cores, workers_beside
 
 LITTLE_SECONDS = 600.0  # of audio: done before further processes have started, which takes 2 to 3 seconds
+LITTLE_TO_READ_SECONDS = 3600.0  # of audio: its features are computed before then
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -25,6 +26,16 @@ Result = TypeVar("Result")
 def jobs_for(seconds: float) -> int:
     """How many processes should work on so much audio: one for each core, or this one alone where it is little."""
     return 1 if seconds < LITTLE_SECONDS else physical_cores()
+
+
+def jobs_beside(device_type: str, seconds: float) -> int:
+    """How many processes a network on a device should have for so much audio: it, and those that make its batches.
+
+    This one alone where there is one core, or the audio is little; where processes are forked they are there at once.
+    """
+    forks = (multiprocessing.get_start_method(allow_none=True) or multiprocessing.get_all_start_methods()[0]) == "fork"
+    is_little = seconds < (LITTLE_SECONDS if forks else LITTLE_TO_READ_SECONDS)
+    return 1 if is_little or physical_cores() == 1 else 1 + workers_beside(device_type)
 
 
 def map_in_processes(

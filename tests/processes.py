@@ -7,11 +7,14 @@ import multiprocessing
 import os
 import runpy
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -48,6 +51,26 @@ def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str] | N
         if process is not None and process.poll() is not None:
             raise AssertionError(f"ended too early, with code {process.returncode}: {process.communicate()}")
         time.sleep(0.02)
+
+
+@contextmanager
+def first_child_killed() -> Iterator[None]:
+    """Kill the first process that this one starts in the block, unless the block is over before."""
+    before, over = set(children(os.getpid())), threading.Event()
+
+    def kill() -> None:
+        wait_until(lambda: over.is_set() or set(children(os.getpid())) > before)
+        for child in set(children(os.getpid())) - before:
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        yield
+    finally:
+        over.set()
+        killer.join()
 
 
 def killed_within_training(

@@ -30,7 +30,11 @@ PATH = click.Path(path_type=Path)
 @click.option("--weights", type=PATH, metavar="JSON", help="Of search: take them from weights.json, as --tune left it.")
 @click.option("--no-lattices", is_flag=True, help="Do not store the lattices.")
 @click.option("--no-frames", is_flag=True, help="Do not store the log-probabilities of likely tokens in each frame.")
-@click.option("--jobs", type=click.IntRange(min=1), help="Processes; without it one per core, or one for little audio.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    help="Processes, which on a GPU feed one; without it one per core, or one for little audio.",
+)
 @click.option("--device", help="cpu, cuda or cuda:<number>; without it a GPU where there is one, else the CPU.")
 @click.option("--config", "config_path", type=PATH, help="YAML with a section 'decode'; without it conf/decode.yaml.")
 def decode(  # noqa: PLR0913, PLR0917 -- one for each option

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from pyspeech.cli.options import FiniteFloat
+from pyspeech.cli.options import FiniteFloat, jobs_beside_network
 from pyspeech.cli.output import OUTPUT
 
 PATH = click.Path(path_type=Path)
@@ -23,8 +23,9 @@ PATH = click.Path(path_type=Path)
     help="What lasts longer is embedded in equal windows, and their embeddings are averaged.",
 )
 @click.option("--device", help="cpu, cuda or cuda:<number>; without it a GPU where there is one, else the CPU.")
-def embed(exp: Path, cuts: Path, out: Path, window: float, device: str | None) -> None:
+@jobs_beside_network
+def embed(exp: Path, cuts: Path, out: Path, window: float, device: str | None, jobs: int | None) -> None:
     """Write the embeddings of the manifest CUTS by the model in EXP to the folder OUT."""
     from pyspeech.inference.embedding import embed as run
 
-    click.echo(f"{out}: {run(exp, cuts, out, device, window)} embeddings")
+    click.echo(f"{out}: {run(exp, cuts, out, device, window, jobs)} embeddings")

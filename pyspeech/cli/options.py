@@ -1,4 +1,4 @@
-"""What click lacks: numbers that are finite, names near a wrong one, and how much is told."""
+"""What click lacks: numbers that are finite, names near a wrong one, and how much is told; and options of several."""
 
 import functools
 import logging
@@ -25,6 +25,14 @@ class FiniteFloat(click.FloatRange):
         if not math.isfinite(number):
             self.fail(f"{value} is no finite number.", param, ctx)
         return number
+
+
+jobs_beside_network = click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    help="Processes: one with the network, the others read audio and compute features for it. Without it two, for a "
+    "GPU one per core, or one for little audio.",
+)
 
 
 class NamingGroup(click.Group):

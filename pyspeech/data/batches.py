@@ -1,7 +1,7 @@
 """Batches of utterances: by number, shuffled and augmented, for training; in manifest order for everything else."""
 
 import copy
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -14,6 +14,7 @@ from pyspeech.data.batch import Batch, Utterance, batch_of
 from pyspeech.data.cut_index import CutIndex, read_cut_index
 from pyspeech.data.epoch_plan import generator_of, plan_epoch
 from pyspeech.data.features import FeatureExtractor, at_speed
+from pyspeech.data.loading import load
 from pyspeech.data.manifests import read_manifest
 from pyspeech.data.preparation import Preparation, supervision
 from pyspeech.errors import UserError
@@ -101,26 +102,18 @@ class TrainingBatches(Dataset[Batch]):
         return cut, its.text or "", its.speaker or "", rng
 
 
-class InferenceBatches(Dataset[Batch]):
-    """Every utterance once, in manifest order, as many together as ``max_seconds`` of padded audio hold."""
+def inference_batches(
+    cuts: Manifest, config: FeatureConfig, max_seconds: float, workers: int = 0, pin: bool = False
+) -> Iterator[Batch]:
+    """Yield every utterance once, in manifest order, as many together as ``max_seconds`` of padded audio hold.
 
-    def __init__(self, cuts: Manifest, config: FeatureConfig, max_seconds: float) -> None:
-        self.extractor = FeatureExtractor(config)
-        self.groups = list(grouped(read_manifest(cuts), duration, max_seconds))
+    The manifest may be of any length; workers and ``pin`` are those of :func:`pyspeech.data.loading.load`.
 
-    def __len__(self) -> int:
-        return len(self.groups)
-
-    def __getitem__(self, number: int) -> Batch:
-        """Make a batch; a ``UserError`` where an utterance cannot be read."""
-        return collate(self.groups[number], self.extractor)
-
-
-def inference_batches(cuts: Manifest, config: FeatureConfig, max_seconds: float) -> Iterator[Batch]:
-    """Yield the batches of :class:`InferenceBatches`, of a manifest of any length."""
-    extractor = FeatureExtractor(config)
-    for group in grouped(read_manifest(cuts), duration, max_seconds):
-        yield collate(group, extractor)
+    Raises:
+        UserError: a damaged manifest, or an utterance that cannot be read.
+    """
+    groups = grouped(read_manifest(cuts), duration, max_seconds)
+    return load(_Collated(FeatureExtractor(config)), groups, workers, pin)
 
 
 def grouped(items: Iterable[Item], length: Callable[[Item], float], most: float) -> Iterator[list[Item]]:
@@ -141,17 +134,23 @@ def duration(cut: Cut) -> float:
     return float(cut.duration)
 
 
-def collate(cuts: Iterable[Cut], extractor: FeatureExtractor) -> Batch:
-    """Pad the features of ``cuts`` into one batch.
+class _Collated(Dataset[Batch]):
+    """The batch of any cuts."""
 
-    Raises:
-        UserError: a cut without exactly one supervision, or that cannot be read.
-    """
-    utterances = []
-    for cut in cuts:
-        matrix, its = extractor(cut), supervision(cut)
-        utterances.append(Utterance(cut, its.text or "", its.speaker or "", len(matrix), matrix))
-    return batch_of(utterances, extractor.config.num_features)
+    def __init__(self, extractor: FeatureExtractor) -> None:
+        self.extractor = extractor
+
+    def __getitem__(self, cuts: Sequence[Cut]) -> Batch:
+        """Pad the features of ``cuts`` into one batch.
+
+        Raises:
+            UserError: a cut without exactly one supervision, or that cannot be read.
+        """
+        utterances = []
+        for cut in cuts:
+            matrix, its = self.extractor(cut), supervision(cut)
+            utterances.append(Utterance(cut, its.text or "", its.speaker or "", len(matrix), matrix))
+        return batch_of(utterances, self.extractor.config.num_features)
 
 
 def _speeds(index: CutIndex, config: Config) -> tuple[float, ...]:

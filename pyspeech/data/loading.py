@@ -1,8 +1,9 @@
-"""Batches from worker processes, in the order in which their numbers are given."""
+"""Batches from worker processes, in the order in which what they are made of is given."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch.utils.data import DataLoader, Dataset
@@ -10,31 +11,34 @@ from torch.utils.data import DataLoader, Dataset
 from pyspeech.data.batch import Batch
 from pyspeech.errors import UserError
 from pyspeech.process_lifetime import die_with_parent
+from pyspeech.threads import one_thread
+
+FEWER_JOBS = "use fewer --jobs"  # of commands, whose workers are among these
 
 
-def load(dataset: Dataset[Batch], numbers: Sequence[int], workers: int, pin: bool) -> Iterator[Batch]:
-    """Yield the batches of these numbers; ``workers`` processes make them ahead, with 0 this one makes them.
+def load(dataset: Dataset[Batch], items: Iterable[Any], workers: int, pin: bool) -> Iterator[Batch]:
+    """Yield the batch that ``dataset`` makes of each item; ``workers`` processes make them ahead, with 0 this one.
 
-    ``pin`` puts them into memory that a GPU reads by itself. The workers end with this
-    iterator, and when this process ends, however it does.
+    They are the same whatever makes them: always one thread. Items are asked for when a worker is free: of any number
+    of them few are in memory, as of batches. ``pin`` puts these into memory that a GPU reads by itself. The workers end
+    with this iterator, and when this process ends, however it does. See :func:`lost_workers`.
 
     Raises:
-        UserError: what a batch raised, or a worker was killed.
+        UserError: what a batch raised.
     """
     loader: DataLoader[Batch | _Fault] = DataLoader(
         _Guarded(dataset),
-        sampler=numbers,
+        sampler=items,
         batch_size=None,
         num_workers=workers,
         pin_memory=pin,
         worker_init_fn=_begin_worker,
         generator=torch.Generator(),  # or it would draw from the one that dropout draws from
     )
-    with lost_workers():
-        for batch in loader:
-            if isinstance(batch, _Fault):
-                raise UserError(batch.sentence)
-            yield batch
+    for batch in loader:
+        if isinstance(batch, _Fault):
+            raise UserError(batch.sentence)
+        yield batch
 
 
 def _begin_worker(_number: int) -> None:
@@ -42,8 +46,8 @@ def _begin_worker(_number: int) -> None:
 
 
 @contextmanager
-def lost_workers() -> Iterator[None]:
-    """Tell of a worker process of :func:`load` that was killed.
+def lost_workers(remedy: str) -> Iterator[None]:
+    """Tell of a worker process of :func:`load` that was killed, and what takes less memory.
 
     For all that goes on while there are workers: torch raises this from a signal handler, wherever the main thread is.
 
@@ -57,8 +61,7 @@ def lost_workers() -> Iterator[None]:
             raise
         raise UserError(
             f"a worker process that makes batches ended ({' '.join(str(error).split())}); was it killed for want of "
-            "memory, or of shared memory, /dev/shm? lower batches.workers or batches.max_seconds, or give a container "
-            "more (docker run --shm-size=4g)"
+            f"memory, or of shared memory, /dev/shm? {remedy}, or give a container more (docker run --shm-size=4g)"
         ) from error
 
 
@@ -75,13 +78,14 @@ class _Fault:
 
 
 class _Guarded(Dataset["Batch | _Fault"]):
-    """A dataset whose ``UserError`` is an item."""
+    """A dataset whose ``UserError`` is a batch, and which computes with one thread, as torch's workers do anyway."""
 
     def __init__(self, dataset: Dataset[Batch]) -> None:
         self.dataset = dataset
 
-    def __getitem__(self, number: int) -> Batch | _Fault:
+    def __getitem__(self, item: Any) -> Batch | _Fault:  # noqa: ANN401 -- whatever the dataset takes
         try:
-            return self.dataset[number]
+            with one_thread():
+                return self.dataset[item]
         except UserError as error:
             return _Fault(str(error))

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from tqdm import tqdm
 
 from pyspeech.data.batches import inference_batches
+from pyspeech.data.loading import FEWER_JOBS, lost_workers
 from pyspeech.data.manifest_parts import split_manifest
 from pyspeech.data.manifests import check_manifest, manifest_file
 from pyspeech.decoding.archive import LATTICE_CODEC, ShardWriter, adopt_shards, finish_archive
@@ -35,7 +37,7 @@ from pyspeech.device import choose_device
 from pyspeech.errors import UserError
 from pyspeech.files import complete, digest, refuse_others, write_json
 from pyspeech.graph.inputs import read_words
-from pyspeech.processes import jobs_for, map_in_processes
+from pyspeech.processes import jobs_beside, jobs_for, map_in_processes
 from pyspeech.tasks.recognition import Recogniser, load_recogniser
 from pyspeech.transcripts import Manifest, read_transcripts
 
@@ -56,7 +58,8 @@ class Decode:
         graph: None exactly for the methods ``WITHOUT_GRAPH``.
         keep_lattices: Unless greedy or own, which have none.
         device: None for a GPU where there is one, else the CPU.
-        jobs: Processes; None for one per core, or one where the audio is little or a GPU works.
+        jobs: Processes; None for one per core, or one where the audio is little. On the CPU each decodes; a GPU is of
+            one, and the others make its batches.
         code: Folder of the class that ``config.own`` names, for the method ``own``.
     """
 
@@ -92,12 +95,14 @@ class DecodeCounts:
 
 @dataclass(frozen=True)
 class Share:
-    """Part of a manifest, and the folder that its results go to."""
+    """Part of a manifest, how many utterances it holds, and the folder that its results go to."""
 
     cuts: Path
+    utterances: int
     folder: Path
 
 
+@lost_workers(FEWER_JOBS)
 def decode(job: Decode, out: Path, find_words: FindWords | None = None) -> dict[str, Any]:
     """Decode every utterance of ``job.cuts``, write the folder ``out``, and return its summary (``decode.json``).
 
@@ -122,13 +127,17 @@ def decode(job: Decode, out: Path, find_words: FindWords | None = None) -> dict[
     check_manifest(job.cuts)
     cuts = manifest_file(job.cuts)
     total = _count(cuts)
-    jobs = job.jobs or (1 if setup.device != "cpu" else jobs_for(total.seconds))
+    on_cpu = setup.device == "cpu"
+    jobs = job.jobs or (jobs_for(total.seconds) if on_cpu else jobs_beside("cuda", total.seconds))
+    decoders = jobs if on_cpu else 1
     with complete(out) as folder:
-        parts = split_manifest(cuts, folder / "shares", _share_seconds(total, jobs, job.config))
-        shares = [Share(part.path, part.path.with_suffix("")) for part in parts]
+        parts = split_manifest(cuts, folder / "shares", _share_seconds(total, decoders, job.config))
+        shares = [Share(part.path, part.utterances, part.path.with_suffix("")) for part in parts]
         kept = _kept(job)
-        work = partial(_decode_share, setup, kept)
-        results = map_in_processes(work, shares, jobs, LESS_MEMORY)
+        if decoders > 1:
+            results = map_in_processes(partial(_decode_share, setup, kept), shares, decoders, LESS_MEMORY)
+        else:
+            results = _decode_in_turn(setup, kept, cuts, shares, jobs - 1)
         with tqdm(total=round(total.seconds), desc="decode", unit="s audio", dynamic_ncols=True, disable=None) as bar:
             counts = _merge(shares, results, folder, bar)
         shutil.rmtree(folder / "shares")
@@ -206,9 +215,9 @@ def _count(cuts: Path) -> DecodeCounts:
     return total
 
 
-def _share_seconds(total: DecodeCounts, jobs: int, config: DecodeConfig) -> float:
-    least = config.batch_seconds if jobs == 1 else 0.0
-    return min(max(total.seconds / (SHARES_PER_JOB * jobs), least), MAX_SHARE_SECONDS)
+def _share_seconds(total: DecodeCounts, decoders: int, config: DecodeConfig) -> float:
+    least = config.batch_seconds if decoders == 1 else 0.0
+    return min(max(total.seconds / (SHARES_PER_JOB * decoders), least), MAX_SHARE_SECONDS)
 
 
 _loaded: list[Decoder] = []  # one at most, of a process that decodes many shares
@@ -223,13 +232,25 @@ def _decoder(setup: Setup) -> Decoder:
 def _decode_share(setup: Setup, kept: Sequence[str], share: Share) -> DecodeCounts:
     try:
         decoder = _decoder(setup)
-        seconds = {transcript.id: transcript.seconds for transcript in read_transcripts(share.cuts)}
-        batches = inference_batches(share.cuts, decoder.recogniser.config.features, setup.config.batch_seconds)
-        decoded = (each for batch in batches for each in decoder(batch, seconds))
-        return _write(decoded, share.folder, kept)
+        return _write(_decoded(decoder, share.cuts, 0), share.folder, kept)
     except UserError as error:
         # A MissingPackage, made from several arguments, would not survive the way to another process.
         raise UserError(str(error)) from error
+
+
+def _decode_in_turn(
+    setup: Setup, kept: Sequence[str], cuts: Path, shares: Iterable[Share], workers: int
+) -> Iterator[DecodeCounts]:
+    """Decode one share after the other, here, while ``workers`` processes make batches of all ahead."""
+    decoded = _decoded(Decoder(setup), cuts, workers)
+    for share in shares:
+        yield _write(islice(decoded, share.utterances), share.folder, kept)
+
+
+def _decoded(decoder: Decoder, cuts: Path, workers: int) -> Iterator[Decoded]:
+    features, setup = decoder.recogniser.config.features, decoder.setup
+    for batch in inference_batches(cuts, features, setup.config.batch_seconds, workers, pin=setup.device != "cpu"):
+        yield from decoder(batch, {cut.id: cut.duration for cut in batch.cuts})
 
 
 def _write(decoded: Iterable[Decoded], folder: Path, kept: Sequence[str]) -> DecodeCounts:

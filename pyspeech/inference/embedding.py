@@ -14,11 +14,13 @@ from pyspeech.config import Config
 from pyspeech.data.batch import padded
 from pyspeech.data.batches import grouped, inference_batches
 from pyspeech.data.features import FeatureExtractor, Matrix, Samples, normalise
+from pyspeech.data.loading import FEWER_JOBS, lost_workers
 from pyspeech.data.manifests import check_manifest
 from pyspeech.device import choose_device
 from pyspeech.errors import UserError
 from pyspeech.files import digest, refuse_others
 from pyspeech.inference.samples import checked_samples
+from pyspeech.processes import jobs_beside
 from pyspeech.speakers.embeddings import FILES, save_embeddings, unit_rows
 from pyspeech.tasks.network import MODEL, device_of, load_network, trained_config
 from pyspeech.transcripts import Manifest, read_transcripts, shown
@@ -89,20 +91,35 @@ def load_embedder(exp: Path, device: str | None = None, window_seconds: float = 
     return Embedder(config, load_network(exp, config, 1, "utterance", choose_device(device)), window_seconds)
 
 
+@lost_workers(FEWER_JOBS)
 def embed(
-    exp: Path, cuts: Manifest, out: Path, device: str | None = None, window_seconds: float = WINDOW_SECONDS
+    exp: Path,
+    cuts: Manifest,
+    out: Path,
+    device: str | None = None,
+    window_seconds: float = WINDOW_SECONDS,
+    jobs: int | None = None,
 ) -> int:
     """Write the embeddings of the utterances of ``cuts``, in their order, to the folder ``out``; return how many.
 
+    Args:
+        exp: Folder of a training.
+        cuts: Utterances.
+        out: The folder.
+        device: None for a GPU where there is one, else the CPU.
+        window_seconds: As of :class:`Embedder`.
+        jobs: Processes: this one, and those that make its batches; None for what :func:`jobs_beside` says.
+
     Raises:
-        UserError: the training is not finished or gives no embeddings, an utterance is too short, or something given
-            is missing or damaged.
+        UserError: the training is not finished or gives no embeddings, an utterance is too short, something given
+            is missing or damaged, or a process died.
     """
     refuse_others(out, FILES, "embeddings")  # before an hour's work rather than after it
     embedder = load_embedder(exp, device, window_seconds)
-    _refuse(cuts, embedder.least_seconds)
+    seconds = _checked_seconds(cuts, embedder.least_seconds)
+    jobs = jobs or jobs_beside(device_of(embedder.model).type, seconds)
     ids, speakers, rows = [], [], []
-    for id_, speaker, row_D in _embedded(embedder, cuts):
+    for id_, speaker, row_D in _embedded(embedder, cuts, jobs - 1):
         ids.append(id_)
         speakers.append(speaker)
         rows.append(row_D)
@@ -120,21 +137,22 @@ def origin_of(exp: Path) -> str:
     return digest(exp / MODEL, config.model, config.features.model_dump(mode="json"))
 
 
-def _embedded(embedder: Embedder, cuts: Manifest) -> Iterator[tuple[str, str, NDArray[np.float32]]]:
+def _embedded(embedder: Embedder, cuts: Manifest, workers: int) -> Iterator[tuple[str, str, NDArray[np.float32]]]:
     config = embedder.config
-    batches = inference_batches(cuts, config.features, config.batches.max_seconds)
+    batches = inference_batches(cuts, config.features, config.batches.max_seconds, workers)
     for batch in tqdm(batches, desc="embed", unit=" batches", dynamic_ncols=True, disable=None):
         matrices = [batch.features_BTF[b, :length].numpy() for b, length in enumerate(batch.lengths_B.tolist())]
         yield from zip(batch.ids, batch.speakers, embedder.embed(matrices), strict=True)
 
 
-def _refuse(cuts: Manifest, least_seconds: float) -> None:
-    """Make sure that all can be embedded, and no two by one id."""
+def _checked_seconds(cuts: Manifest, least_seconds: float) -> float:
+    """Make sure that all can be embedded, and no two by one id; return how long they last."""
     check_manifest(cuts)
     seconds = [(t.id, t.seconds) for t in read_transcripts(cuts)]
     if short := [each for each in seconds if each[1] < least_seconds]:
         more = f" (and {len(short) - 1} others)" if len(short) > 1 else ""
         raise UserError(_too_short(f"{shown(cuts)}, cut '{short[0][0]}'{more}", short[0][1], least_seconds))
+    return sum(each for _, each in seconds)
 
 
 def _too_short(where: str, seconds: float, least_seconds: float) -> str:

@@ -10,14 +10,16 @@ from tqdm import tqdm
 from pyspeech.data.batch import Batch, Samples, one_utterance
 from pyspeech.data.batches import inference_batches
 from pyspeech.data.features import FeatureExtractor
+from pyspeech.data.loading import FEWER_JOBS, lost_workers
 from pyspeech.data.manifests import check_manifest
 from pyspeech.device import choose_device
 from pyspeech.files import complete, refuse_others
 from pyspeech.inference.samples import checked_samples
 from pyspeech.lang.labels import LabelTable
+from pyspeech.processes import jobs_beside
 from pyspeech.scoring.accuracy import FILES, PREDICTIONS, TABLE
 from pyspeech.tasks.classification import ClassificationTask, Classifier, batch_labels, load_classifier
-from pyspeech.transcripts import Manifest
+from pyspeech.transcripts import Manifest, read_transcripts
 
 SHOWN_LABELS = 5  # the most likely ones, with their probabilities
 
@@ -42,22 +44,33 @@ class LabelModel:
         return dict(sorted(probabilities, key=lambda item: (-item[1], item[0])))
 
 
-def predict(exp: Path, cuts: Manifest, out: Path, device: str | None = None) -> int:
+@lost_workers(FEWER_JOBS)
+def predict(exp: Path, cuts: Manifest, out: Path, device: str | None = None, jobs: int | None = None) -> int:
     """Write the labels of the utterances of ``cuts``, in their order, to the folder ``out``; return how many.
+
+    Args:
+        exp: Folder of a training.
+        cuts: Utterances.
+        out: The folder.
+        device: None for a GPU where there is one, else the CPU.
+        jobs: Processes: this one, and those that make its batches; None for what :func:`jobs_beside` says.
 
     Raises:
         UserError: the training is not finished or was no classification, or something given is missing or damaged,
-            or an id comes twice.
+            an id comes twice, or a process died.
     """
     refuse_others(out, FILES, "predictions")
-    classifier = load_classifier(exp, choose_device(device))
+    on = choose_device(device)
+    classifier = load_classifier(exp, on)
     check_manifest(cuts)
+    jobs = jobs or jobs_beside(on.type, sum(transcript.seconds for transcript in read_transcripts(cuts)))
     task = ClassificationTask(classifier.labels)
     count = 0
     with complete(out) as folder:
         classifier.labels.save(folder / TABLE)
         with (folder / PREDICTIONS).open("w", encoding="utf-8") as stream:
-            batches = inference_batches(cuts, classifier.config.features, classifier.config.batches.max_seconds)
+            config = classifier.config
+            batches = inference_batches(cuts, config.features, config.batches.max_seconds, jobs - 1, on.type == "cuda")
             for batch in tqdm(batches, desc="predict", unit=" batches", dynamic_ncols=True, disable=None):
                 lines = _lines(batch, task.predict(classifier.model, batch), classifier.labels)
                 stream.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)

@@ -11,9 +11,8 @@ import torch
 
 from pyspeech.config import Config, TrainingConfig, load_config
 from pyspeech.data.batch import Batch
-from pyspeech.data.batches import InferenceBatches, TrainingBatches
+from pyspeech.data.batches import TrainingBatches, inference_batches
 from pyspeech.data.device_features import DeviceFeatures
-from pyspeech.data.loading import load
 from pyspeech.data.own_augment import OwnAugment
 from pyspeech.data.speaker_batches import SpeakerBatches
 from pyspeech.errors import UserError
@@ -138,8 +137,8 @@ def training_data(
     workers = workers_beside(device.type) if config.batches.workers is None else config.batches.workers
 
     def dev() -> Iterator[Batch]:  # read when it is measured on: a training goes on at once, whatever the size of dev
-        batches = InferenceBatches(sources.dev, config.features, config.batches.max_seconds)
-        return load(batches, range(len(batches)), workers, pin=device.type == "cuda")
+        pin = device.type == "cuda"
+        return inference_batches(sources.dev, config.features, config.batches.max_seconds, workers, pin)
 
     return TrainingData(
         train=first.of_epoch,

@@ -143,7 +143,7 @@ class _Trainer:
         least, most = epoch / epochs, (epoch + (self.progress.batches > 0)) / epochs
         self.progress = dataclasses.replace(self.progress, done=min(max(self.progress.done, least), most))
 
-    @lost_workers()
+    @lost_workers("lower batches.workers or batches.max_seconds")
     def run(self, report: Report | None) -> None:
         """Train until all epochs are done, or dev gets no better."""
         self.model.train()

@@ -86,6 +86,27 @@ def test_a_second_prediction_takes_the_place_of_the_first(folder, tmp_path):
         assert len(predictions(tmp_path / "out")) == count
 
 
+@pytest.mark.parametrize("jobs", [2, 3])
+def test_predictions_are_the_same_whatever_the_number_of_processes(folder, tmp_path, jobs):
+    for number in (1, jobs):
+        options = ["--out", tmp_path / str(number), "--device", "cpu", "--jobs", number]
+        invoke(predict, folder / "exp", folder / "test.jsonl.gz", *options)
+    assert predictions(tmp_path / "1") == predictions(tmp_path / str(jobs))
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_audio_that_cannot_be_read_is_named_and_the_earlier_predictions_stay(folder, tmp_path, jobs):
+    labelled_manifest(tmp_path / "some.jsonl.gz", 9)
+    options = ["--out", tmp_path / "out", "--device", "cpu", "--jobs", jobs]
+    invoke(predict, folder / "exp", tmp_path / "some.jsonl.gz", *options)
+    before = predictions(tmp_path / "out")
+    (tmp_path / "some_audio/utt006.wav").write_bytes(b"RIFF")
+    with pytest.raises(UserError, match=r"^cannot read the audio of cut 'utt006' from .*utt006.wav: .*leave the cut"):
+        invoke(predict, folder / "exp", tmp_path / "some.jsonl.gz", *options)
+    assert predictions(tmp_path / "out") == before
+    assert [path.name for path in tmp_path.glob("*out*")] == ["out"]
+
+
 def test_a_folder_of_other_things_is_kept(folder, tmp_path):
     (tmp_path / "thesis.txt").write_text("all of it")
     with pytest.raises(UserError, match="holds other things than predictions"):

@@ -212,10 +212,12 @@ def test_no_utterance_within_the_length_limits_is_an_error(manifest, config):
         TrainingBatches(manifest, config.model_copy(update={"batches": limits}), epoch=1)
 
 
-@given(max_seconds=st.floats(0.1, 20))
+@given(max_seconds=st.floats(0.1, 20), workers=st.integers(0, 3))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=10)
-def test_inference_sees_every_utterance_in_manifest_order(manifest, config, max_seconds):
-    batches = list(inference_batches(manifest, config.features, max_seconds))
+def test_inference_sees_every_utterance_in_manifest_order_whoever_reads_them(manifest, config, max_seconds, workers):
+    batches = list(inference_batches(manifest, config.features, max_seconds, workers))
+    alone = inference_batches(manifest, config.features, max_seconds)
+    assert all(same(*pair) for pair in zip(batches, alone, strict=True))
     assert [id_ for batch in batches for id_ in batch.ids] == [f"utt{n:03d}" for n in range(20)]
     for batch in batches:
         assert batch.features_BTF.shape[1] == batch.lengths_B.max()
@@ -228,9 +230,10 @@ def test_padding_is_zero(manifest, config):
         assert not row[length:].any()
 
 
-def test_a_cut_with_two_supervisions_is_refused_by_name(tmp_path, config):
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_cut_with_two_supervisions_is_refused_by_name(tmp_path, config, workers):
     cut = tone_cuts(tmp_path / "audio", 1)[0]
     cut.supervisions = cut.supervisions * 2
     write_manifest([cut], tmp_path / "m.jsonl.gz")
     with pytest.raises(UserError, match="cut 'utt000' has 2 supervisions"):
-        next(inference_batches(tmp_path / "m.jsonl.gz", config.features, 10))
+        next(inference_batches(tmp_path / "m.jsonl.gz", config.features, 10, workers))

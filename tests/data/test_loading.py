@@ -1,3 +1,4 @@
+import itertools
 import os
 import signal
 import subprocess
@@ -39,13 +40,21 @@ class Numbers(Dataset[Batch]):
         )
 
 
+@pytest.fixture
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.mark.parametrize("workers", [0, 1, 2])
-def test_batches_come_in_the_order_of_their_numbers(workers):
+def test_batches_come_in_the_order_of_their_numbers_and_are_of_one_thread(workers, two_threads):
     batches = list(load(Numbers(), [5, 1, 2, 9, 1, 0], workers, pin=False))
     assert [batch.ids for batch in batches] == [("5",), ("1",), ("2",), ("9",), ("1",), ("0",)]
     assert [float(batch.features_BTF) for batch in batches] == [5, 1, 2, 9, 1, 0]
-    if workers:
-        assert {batch.seconds for batch in batches} == {1}
+    assert {batch.seconds for batch in batches} == {1}
+    assert torch.get_num_threads() == 2
     assert [batch.ids for batch in load(Numbers(), range(3, 9, 2), workers, pin=False)] == [("3",), ("5",), ("7",)]
     assert list(load(Numbers(), [], workers, pin=False)) == []
 
@@ -64,9 +73,19 @@ def test_an_error_of_a_batch_keeps_its_sentence(workers):
         next(load(Numbers(), [18], workers, pin=False))
 
 
+@pytest.mark.parametrize("workers", [0, 1, 2])
+def test_few_batches_are_made_ahead_of_any_number(workers):
+    taken = []
+    batches = load(Numbers(), (taken.append(number) or 0 for number in itertools.count()), workers, pin=False)
+    for _ in range(20):
+        next(batches)
+    assert len(taken) <= 20 + 2 * workers
+
+
 def test_a_worker_that_was_killed_is_told_of():
-    with pytest.raises(
-        UserError, match=r"a worker process that makes batches ended \(DataLoader worker.*lower batches"
+    with (
+        pytest.raises(UserError, match=r"makes batches ended \(DataLoader worker.*/dev/shm\? use less, or give"),
+        lost_workers("use less"),
     ):
         list(load(Numbers(), [1, 16], 1, pin=False))
 
@@ -74,12 +93,12 @@ def test_a_worker_that_was_killed_is_told_of():
 def test_one_that_is_killed_while_the_loop_computes_is_told_of_too(tmp_path):
     batches = load(Numbers(tmp_path / "go"), [1, 17], 1, pin=False)
     next(batches)
-    with pytest.raises(UserError, match=r"ended \(DataLoader worker.*batches.workers.*--shm-size"), lost_workers():
+    with pytest.raises(UserError, match=r"ended \(DataLoader worker.*use less.*--shm-size"), lost_workers("use less"):
         wait_until(lambda: (tmp_path / "go").touch() is not None)  # for ever
 
 
 def test_another_error_beside_workers_stays_as_it_is():
-    with pytest.raises(RuntimeError, match=r"^singular$"), lost_workers():
+    with pytest.raises(RuntimeError, match=r"^singular$"), lost_workers("use less"):
         raise RuntimeError("singular")
 
 
@@ -96,7 +115,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # which a background j
 sys.path.insert(0, sys.argv[1])
 from torch.utils.data import Dataset, get_worker_info
 from pyspeech.data.batch import Batch
-from pyspeech.data.loading import load, lost_workers
+from pyspeech.data.loading import load
 import os
 class Slow(Dataset):
     def __getitem__(self, number):

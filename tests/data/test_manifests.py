@@ -14,7 +14,7 @@ from tones import RATE, tone_cuts, tone_manifest
 from pyspeech.config import load_config
 from pyspeech.corpora.description.tally import describe_manifest
 from pyspeech.data.audio_files import CannotRead
-from pyspeech.data.batches import InferenceBatches, TrainingBatches
+from pyspeech.data.batches import TrainingBatches, inference_batches
 from pyspeech.data.cut_index import read_cut_index
 from pyspeech.data.features import load_audio
 from pyspeech.data.manifests import (
@@ -164,8 +164,7 @@ def test_a_pipe_in_place_of_a_manifest_or_of_audio_is_not_waited_for(tmp_path):
         load_audio(cut, RATE)
 
 
-def batches_of(dataset):
-    batches = [dataset[number] for number in range(len(dataset))]
+def values_of(batches):
     return [(each.ids, each.texts, each.speakers, each.features_BTF.tolist()) for each in batches]
 
 
@@ -194,13 +193,13 @@ def config_of(folder, task, *included):
 TAKERS = {
     "transcripts": lambda cuts, _: list(read_transcripts(cuts)),
     "audio": lambda cuts, _: [(cut.id, load_audio(cut, RATE).tolist()) for cut in read_manifest(cuts)],
-    "inference": lambda cuts, folder: batches_of(
-        InferenceBatches(cuts, config_of(folder, "recognition", "ctc", "tdnn_lstm").features, 2)
+    "inference": lambda cuts, folder: values_of(
+        inference_batches(cuts, config_of(folder, "recognition", "ctc", "tdnn_lstm").features, 2, workers=1)
     ),
-    "training": lambda cuts, folder: batches_of(
+    "training": lambda cuts, folder: values_of(
         TrainingBatches(cuts, config_of(folder, "recognition", "ctc", "tdnn_lstm"), 1)
     ),
-    "speakers": lambda cuts, folder: batches_of(
+    "speakers": lambda cuts, folder: values_of(
         SpeakerBatches(cuts, config_of(folder, "verification", "softmax", "speaker_lstm", "speakers"), 1)
     ),
     "features": features_of,

@@ -7,7 +7,7 @@ from lhotse import MultiCut, Recording
 from pyspeech.config import load_config
 from pyspeech.corpora.description.tally import describe_manifest
 from pyspeech.corpora.resampled import Resampler
-from pyspeech.data.batches import InferenceBatches, TrainingBatches
+from pyspeech.data.batches import TrainingBatches, inference_batches
 from pyspeech.data.cut_index import read_cut_index
 from pyspeech.data.features import FeatureExtractor, load_audio
 from pyspeech.data.manifests import read_manifest, recordings_of, write_manifest
@@ -71,7 +71,7 @@ def test_all_readers_say_the_same_of_them(cuts, manifest):
 def test_they_are_trained_on_decoded_and_inspected(cuts, manifest, config):
     batches = TrainingBatches(manifest, config, epoch=1)
     trained = {id_ for number in range(len(batches)) for id_ in batches[number].ids}
-    inferred = InferenceBatches(manifest, config.features, 60)[0]
+    [inferred] = inference_batches(manifest, config.features, 60)
     assert trained == set(inferred.ids) == {cut.id for cut in cuts}
     [seen] = inspect(manifest, ["mixed-3"], None, None)
     assert seen.reference == cuts[3].supervisions[0].text
@@ -120,7 +120,7 @@ def test_several_channels_or_supervisions_are_refused_as_what_they_are(tmp_path,
         write_manifest([both], tmp_path / "train.jsonl.gz")
     write_manifest([first.append(second)], tmp_path / "two.jsonl.gz")
     with pytest.raises(UserError, match="has 2 supervisions, one is needed"):
-        InferenceBatches(tmp_path / "two.jsonl.gz", config.features, 60)[0]
+        next(inference_batches(tmp_path / "two.jsonl.gz", config.features, 60))
     with pytest.raises(UserError, match="expected one supervision per cut, found 2"):
         list(read_transcripts(tmp_path / "two.jsonl.gz"))
     assert validate(Sources((tmp_path / "two.jsonl.gz",))).faults == 1

@@ -16,9 +16,10 @@ from lhotse import CutSet
 
 from pyspeech.decoding.archive import LatticeArchive
 from pyspeech.decoding.config import load_decode_config
+from pyspeech.decoding.decoder import Setup
 from pyspeech.decoding.frames import FrameArchive
 from pyspeech.decoding.lattice import best_path
-from pyspeech.decoding.run import Decode, decode
+from pyspeech.decoding.run import Decode, Share, _decode_in_turn, decode
 from pyspeech.errors import UserError
 from pyspeech.files import digest
 from pyspeech.lang.tokens import PhoneTokens, load_tokens
@@ -194,6 +195,18 @@ def test_several_processes_write_what_one_writes(folder, tmp_path):
         assert np.array_equal(left.bounds, right.bounds)
         assert np.array_equal(left.tokens, right.tokens)
         assert left.log_probs == pytest.approx(right.log_probs, abs=1e-2)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_one_that_others_feed_writes_what_it_writes_alone(folder, tmp_path, workers):
+    config = CONFIG.model_copy(update={"batch_seconds": 2.0})
+    decode(job(folder, "greedy", config=config), tmp_path / "alone")
+    setup = Setup(folder / "exp", None, "greedy", "cpu", config)
+    shares = [Share(tmp_path, count, tmp_path / str(count)) for count in (4, 5)]
+    counts = list(_decode_in_turn(setup, ("frames",), folder / "test.jsonl.gz", shares, workers))
+    assert [each.utterances for each in counts] == [4, 5]
+    fed = b"".join((share.folder / "hyps.jsonl").read_bytes() for share in shares)
+    assert fed == (tmp_path / "alone/hyps.jsonl").read_bytes()
 
 
 def test_decoding_twice_gives_the_same_and_replaces_the_first(folder, tmp_path, needs_k2):

@@ -1,4 +1,5 @@
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from pyspeech.errors import UserError
 from pyspeech.inference.embedding import embed, load_embedder, origin_of
 from pyspeech.speakers.embeddings import load_embeddings, unit_rows
 from tests.experiments import save_untrained
+from tests.processes import first_child_killed
 from tests.tones import PITCHES, RATE, tone_cuts
 
 
@@ -76,6 +78,36 @@ def test_what_is_too_short_is_named_before_anything_is_embedded(folder, tmp_path
     assert not (tmp_path / "out").exists()
     with pytest.raises(UserError, match=r"who.wav lasts 0.05 seconds"):
         load_embedder(folder / "exp", "cpu").of_samples(np.zeros(400, dtype=np.float32), RATE, "who.wav")
+
+
+@pytest.mark.parametrize("jobs", [2, 3])
+def test_embeddings_are_the_same_whatever_the_number_of_processes(folder, tmp_path, jobs):
+    for number in (1, jobs):
+        embed(folder / "exp", folder / "test.jsonl.gz", tmp_path / str(number), "cpu", jobs=number)
+    alone, together = (load_embeddings(tmp_path / str(number)) for number in (1, jobs))
+    assert (alone.ids, alone.speakers, alone.space) == (together.ids, together.speakers, together.space)
+    assert np.array_equal(alone.rows_ND, together.rows_ND)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_audio_that_cannot_be_read_is_named_and_nothing_is_written(folder, tmp_path, jobs):
+    cuts = tone_cuts(tmp_path / "audio", 9)
+    write_manifest(cuts, tmp_path / "some.jsonl.gz")
+    (tmp_path / "audio/utt006.wav").write_bytes(b"RIFF")
+    with pytest.raises(UserError, match=r"^cannot read the audio of cut 'utt006' from .*utt006.wav: .*leave the cut"):
+        embed(folder / "exp", tmp_path / "some.jsonl.gz", tmp_path / "out", "cpu", jobs=jobs)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc to find the processes")
+def test_a_process_that_is_killed_is_an_error(folder, tmp_path):
+    def embed_until_killed():
+        while True:  # it may be too late, when all is done
+            with first_child_killed():
+                embed(folder / "exp", folder / "test.jsonl.gz", tmp_path / "out", "cpu", jobs=2)
+
+    with pytest.raises(UserError, match=r"^a worker process that makes batches ended .*use fewer --jobs, or give"):
+        embed_until_killed()
 
 
 def test_a_training_of_words_gives_no_embeddings(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pyspeech.config import load_config
-from pyspeech.data.batches import InferenceBatches
+from pyspeech.data.batches import inference_batches
 from pyspeech.errors import UserError
 from pyspeech.lang.labels import LabelTable
 from pyspeech.lang.tokens import CharacterTokens
@@ -52,13 +52,13 @@ def test_a_batch_counts_as_much_as_its_halves(folder, name):
     config, task = made(folder, name)
     torch.manual_seed(0)
     model = new_model(config, task.num_outputs, task.output_per).eval()
-    batches = [InferenceBatches(folder / "dev.jsonl.gz", config.features, seconds) for seconds in (1000, 1)]
+    batches = [list(inference_batches(folder / "dev.jsonl.gz", config.features, seconds)) for seconds in (1000, 1)]
     assert len(batches[0]) == 1 < len(batches[1])
-    whole, parts = ([task.loss(model, each[n], 0.5)[1] for n in range(len(each))] for each in batches)
+    whole, parts = ([task.loss(model, batch, 0.5)[1] for batch in each] for each in batches)
     total = sum(parts, Counts())
     assert dataclasses.replace(whole[0], loss=0.0) == dataclasses.replace(total, loss=0.0)
     assert whole[0].loss == pytest.approx(total.loss, rel=1e-4)
-    figures = task.evaluate(model, (batches[1][n] for n in range(len(batches[1]))))
+    figures = task.evaluate(model, batches[1])
     assert figures.mean_loss >= 0
     assert figures.error_rate >= 0
 
