@@ -50,6 +50,9 @@ def train(  # noqa: PLR0913, PLR0917 -- one for each option
 ) -> None:
     """Train the model of CONFIG and leave it in EXP; KEY=VALUE words override CONFIG.
 
+    Networks, each with its defaults in conf/: tdnn_lstm, bilstm_ctc and conformer for words; speaker_lstm, xvector and
+    ecapa_tdnn for labels and speakers; or a class of yours.
+
     The same command again continues at the last checkpoint, and does nothing once the training is finished; with a
     higher training.epochs a finished one goes on. It may also be started by torchrun.
 

@@ -220,7 +220,7 @@ def _refuse_changes(began: Config, config: Config, exp: Path, sources: Sources, 
         if key not in MAY_DIFFER and not (key == EPOCHS and was < now):
             raise UserError(
                 f"{exp} was begun with {key} = {was!r}, now it is {now!r}; "
-                f"train into a new folder, or set {key} back to continue"
+                f"train into a new folder (a recipe: --exp-name NAME), or set {key} back to continue"
             )
     if folder_digest(exp / task.table) != folder_digest(sources.table):
         raise UserError(f"{exp} was begun with another table than {sources.table}; train into a new folder")
