@@ -20,7 +20,7 @@ from lhotse.cut import Cut, MixedCut, PaddingCut
 from lhotse.cut.set import deserialize_cut
 from lhotse.utils import fastcopy
 
-from pyspeech.entries import FILE, NotACutError, checked
+from pyspeech.entries import FILE, Entry, NotACutError, checked
 from pyspeech.errors import UserError, first_line
 from pyspeech.files import complete, existing_file, writing
 from pyspeech.json_files import read_json_lines
@@ -124,14 +124,14 @@ def _without_features_of_parts(cut: Cut) -> Cut:
     return cut.drop_features() if isinstance(cut, MixedCut) and cut.has_features else cut
 
 
-def check_line(values: dict[str, Any], where: str) -> None:
-    """Refuse a line of a manifest that is no cut that can be read, or that would run or fetch something.
+def check_line(values: dict[str, Any], where: str) -> Entry:
+    """Refuse a line of a manifest that is no cut that can be read, or that would run or fetch something; return it.
 
     Raises:
         UserError: naming ``where`` and the cut.
     """
     try:
-        checked(values)
+        return checked(values)
     except NotACutError as error:
         id_ = values.get("id")
         which = f"{where}, cut '{id_}'" if isinstance(id_, str) else where
@@ -140,21 +140,25 @@ def check_line(values: dict[str, Any], where: str) -> None:
         ) from error
 
 
-def check_manifest(manifest: Manifest) -> None:
+def check_manifest(manifest: Manifest) -> float:
     """Read a manifest through before an hour's work rather than after it: all lines are cuts, no two of one id.
+
+    Return how many seconds it holds.
 
     Raises:
         UserError: naming the line that is none, or comes twice.
     """
     seen: set[str] = set()
+    seconds = 0.0
     for where, values in entries_of(manifest):
-        check_line(values, where)
+        seconds += check_line(values, where).duration
         if values["id"] in seen:
             raise UserError(
                 f"{where}: two utterances have the id '{values['id']}'; "
                 "give each its own (pyspeech validate --fix does)"
             )
         seen.add(values["id"])
+    return seconds
 
 
 def recordings_of(cut: Cut) -> list[Recording]:

@@ -19,7 +19,7 @@ from pyspeech.lang.labels import LabelTable
 from pyspeech.processes import jobs_beside
 from pyspeech.scoring.accuracy import FILES, PREDICTIONS, TABLE
 from pyspeech.tasks.classification import ClassificationTask, Classifier, batch_labels, load_classifier
-from pyspeech.transcripts import Manifest, read_transcripts
+from pyspeech.transcripts import Manifest
 
 SHOWN_LABELS = 5  # the most likely ones, with their probabilities
 
@@ -62,8 +62,8 @@ def predict(exp: Path, cuts: Manifest, out: Path, device: str | None = None, job
     refuse_others(out, FILES, "predictions")
     on = choose_device(device)
     classifier = load_classifier(exp, on)
-    check_manifest(cuts)
-    jobs = jobs or jobs_beside(on.type, sum(transcript.seconds for transcript in read_transcripts(cuts)))
+    seconds = check_manifest(cuts)
+    jobs = jobs or jobs_beside(on.type, seconds)
     task = ClassificationTask(classifier.labels)
     count = 0
     with complete(out) as folder:

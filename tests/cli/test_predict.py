@@ -10,7 +10,7 @@ from pyspeech.cli.predict import predict
 from pyspeech.cli.score import score
 from pyspeech.config import load_config
 from pyspeech.data.features import load_audio
-from pyspeech.data.manifests import read_manifest
+from pyspeech.data.manifests import read_manifest, write_manifest
 from pyspeech.errors import UserError
 from pyspeech.lang.labels import LabelTable, load_labels
 from pyspeech.training.experiment import Sources, run
@@ -105,6 +105,16 @@ def test_audio_that_cannot_be_read_is_named_and_the_earlier_predictions_stay(fol
         invoke(predict, folder / "exp", tmp_path / "some.jsonl.gz", *options)
     assert predictions(tmp_path / "out") == before
     assert [path.name for path in tmp_path.glob("*out*")] == ["out"]
+
+
+def test_utterances_without_words_are_told_apart_too(folder, tmp_path):
+    cuts = list(read_manifest(folder / "test.jsonl.gz"))
+    for cut in cuts:
+        cut.supervisions[0].text = None
+    write_manifest(cuts, tmp_path / "test.jsonl.gz")
+    invoke(predict, folder / "exp", tmp_path / "test.jsonl.gz", "--out", tmp_path / "out", "--device", "cpu")
+    said = predictions(folder / "exp/predict/test")
+    assert [line["predicted"] for line in predictions(tmp_path / "out")] == [line["predicted"] for line in said]
 
 
 def test_a_folder_of_other_things_is_kept(folder, tmp_path):

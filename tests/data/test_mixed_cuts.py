@@ -10,7 +10,7 @@ from pyspeech.corpora.resampled import Resampler
 from pyspeech.data.batches import TrainingBatches, inference_batches
 from pyspeech.data.cut_index import read_cut_index
 from pyspeech.data.features import FeatureExtractor, load_audio
-from pyspeech.data.manifests import read_manifest, recordings_of, write_manifest
+from pyspeech.data.manifests import check_manifest, read_manifest, recordings_of, write_manifest
 from pyspeech.data.stored_features import store_features
 from pyspeech.errors import UserError
 from pyspeech.inference.inspection import inspect
@@ -61,6 +61,7 @@ def test_all_readers_say_the_same_of_them(cuts, manifest):
     expected = [(cut.id, cut.supervisions[0].text, cut.supervisions[0].speaker, cut.duration) for cut in cuts]
     assert [(each.id, each.text, each.speaker, each.seconds) for each in transcripts] == expected
     assert index.seconds.tolist() == described.seconds.tolist() == [cut.duration for cut in cuts]
+    assert check_manifest(manifest) == pytest.approx(sum(cut.duration for cut in cuts))
     assert [index.speakers[number] for number in index.rows["speaker"]] == [each[2] for each in expected]
     assert index.rows["has_recording"].all()
     assert [index.cut(number) for number in range(4)] == cuts
