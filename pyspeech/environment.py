@@ -77,7 +77,7 @@ def mend_command(name: str) -> str:
     if name == "k2":
         return _mend_k2(installer, modern)
     if name == "lmplz":
-        return f"{installer} --lane pypi"
+        return f"{installer} --lane {'modern' if modern else 'pypi'}"
     alone, package = _wanted(DISTRIBUTIONS[name], "modern" if modern else "pypi")
     return shlex.join([*_REINSTALL, *alone, package])
 

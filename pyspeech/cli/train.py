@@ -23,7 +23,10 @@ log = logging.getLogger(__name__)
 @click.option("--lang", type=PATH, help="Table of task: recognition: the token set, as pyspeech lang makes it.")
 @click.option("--labels", type=PATH, help="Table of the other tasks: of labels, as pyspeech labels makes it.")
 @click.option(
-    "--init", type=PATH, metavar="EXP", help="Begin with the weights of this finished training, not with random ones."
+    "--init",
+    type=PATH,
+    metavar="EXP",
+    help="Begin with the weights of this finished training, not with random ones; a lower rate of learning may suit.",
 )
 @click.option(
     "--freeze",

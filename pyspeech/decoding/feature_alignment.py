@@ -225,6 +225,6 @@ def _viterbi_of_batch(
         path = np.empty(length, np.int64)
         for frame in range(length - 1, -1, -1):
             path[frame] = place
-            place -= back_TBS[frame, b, place]
+            place -= int(back_TBS[frame, b, place])  # numpy 2 would count in 8 bits
         paths.append(path)
     return paths

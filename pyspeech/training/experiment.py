@@ -205,7 +205,10 @@ def _told_of_more_epochs(was: TrainingConfig, now: TrainingConfig, exp: Path) ->
         learning_rate(part, c.learning_rate, c.final_learning_rate, c.warmup_fraction)
         for part, c in ((done, was), (done * was.epochs / now.epochs, now))
     )
-    said = f"{EPOCHS} raised from {was.epochs} to {now.epochs}: {exp} goes on after epoch {done * was.epochs:.4g}"
+    said = (
+        f"{EPOCHS} raised from {was.epochs} to {now.epochs}: its model is gone until {exp} has them all, which "
+        f"goes on after epoch {done * was.epochs:.4g}"
+    )
     if now.warmup_fraction == 0 and now.learning_rate == now.final_learning_rate:
         return f"{said} with the learning rate that is that of all epochs, {now.learning_rate:g}"
     return (

@@ -45,6 +45,8 @@ LINES = (
     "lattice oracle M DECODE",
 )
 NO_MANIFEST = {
+    "average",
+    "config",
     *("env", "graph", "plot", "plda", "verify", "calibrate", "enroll", "identify", "results"),
 }
 READ_AUDIO = {"validate", "audio", "features", "train", "decode", "predict", "embed", "inspect"}

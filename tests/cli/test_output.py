@@ -19,6 +19,7 @@ with only_writer(Path(sys.argv[1])):
 """
 # name -> words with which a command gets so far that it would write OUT
 WORDS = {
+    "average": "exp --last 1 --out OUT",
     "calibrate": "verification --tune dev --out OUT",
     "decode": "exp train.jsonl --method greedy --out OUT",
     "describe": "train.jsonl --out OUT",

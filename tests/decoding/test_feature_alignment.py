@@ -83,6 +83,15 @@ def test_spans_are_whole_in_order_and_the_same_however_many_are_aligned_at_once(
         np.testing.assert_array_equal(own, other)
 
 
+def test_utterances_of_hundreds_of_tokens_are_aligned():
+    rng = np.random.default_rng(5)
+    words = [[token] for token in rng.permutation(300).tolist()]
+    features_TF = np.repeat(rng.normal(size=(300, 8)), 4, axis=0).astype(np.float32)
+    near = 4 * np.arange(300)[:, None] + [0, 4]
+    [found] = align_by_features([features_TF], [words], [near])
+    np.testing.assert_array_equal(found, near)
+
+
 def test_utterances_with_nothing_to_align_have_nothing():
     features, texts, near = sounds(0, utterances=3)
     features += [features[0][: len(near[0]) - 1], features[1], np.zeros((0, 6), np.float32)]

@@ -144,7 +144,9 @@ def test_epochs_that_are_raised_are_those_of_once_where_the_rate_does_not_follow
     assert run(epochs(folder, 2, kept), tmp_path / "raised", sources, "cpu")
     with told() as lines:
         assert run(epochs(folder, 4, kept), tmp_path / "raised", sources, "cpu")
-    said = "raised from 2 to 4: .*raised goes on after epoch 2 with the learning rate that is that of all epochs, 0.01$"
+    said = (
+        "raised from 2 to 4: .*, which goes on after epoch 2 with the learning rate that is that of all epochs, 0.01$"
+    )
     assert any(re.search(said, line) for line in lines)
     for name in ("model.safetensors", "config.yaml"):
         assert (tmp_path / "raised" / name).read_bytes() == (tmp_path / "once" / name).read_bytes()

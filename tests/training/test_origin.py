@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyspeech.config import load_config
-from pyspeech.data.batches import InferenceBatches
+from pyspeech.data.batches import inference_batches
 from pyspeech.errors import UserError
 from pyspeech.lang.labels import LabelTable
 from pyspeech.lang.tokens import BLANK, WORD_START, CharacterTokens
@@ -106,7 +106,7 @@ def test_outputs_are_taken_by_the_names_of_their_tokens_and_it_is_said(folder, t
 def test_other_tokens_in_another_order_are_the_same_network(folder, tmp_path):
     first = load_recogniser(folder / "first", "cpu")
     moved, _ = begun(folder, folder / "more")
-    batch = InferenceBatches(folder / "dev.jsonl.gz", first.config.features, 100)[0]
+    batch = next(inference_batches(folder / "dev.jsonl.gz", first.config.features, 100))
     symbols = CharacterTokens((BLANK, WORD_START, *LETTERS[::-1])).symbols
     order = [first.tokens.symbols.index(symbol) for symbol in symbols]
     with torch.no_grad():
