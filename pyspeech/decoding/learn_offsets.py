@@ -1,13 +1,13 @@
 """Learn how far the frames in which a network says tokens lie from their sounds, by aligning features anew."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pyspeech.decoding.alignment import align_tokens
-from pyspeech.decoding.feature_alignment import align_by_features
+from pyspeech.decoding.feature_alignment import Spelled, align_by_features
 from pyspeech.decoding.times import Run
 from pyspeech.decoding.token_offsets import Offset, TokenOffsets
 from pyspeech.errors import UserError
@@ -17,6 +17,7 @@ Floats = NDArray[np.float32]
 
 DIGITS = 4
 MOST_SECONDS = 600.0  # of speech that is learnt from; the medians hardly move any more
+MOST_CELLS = 5_000_000  # frames * tokens of an utterance: about two minutes
 LEAST_TIMES = 10  # of a token, else it has the offset of all
 LEAST_TOKENS = 50  # in all, else nothing is learnt
 
@@ -33,7 +34,7 @@ class Heard:
 
     features_TF: Floats
     log_probs_TV: Floats
-    words: Sequence[Sequence[int]]
+    words: Spelled
 
 
 def learn_offsets(
@@ -42,7 +43,7 @@ def learn_offsets(
     """Compare where a network says the tokens of known texts with where their sounds lie (see ``feature_alignment``).
 
     Args:
-        heard: Utterances; no more than ``MOST_SECONDS`` of them are taken.
+        heard: Utterances; no more than ``MOST_SECONDS`` of them are taken, and none that is very long.
         tokens: What the outputs stand for.
         frame_shift_seconds: From one frame of features to the next.
         frame_seconds: From one output of the network to the next.
@@ -52,11 +53,11 @@ def learn_offsets(
     """
     said = list(_said(heard, MOST_SECONDS / frame_shift_seconds))
     every = round(frame_seconds / frame_shift_seconds)
-    near = [every * np.array([(run.start, run.end) for run in runs], np.int64).reshape(-1, 2) for _, runs in said]
-    aligned = align_by_features([each.features_TF for each, _ in said], [each.words for each, _ in said], near)
+    near = [every * np.array([(run.start, run.end) for run in runs], np.int64).reshape(-1, 2) for *_, runs in said]
+    aligned = align_by_features([features_TF for features_TF, *_ in said], [words for _, words, _ in said], near)
     rows = [
         (run.token, run.start, start * frame_shift_seconds, end * frame_shift_seconds, run.end)
-        for (_, runs), spans in zip(said, aligned, strict=True)
+        for (*_, runs), spans in zip(said, aligned, strict=True)
         if spans is not None
         for run, (start, end) in zip(runs, spans.tolist(), strict=True)
     ]
@@ -74,14 +75,20 @@ def learn_offsets(
     )
 
 
-def _said(heard: Iterable[Heard], most_frames: float) -> Iterator[tuple[Heard, list[Run]]]:
+def _said(heard: Iterable[Heard], most_frames: float) -> Iterator[tuple[Floats, Spelled, list[Run]]]:
+    """Features, words and the network's alignment, without its outputs, which are many times larger."""
     frames = 0
     for each in heard:
+        tokens = [token for word in each.words for token in word]
+        if len(each.features_TF) * len(tokens) > MOST_CELLS:
+            continue
+        if not np.isfinite(each.features_TF).all() or np.isnan(each.log_probs_TV).any():
+            continue
         try:
-            runs = align_tokens(each.log_probs_TV, [token for word in each.words for token in word])
+            runs = align_tokens(each.log_probs_TV, tokens)
         except UserError:  # too few frames, which training has told
             continue
-        yield each, runs
+        yield each.features_TF, each.words, runs
         frames += len(each.features_TF)
         if frames >= most_frames:
             return

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from pyspeech.decoding import learn_offsets as learn_offsets_module
 from pyspeech.decoding.learn_offsets import Heard, learn_offsets
 from pyspeech.decoding.token_offsets import NO_OFFSETS, OFFSETS, TokenOffsets, load_offsets
 from pyspeech.errors import UserError
@@ -49,6 +50,17 @@ def heard(early_frames, utterances=40, every=3):
         for token, place in zip([1 + token for word in words for token in word], places.tolist(), strict=True):
             log_probs_TV[place, 0], log_probs_TV[place, token] = -9.0, -0.01
         yield Heard(x, log_probs_TV, [[1 + token for token in word] for word in words])
+
+
+def test_utterances_that_cannot_be_learnt_from_are_passed_over(monkeypatch):
+    every = list(heard(6))
+    wanted = learn_offsets(every, TOKENS, 0.01, 0.03)
+    spoilt = Heard(np.full_like(every[0].features_TF, np.nan), every[0].log_probs_TV, every[0].words)
+    silent = Heard(every[0].features_TF, np.full_like(every[0].log_probs_TV, np.nan), every[0].words)
+    short = Heard(every[0].features_TF, every[0].log_probs_TV[:1], every[0].words)
+    assert learn_offsets([spoilt, silent, short, *every], TOKENS, 0.01, 0.03) == wanted
+    monkeypatch.setattr(learn_offsets_module, "MOST_CELLS", 10)
+    assert learn_offsets(every, TOKENS, 0.01, 0.03) is None
 
 
 @pytest.mark.parametrize("early_frames", [0, 6])
