@@ -55,6 +55,11 @@ class History:
         return np.asarray(within + beyond, np.float64)
 
 
+def has_history(exp: Path) -> bool:
+    """Whether a training wrote its course into ``exp``."""
+    return (exp / STEPS).exists() or (exp / METRICS).exists()
+
+
 def read_history(exp: Path) -> History:
     """Read the course of the training in ``exp``; a last line that is just being written does not count.
 

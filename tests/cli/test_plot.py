@@ -5,6 +5,7 @@ from click.testing import CliRunner
 
 from pyspeech.cli.plot import plot
 from pyspeech.errors import UserError
+from tests.messages import told
 
 
 def save_training(exp):
@@ -27,6 +28,16 @@ def test_pictures_have_names_of_their_own_and_are_in_tensorboard(tmp_path):
     for path in (left / "training.png", left / "comparison.png", tmp_path / "a.png"):
         assert path.read_bytes().startswith(b"\x89PNG")
     assert [path.name for path in right.iterdir()] == ["metrics.jsonl"]
+
+
+def test_averages_among_trainings_are_passed_over_and_told(tmp_path):
+    pytest.importorskip("matplotlib", reason="needs matplotlib, which this lane does not have")
+    left, average = save_training(tmp_path / "left"), tmp_path / "average"
+    average.mkdir()
+    (average / "model.safetensors").touch()
+    with told() as lines:
+        assert run(average, left).output == f"{left / 'training.png'}\n"
+    assert lines == [f"averages of other trainings have no course to draw: {average}"]
 
 
 def test_a_folder_of_no_training_is_named(tmp_path):
