@@ -36,7 +36,7 @@ def test_averages_among_trainings_are_passed_over_and_told(tmp_path):
     average.mkdir()
     (average / "model.safetensors").touch()
     with told() as lines:
-        assert run(average, left).output == f"{left / 'training.png'}\n"
+        assert run(average, left).stdout == f"{left / 'training.png'}\n"
     assert lines == [f"averages of other trainings have no course to draw: {average}"]
 
 
