@@ -72,7 +72,8 @@ train_on() { # folder of train's manifest in $data, or nothing for what features
   add_sounds rir "$rir_dir"
   set_of train
   pyspeech train "conf/$model.yaml" "$(experiment)" "${words[@]}" "${recipe_set[@]}" "${@:2}" \
-    --train "$data/$from/train.jsonl.gz" --dev "$data/fbank/dev.jsonl.gz" --processes "$processes"
+    --train "$data/$from/train.jsonl.gz" --dev "$data/fbank/dev.jsonl.gz" --processes "$processes" \
+    ${init_dir:+--init "$init_dir"}
 }
 
 labels() { # text or speaker: what of an utterance is its label

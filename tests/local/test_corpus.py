@@ -135,6 +135,7 @@ class TestSettings:
             "--processes",
             "--exp-name",
             "--set",
+            "--init-dir",
             "--stage",
             "--stop-stage",
         ]

@@ -47,8 +47,9 @@ def lines_of_its_own(paths: Iterable[Path]) -> set[str]:
 
 
 def assert_trains_as_asked(folder: Path) -> None:
-    """The law of --processes, --exp-name and --set, for a recipe in a copy."""
+    """The law of --processes, --exp-name, --init-dir and --set, for a recipe in a copy."""
     asked = ("--processes", "3", "--exp-name", "mine", "--set", "training.seed=9", "--set=decode.nbest=7")
+    asked += ("--init-dir", "/other/exp")
     (line,) = commands_of(folder, "--stage", "4", "--stop-stage", "4", *asked)
     command, _, exp, *words = line.split()
     assert command == "train"
@@ -56,6 +57,7 @@ def assert_trains_as_asked(folder: Path) -> None:
     assert "training.seed=9" in words
     assert "decode.nbest=7" not in words
     assert words[words.index("--processes") + 1] == "3"
+    assert words[words.index("--init") + 1] == "/other/exp"
     searches = "recognition.sh" in (folder / "run.sh").read_text()
     for line in commands_of(folder, "--stage", "5", "--stop-stage", "5", *asked):
         assert f"{exp}/" in f"{line} ".replace(" ", "/")
