@@ -1,8 +1,10 @@
 """Batches from worker processes, in the order in which what they are made of is given."""
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -32,7 +34,7 @@ def load(dataset: Dataset[Batch], items: Iterable[Any], workers: int, pin: bool)
         batch_size=None,
         num_workers=workers,
         pin_memory=pin,
-        worker_init_fn=_begin_worker,
+        worker_init_fn=partial(_begin_worker, os.getpid()),
         generator=torch.Generator(),  # or it would draw from the one that dropout draws from
     )
     for batch in loader:
@@ -41,8 +43,9 @@ def load(dataset: Dataset[Batch], items: Iterable[Any], workers: int, pin: bool)
         yield batch
 
 
-def _begin_worker(_number: int) -> None:
-    die_with_parent()  # torch's workers look for it every few seconds only
+def _begin_worker(parent: int, _number: int) -> None:
+    # Torch's workers look for their parent every few seconds only, and never for one that was gone when they began.
+    die_with_parent(parent)
 
 
 @contextmanager

@@ -149,3 +149,21 @@ def test_no_worker_outlives_its_process():
         process.wait()
         process.stdout.close()
     wait_until(lambda: not any(is_alive(pid) for pid in workers))  # torch's workers look every five seconds
+
+
+ORPHAN = """
+import os, time
+from pyspeech.data.loading import _begin_worker
+parent = os.getpid()
+if os.fork():
+    os._exit(0)
+while os.getppid() == parent:
+    time.sleep(0.01)
+_begin_worker(parent, 0)
+print("outlived it", flush=True)
+"""
+
+
+def test_a_worker_whose_process_was_killed_before_it_began_ends_too():
+    done = subprocess.run([sys.executable, "-c", ORPHAN], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
