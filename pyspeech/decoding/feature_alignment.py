@@ -125,9 +125,9 @@ class _Gaussians:
     @classmethod
     def of(cls, observed_TD: Floats, states_T: Ints, number: int) -> "_Gaussians":
         frames_N1 = np.bincount(states_T, minlength=number)[:, None]
-        sums_ND = np.zeros((number, observed_TD.shape[1]))
-        np.add.at(sums_ND, states_T, observed_TD)
-        means_ND = (sums_ND + SMOOTHING * observed_TD.mean(axis=0)) / (frames_N1 + SMOOTHING)
+        means_ND = (_sums(observed_TD, states_T, number) + SMOOTHING * observed_TD.mean(axis=0)) / (
+            frames_N1 + SMOOTHING
+        )
         precisions_D = 1 / (np.square(observed_TD - means_ND[states_T]).mean(axis=0) + SMALLEST_VARIANCE)
         return cls(-0.5 * means_ND**2 @ precisions_D, means_ND * precisions_D)
 
@@ -140,10 +140,14 @@ class _Gaussians:
 
 def _misfit(observed_TD: Floats, states_T: Ints, number: int) -> float:
     """How far frames lie from the means of their states: the logarithms of the variances, summed."""
-    means_ND = np.zeros((number, observed_TD.shape[1]))
-    np.add.at(means_ND, states_T, observed_TD)
-    means_ND /= np.maximum(np.bincount(states_T, minlength=number), 1)[:, None]
+    frames_N1 = np.bincount(states_T, minlength=number)[:, None]
+    means_ND = _sums(observed_TD, states_T, number) / np.maximum(frames_N1, 1)
     return float(np.log(np.square(observed_TD - means_ND[states_T]).mean(axis=0) + SMALLEST_VARIANCE).sum())
+
+
+def _sums(observed_TD: Floats, states_T: Ints, number: int) -> Floats:
+    """Sum the frames of each state, [N, D]."""
+    return np.stack([np.bincount(states_T, column_T, number) for column_T in observed_TD.T], axis=1)
 
 
 def _observations(features: Sequence[NDArray[np.float32]]) -> list[Floats]:
