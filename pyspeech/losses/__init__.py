@@ -9,10 +9,11 @@ from pyspeech.arguments import build, named
 from pyspeech.losses.aam_softmax import AamSoftmax
 from pyspeech.losses.ctc import Ctc
 from pyspeech.losses.ge2e import Ge2e
+from pyspeech.losses.lfmmi import LfMmi
 from pyspeech.losses.softmax import Softmax
 
 # Of :class:`.contract.FrameLoss` and :class:`.contract.EmbeddingLoss`.
-OF_FRAMES: dict[str, type[nn.Module]] = {"ctc": Ctc}
+OF_FRAMES: dict[str, type[nn.Module]] = {"ctc": Ctc, "lfmmi": LfMmi}
 OF_UTTERANCES: dict[str, type[nn.Module]] = {"softmax": Softmax, "aam_softmax": AamSoftmax, "ge2e": Ge2e}
 LOSSES = {**OF_FRAMES, **OF_UTTERANCES}
 

@@ -4,7 +4,7 @@ Both are modules that return a loss in nats for each utterance, ``[B]``, and tak
 1, last. The laws in ``tests/losses`` hold those that are registered to it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol, runtime_checkable
 
 from torch import Tensor, nn
@@ -26,6 +26,34 @@ class FrameLoss(Protocol):
         self, log_probs_BTV: Tensor, lengths_B: Tensor, targets: Sequence[Sequence[int]], progress: float
     ) -> Tensor:
         """Losses ``[B]``."""
+
+
+class Pronounced(list[int]):
+    """The tokens of an utterance, each word in the first way there is; ``words`` has all ways of each."""
+
+    def __init__(self, words: Sequence[Sequence[Sequence[int]]]) -> None:
+        super().__init__(token for spellings in words for token in spellings[0])
+        self.words = words
+
+    @classmethod
+    def of(cls, tokens: Sequence[int]) -> "Pronounced":
+        """What is ``tokens`` already or, of tokens alone, one word that is spelled so."""
+        return tokens if isinstance(tokens, Pronounced) else cls([[tokens]] if tokens else [])
+
+
+@runtime_checkable
+class SequenceLoss(FrameLoss, Protocol):
+    """A loss of frames that has a model of the sequences of tokens, which it tells what was said apart by.
+
+    The best token of every frame means little to a network that is trained so: what it found is the best path of
+    that model. Each of its targets is :class:`Pronounced`.
+    """
+
+    def learn(self, sentences: Iterable[Pronounced]) -> None:
+        """Make the model from what is said in training; to be called before the loss."""
+
+    def best_tokens(self, log_probs_BTV: Tensor, lengths_B: Tensor) -> list[list[int]]:
+        """The most likely tokens of each utterance, without blanks."""
 
 
 @runtime_checkable

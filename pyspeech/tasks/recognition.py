@@ -13,7 +13,7 @@ from pyspeech.config import Config
 from pyspeech.data.batch import Batch
 from pyspeech.json_files import read_json_lines
 from pyspeech.lang.tokens import TokenSet, load_tokens
-from pyspeech.losses.contract import FrameLoss
+from pyspeech.losses.contract import FrameLoss, Pronounced, SequenceLoss
 from pyspeech.models.contract import OutputPer
 from pyspeech.speeds import speed_of
 from pyspeech.tasks.counts import Counts
@@ -82,6 +82,7 @@ class RecognitionTask:
     def evaluate(self, model: NetworkWithLoss, batches: Iterable[Batch]) -> Counts:
         """Counts of the loss and of the token errors of the most likely token in every frame.
 
+        Where the loss has a model of token sequences, of the best path through that.
         An utterance that is left out of the loss still counts for the error rate.
         """
         return sum((self._counts(model, batch) for batch in batches), Counts())
@@ -90,14 +91,15 @@ class RecognitionTask:
         with torch.no_grad():
             log_probs_BTV, lengths_B, targets = self._outputs(model, batch)
             _, counts = self._loss(model, batch, log_probs_BTV, lengths_B, targets, 1.0)
+        find_tokens = model.loss.best_tokens if isinstance(model.loss, SequenceLoss) else greedy_tokens
         errors = sum(
             kaldialign.edit_distance(target, found)["total"]
-            for target, found in zip(targets, greedy_tokens(log_probs_BTV, lengths_B), strict=True)
+            for target, found in zip(targets, find_tokens(log_probs_BTV, lengths_B), strict=True)
         )
         return counts + Counts(errors=errors, labels=sum(map(len, targets)))
 
-    def _outputs(self, model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor, list[list[int]]]:
-        targets = [self.tokens.encode(text.split()) for text in batch.texts]
+    def _outputs(self, model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor, list[Pronounced]]:
+        targets = [pronounced(self.tokens, text) for text in batch.texts]
         log_probs_BTV, lengths_B = model(batch.features_BTF.to(device_of(model)), batch.lengths_B)
         return log_probs_BTV, lengths_B.to("cpu"), targets
 
@@ -107,7 +109,7 @@ class RecognitionTask:
         batch: Batch,
         log_probs_BTV: Tensor,
         lengths_B: Tensor,
-        targets: Sequence[list[int]],
+        targets: Sequence[Pronounced],
         progress: float,
     ) -> tuple[Tensor, Counts]:
         assert isinstance(model.loss, FrameLoss)
@@ -121,6 +123,17 @@ class RecognitionTask:
         loss = model.loss(log_probs_BTV, lengths_B, [targets[b] for b in kept], progress).sum()
         weight = int(lengths_B.sum())
         return loss, Counts(loss=float(loss.detach()), weight=weight, utterances=len(kept), left_out=left_out)
+
+
+def pronounced(tokens: TokenSet, text: str) -> Pronounced:
+    """Spell a text, each word in all its ways.
+
+    Raises:
+        UserError: naming the word, or the character, that no token covers.
+    """
+    words = text.split()
+    tokens.encode(words)
+    return Pronounced([tokens.pronunciations(word) for word in words])
 
 
 def greedy_tokens(log_probs_BTV: Tensor, lengths_B: Tensor) -> list[list[int]]:

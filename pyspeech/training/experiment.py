@@ -19,11 +19,13 @@ from pyspeech.errors import UserError
 from pyspeech.files import complete, digest, existing, folder_digest, write_text
 from pyspeech.lang.tokens import load_tokens
 from pyspeech.locks import only_writer
+from pyspeech.losses.contract import SequenceLoss
 from pyspeech.models.contract import frame_network
 from pyspeech.own_code import CODE, code_digest, save_code
 from pyspeech.settings import differences, save_config
 from pyspeech.tasks import load_task
 from pyspeech.tasks.network import CONFIG, MODEL, NetworkWithLoss, new_model
+from pyspeech.tasks.recognition import pronounced
 from pyspeech.tasks.task import Task
 from pyspeech.threads import workers_beside
 from pyspeech.training.checkpoint import checkpoint_path, read_progress, stored_steps
@@ -35,6 +37,7 @@ from pyspeech.training.origin import Origin, refuse_other_origin, take_weights, 
 from pyspeech.training.report import tell_setup
 from pyspeech.training.seeds import seed_everything
 from pyspeech.training.step import learning_rate
+from pyspeech.transcripts import read_transcripts
 
 # A resumed training may change these: they do not change what it learns, but for rounding. Of batches in a step, the
 # loop sees to it that their number stays; by the minute, validations are at other steps in every run.
@@ -86,6 +89,9 @@ def run(
     with joined(device_name) as processes, only_writer(exp) if processes.first else nullcontext():
         task = load_task(sources.table, config, sources.dev)
         model = _new_model(config, task)
+        if isinstance(model.loss, SequenceLoss):
+            tokens = load_tokens(sources.table)
+            model.loss.learn(pronounced(tokens, each.text) for each in read_transcripts(sources.train))
         model.freeze(origin.freeze if origin is not None else ())
         began = _begun_with(exp)
         if began is not None:

@@ -12,6 +12,7 @@ from pyspeech.losses import build_loss
 from pyspeech.losses.contract import FrameLoss, frame_loss
 from pyspeech.models import build_model
 from pyspeech.models.contract import EmbeddingNetwork, frame_network
+from pyspeech.tasks.recognition import pronounced
 from pyspeech.validation.faults import INFEASIBLE, OUT_OF_LIMITS, TIGHT, Finding
 
 
@@ -46,7 +47,7 @@ class FitCheck:
         if self.tokens is None or self.loss is None:
             return
         try:
-            needed = self.loss.frames_needed(self.tokens.encode(text.split()))
+            needed = self.loss.frames_needed(pronounced(self.tokens, text))
         except UserError:
             return  # which the check of the text names
         for seconds, kind in ((entry.duration, INFEASIBLE), (min(lengths), TIGHT)):
