@@ -27,7 +27,7 @@ TIMES = ["seconds", "milliseconds", "samples", "none"]
     "--loss",
     default="",
     metavar="NAME",
-    help="ctc of recognition; softmax (the default of classification), aam_softmax (of verification), ge2e.",
+    help="ctc or lfmmi of recognition; softmax (the default of classification), aam_softmax (of verification), ge2e.",
 )
 @click.option("--audio", default="", help="Tables: a folder of audio, or a template such as 'clips/{id}.wav'.")
 @click.option("--text", default="", metavar="COLUMN", help="Tables: the text, or the label of a classification.")
