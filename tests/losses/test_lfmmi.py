@@ -22,7 +22,10 @@ targets = st.lists(st.lists(spellings, min_size=1, max_size=3), max_size=2).map(
 
 
 def loss_of(corpus=CORPUS, **changed):
-    loss = LfMmi(**{"num_outputs": V, "order": 3, "discount": 0.7, "min_count": 2, "ctc": 0.0, "begins": 0.0} | changed)
+    loss = LfMmi(
+        **{"num_outputs": V, "order": 3, "discount": 0.7, "min_count": 2, "ctc": 0.0, "flat_start": 0.0, "begins": 0.0}
+        | changed
+    )
     loss.learn(corpus)
     return loss
 
