@@ -18,6 +18,7 @@ class DecodeConfig(Section):
     """Search over HLG, and what is kept. Beams are differences of natural logarithms."""
 
     acoustic_scale: Weight = Field(gt=0)  # of the log-probabilities, in search and in scores
+    blank_penalty: Weight = Field(le=0)  # added to the log-probability of the blank, before it is scaled
     search_beam: float = Field(gt=0)
     output_beam: float = Field(gt=0)
     min_active_states: int = Field(ge=0)

@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from pyspeech.settings import SHARED_CONF, Section, Weight, load_section
 
 DEFAULT = SHARED_CONF / "rescore.yaml"
+
+
+Penalty = Annotated[Weight, Field(le=0)]
 
 
 class Weights(Section):
@@ -18,6 +22,15 @@ class Weights(Section):
     graph: Weight  # times the score of the decoding graph, which holds the old language model
     word: Weight  # added for every word
     boost: Weight = Field(ge=0)  # times the weights of the boosted phrases found
+    blank: (
+        Penalty | None
+    )  # added to the acoustic score of every blank; None: as much as the decode that is rescored did
+
+    @property
+    def penalty(self) -> float:
+        """``blank``, once it is known of which decode."""
+        assert self.blank is not None
+        return self.blank
 
     @property
     def of_words(self) -> tuple[float, float, float, float]:

@@ -6,7 +6,8 @@ from typing import Protocol
 
 import numpy as np
 
-from pyspeech.decoding.lattice import NO_FRAME, Lattice, best_path, reordered
+from pyspeech.decoding.frames import penalised_frames
+from pyspeech.decoding.lattice import NO_FRAME, Lattice, best_path, penalised_lattice, reordered
 from pyspeech.decoding.nbest import Candidate, n_best
 from pyspeech.decoding.results import DecodeResults
 from pyspeech.decoding.times import token_runs
@@ -95,7 +96,7 @@ class InLattices:
 
     def _composed(self, weights: Weights, boosting: Boosting | None) -> Iterator[Rescored]:
         scorer = WordScorer(self.lm, self.words, weights, boosting)
-        for lattice in self.decode.lattices:
+        for lattice in _lattices(self.decode, weights):
             yield compose(lattice, scorer, weights, self.limits)
 
 
@@ -110,18 +111,20 @@ class InNbest:
 
     def outcomes(self, weights: Weights, boosting: Boosting | None) -> Iterator[Outcome]:
         """Put each list's paths side by side into one lattice; see :class:`Method`."""
-        for lattice, listed, features in self._every(boosting):
+        for lattice, listed, features in self._every(weights, boosting):
             yield Outcome(_side_by_side(lattice, listed, features, weights), self.words)
 
     def candidates(
         self, weights: Weights, boosting: Boosting | None, count: int
     ) -> Iterator[tuple[str, list[Features]]]:
-        """List all: the weights change their order, not what they are; see :class:`Method`."""
-        for lattice, _, features in self._every(boosting):
+        """List all, which no weight but the blank's changes, only their order; see :class:`Method`."""
+        for lattice, _, features in self._every(weights, boosting):
             yield lattice.id, features
 
-    def _every(self, boosting: Boosting | None) -> Iterator[tuple[Lattice, list[Candidate], list[Features]]]:
-        for lattice in self.decode.lattices:
+    def _every(
+        self, weights: Weights, boosting: Boosting | None
+    ) -> Iterator[tuple[Lattice, list[Candidate], list[Features]]]:
+        for lattice in _lattices(self.decode, weights):
             listed = n_best(lattice, self.count, lattice.scores(self.decode.acoustic_scale))
             said = [tuple(self.words[word] for word in each.words) for each in listed]
             yield (
@@ -174,7 +177,7 @@ class OverFrames:
             self.settings.unknown,
             self._look_ahead,
         )
-        for found in search_in_batches(search, self._frames):
+        for found in search_in_batches(search, (penalised_frames(each, weights.penalty) for each in self._frames)):
             broken = None if found.complete else "no path ended with a word: the last one is broken off"
             yield Outcome(found.lattice, self.words, problem=broken)
 
@@ -208,6 +211,12 @@ class OverFrames:
         labels = lattice.word.copy()
         labels[everywhere] = len(found.words) + nearest
         return replace(found, lattice=replace(lattice, word=labels), words=(*found.words, *spelled))
+
+
+def _lattices(decode: DecodeResults, weights: Weights) -> Iterator[Lattice]:
+    """Those of a decode, blanks with the penalty that is asked for in place of the one that it had."""
+    added = weights.penalty - decode.blank_penalty
+    return (penalised_lattice(each, added) for each in decode.lattices)
 
 
 def _features(

@@ -135,7 +135,7 @@ def rescorer(decode: DecodeResults, job: Rescoring) -> Rescorer:
     _tell_unknown(decode, dev, _known(job, lm, method))
     if dev is not None:
         chosen = _choose(job, dev, _purpose(job, lm), make(dev.decode), phrases, practice)
-    weights = chosen.weights if chosen else _given(job)
+    weights = chosen.weights if chosen else _given(job, decode)
     if phrases and not weights.boost:
         log.warning(f"the boost weight is 0, so {job.boost} changes nothing; choose one with --tune and --boost")
     return Rescorer(decode, lm, method, weights, Boosting(phrases) if phrases else None, chosen)
@@ -181,7 +181,7 @@ def write_found(folder: Path, job: Rescoring, rescored: Rescorer, keep_lattices:
         "boost": job.boost and str(job.boost),
         "weights": weights.model_dump(),
         "weights_chosen_on": chosen and chosen.chosen_on,
-        "settings": {**settings, "acoustic_scale": weights.acoustic},
+        "settings": {**settings, "acoustic_scale": weights.acoustic, "blank_penalty": weights.penalty},
         **counts,
     }
 
@@ -305,8 +305,9 @@ def _tell_unknown(decode: DecodeResults, dev: _Dev | None, known: Container[str]
             log.info(f"words of the hypotheses in {decode.name} that are unknown: {unknown}")
 
 
-def _given(job: Rescoring) -> Weights:
+def _given(job: Rescoring, decode: DecodeResults) -> Weights:
     given = job.config.weights
+    given = given.but(blank=decode.blank_penalty) if given.blank is None else given
     given = given.but(graph=0.0) if job.method == "search" else given
     return given if job.boost else given.but(boost=0.0)
 
@@ -321,7 +322,7 @@ def _choose(
 ) -> ChosenWeights:
     tuning, count = job.config.tuning, job.config.nbest
     log.info(f"choosing weights on the {len(dev.references)} utterances of {dev.name}")
-    result = choose_weights(method, dev.references, _given(job), tuning, count)
+    result = choose_weights(method, dev.references, _given(job, dev.decode), tuning, count)
     weights, errors = result.weights, result.errors
     if result.at_limit:
         log.warning(f"  {' and '.join(result.at_limit)} chosen at the end of the range; widen it in rescore.tuning")

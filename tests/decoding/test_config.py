@@ -17,6 +17,7 @@ def test_words_override_the_shared_settings():
         ("decode.search_beam", "is not an override"),
         ("decode.serch_beam=12", "did you mean 'search_beam'"),
         ("decode.search_beam=0", "search_beam"),
+        ("decode.blank_penalty=1", "blank_penalty = 1"),
         ("decode.search_beam=[", "not valid YAML"),
     ],
 )

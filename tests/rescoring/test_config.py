@@ -18,6 +18,7 @@ def test_the_shared_settings_are_valid_and_may_be_overridden():
         ("rescore.lattice.beem=7", "unknown key 'lattice.beem'; did you mean 'beam'"),
         ("rescore.lattice.beam=0", "lattice.beam = 0"),
         ("rescore.weights.lm=-1", "weights.lm = -1"),
+        ("rescore.weights.blank=0.5", "weights.blank = 0.5"),
         ("rescore.weights.word=.nan", "weights.word = nan"),
         ("rescore.unknown.token=1", "unknown.token = 1"),
         ("rescore.nbest=0", "nbest = 0"),

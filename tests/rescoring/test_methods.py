@@ -1,11 +1,13 @@
 import itertools
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from pyspeech.decoding.archive import LATTICE_CODEC, ShardWriter, finish_archive
+from pyspeech.decoding.archive import LATTICE_CODEC, LatticeArchive, ShardWriter, finish_archive
 from pyspeech.decoding.lattice import best_path
 from pyspeech.decoding.posteriors import word_confidences
 from pyspeech.decoding.stored import StoredDecode
@@ -57,6 +59,36 @@ def spoken_decode(tmp_path_factory):
 
 def vocabulary(words):
     return make_vocabulary(words, {}, TOKENS, None)
+
+
+@dataclass(frozen=True)
+class Penalised:
+    """A decode as it would be with a penalty, by its own search; what nothing was pruned from."""
+
+    decode: StoredDecode
+    blank_penalty: float
+
+    def __getattr__(self, name):
+        return getattr(self.decode, name)
+
+    @property
+    def lattices(self):
+        return _PenalisedLattices(self.decode.lattices, self.blank_penalty)
+
+
+@dataclass(frozen=True)
+class _PenalisedLattices:
+    raw: LatticeArchive
+    penalty: float
+
+    @property
+    def words(self):
+        return self.raw.words
+
+    def __iter__(self):
+        for lattice in self.raw:
+            acoustic = lattice.acoustic + np.float32(self.penalty) * (lattice.token == 0)
+            yield replace(lattice, acoustic=acoustic)
 
 
 def by_hand(lm, words, weights):
@@ -254,3 +286,24 @@ def test_the_limit_of_states_is_told(random_decode, lm):
     assert any(each.cut for each in outcomes)
     for outcome in outcomes:
         words_and_score(outcome, weighing())
+
+
+penalties = st.integers(-8, 0).map(lambda quarters: quarters / 2)
+
+
+@settings(max_examples=15)
+@given(penalties, penalties)
+def test_a_penalty_is_the_same_whatever_the_decode_had(lm, random_decode, spoken_decode, asked, had):
+    for make in (
+        lambda decode: InLattices(decode, lm, EVERYTHING),
+        lambda decode: InNbest(decode, lm, ALL),
+        lambda decode: OverFrames(decode, lm, vocabulary(KNOWN[:3]), EXACT),
+    ):
+        frames = isinstance(make(spoken_decode), OverFrames)
+        decode = spoken_decode if frames else random_decode
+        outcomes = [
+            make(Penalised(decode, before)).outcomes(weighing(lm=0.5, blank=asked), None) for before in (had, asked)
+        ]
+        for ours, theirs in zip(*outcomes, strict=True):
+            assert np.array_equal(best_path(ours.lattice, 1.0), best_path(theirs.lattice, 1.0))
+            assert ours.lattice.acoustic == pytest.approx(theirs.lattice.acoustic, abs=1e-5)

@@ -27,6 +27,14 @@ def test_weights_are_stored(tmp_path):
     assert load_weights(tmp_path / "weights.json") == CHOSEN
 
 
+def test_older_weights_go_with_no_penalty(tmp_path):
+    save_weights(tmp_path / "weights.json", CHOSEN)
+    stored = json.loads((tmp_path / "weights.json").read_text())
+    del stored["weights"]["blank"]
+    (tmp_path / "weights.json").write_text(json.dumps(stored))
+    assert load_weights(tmp_path / "weights.json") == CHOSEN
+
+
 @pytest.mark.parametrize(
     ("keys", "value", "message"),
     [
@@ -35,6 +43,8 @@ def test_weights_are_stored(tmp_path):
         (["weights", "acoustic"], 1e300, r"weights.json: weights.acoustic: a weight is from"),
         (["weights", "acoustic"], 0, r"weights.acoustic = 0"),
         (["weights", "grpah"], 1, r"unknown key 'weights.grpah'; did you mean 'graph'"),
+        (["weights", "blank"], 1, r"weights.blank = 1"),
+        (["weights", "blank"], None, r"weights: blank = None is no penalty that was chosen"),
         (["rounds"], 0, r"rounds = 0"),
         (["marks"], [], r"marks = \[\]"),
         (["search", "lm"], [1.0, 0.0, 0.5], r"search: lm = \[1, 0, 0.5\] is no range"),
