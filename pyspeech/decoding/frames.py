@@ -43,6 +43,18 @@ class FrameScores:
         scores_TV[np.repeat(np.arange(self.num_frames), np.diff(self.bounds)), self.tokens] = self.log_probs
         return scores_TV
 
+    def complete(self, num_tokens: int, beam: float, blank_penalty: float) -> Floats:
+        """The same, and what was not kept at the most that it can have had: [T, V].
+
+        Args:
+            num_tokens: V.
+            beam: Of :func:`likely_tokens`, which kept the rest.
+            blank_penalty: The same.
+        """
+        scores_TV = self.dense(num_tokens)
+        best_T = penalised_frames(self, blank_penalty).dense(num_tokens).max(axis=1)
+        return np.where(np.isfinite(scores_TV), scores_TV, best_T[:, None] - np.float32(beam))
+
 
 def penalised_frames(scores: FrameScores, penalty: float) -> FrameScores:
     """Add the penalty, a natural logarithm, to the log-probability of the blank in every frame."""

@@ -124,6 +124,12 @@ class StoredDecode:
         return _number(penalty, f"{self.folder / SUMMARY}: settings.blank_penalty", -MOST, 0.0)
 
     @property
+    def frame_beam(self) -> float:
+        """Of the log-probabilities that were kept."""
+        beam = self.summary["settings"].get("frame_beam")
+        return _number(beam, f"{self.folder / SUMMARY}: settings.frame_beam", 0.0)
+
+    @property
     def frame_seconds(self) -> float:
         """Duration of an output frame of the network."""
         seconds = self.summary.get("frame_seconds")

@@ -56,8 +56,9 @@ def load_weights(path: Path) -> ChosenWeights:
         UserError: no such file, no JSON, or a value that is missing, unknown or out of range.
     """
     values = read_json(path, "weights", "choose weights again")
-    if isinstance(weights := values.get("weights"), dict):
-        weights.setdefault("blank", 0.0)  # older files know no penalty
+    for name, none in (("weights", 0.0), ("search", (0.0, 0.0, 1.0))):
+        if isinstance(part := values.get(name), dict):
+            part.setdefault("blank", none)  # older files know no penalty
     return check_config(ChosenWeights, values, str(path))
 
 

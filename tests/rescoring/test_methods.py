@@ -29,7 +29,7 @@ WEIGHTS = [
     weighing(),
     weighing(lm=0.3, graph=1.0, word=0.7),
     weighing(acoustic=0.6, lm=1.4, graph=0.4, word=-0.5, boost=1.3),
-    weighing(lm=0.0, graph=1.0),
+    weighing(lm=0.0, graph=1.0, blank=-0.7),
 ]
 BOOSTING = Boosting({("CAT", "MAT"): 1.0, ("SAT",): 0.5})
 
@@ -103,6 +103,7 @@ def every_score(lattice, lm, weights):
         arcs = list(path)
         words = tuple(WORDS[word] for word in lattices.words_on(lattice, path))
         acoustic, graph = (float(each[arcs].sum(dtype=np.float64)) for each in (lattice.acoustic, lattice.graph))
+        acoustic += weights.blank * np.count_nonzero(lattice.token[arcs] == 0)
         new = weights.acoustic * acoustic + weights.graph * graph + by_hand(lm, words, weights)
         yield words, new, acoustic + graph
 
@@ -131,8 +132,7 @@ def assert_best(found, expected):
 def assert_listed(features, expected, weights, count):
     best = sorted(expected.values(), reverse=True)[:count]
     for one, score in zip(features, best, strict=True):
-        parts = (weights.acoustic, weights.lm, weights.graph, weights.word, weights.boost)
-        total = sum(weight * part for weight, part in zip(parts, one.sums, strict=True))
+        total = sum(weight * part for weight, part in zip(weights.of_sums, one.sums, strict=True))
         assert total == pytest.approx(expected[one.words], abs=1e-3)
         assert total == pytest.approx(score, abs=1e-3)
 
@@ -203,7 +203,7 @@ def spoken_score(log_probs_TV, tokens):
     return max(best[-1], best[-2] if len(best) > 1 else -math.inf)
 
 
-@pytest.mark.parametrize("weights", [weighing(), weighing(acoustic=0.6, lm=1.4, word=-0.5, boost=1.3)])
+@pytest.mark.parametrize("weights", [weighing(), weighing(acoustic=0.6, lm=1.4, word=-0.5, boost=1.3, blank=-0.8)])
 def test_over_frames_the_best_of_all_word_sequences_is_found(spoken_decode, lm, weights):
     method = OverFrames(spoken_decode, lm, vocabulary(KNOWN), no_unknown(EXACT))
     outcomes = list(method.outcomes(weights, BOOSTING))
@@ -211,6 +211,7 @@ def test_over_frames_the_best_of_all_word_sequences_is_found(spoken_decode, lm, 
     assert [outcome.lattice.id for outcome in outcomes] == [id_ for id_, _ in listed] == list(spoken_decode.seconds)
     for frames, outcome, (_, features) in zip(spoken_decode.frames, outcomes, listed, strict=True):
         log_probs_TV = frames.dense(len(TOKENS.symbols)).astype(np.float64)
+        log_probs_TV[:, 0] += weights.blank
         expected = {}
         for length in range(4):
             for words in itertools.product(KNOWN, repeat=length):
@@ -220,8 +221,7 @@ def test_over_frames_the_best_of_all_word_sequences_is_found(spoken_decode, lm, 
         assert outcome.problem is None
         assert_best(words_and_score(outcome, weights), expected)
         for one in features:
-            sums = (weights.acoustic, weights.lm, 0.0, weights.word, weights.boost)
-            total = sum(weight * part for weight, part in zip(sums, one.sums, strict=True))
+            total = sum(weight * part for weight, part in zip(weights.of_sums, one.sums, strict=True))
             assert total == pytest.approx(expected[one.words], abs=1e-3)
 
 
