@@ -86,6 +86,17 @@ def test_what_is_kept_hangs_on_the_penalty_of_the_blank_and_its_scores_do_not(ba
         assert np.array_equal(ours.log_probs, expected[np.arange(len(ours.tokens)), ours.tokens])
 
 
+@given(utterances, st.floats(-5, 0, width=16))
+def test_what_was_not_kept_had_no_more_than_is_put_in_its_place(batch, penalty):
+    lengths, log_probs_BTV, beam = batch
+    for n, scores in enumerate(kept(*batch, penalty)):
+        complete_TV, dense_TV = scores.complete(NUM_TOKENS, beam, penalty), scores.dense(NUM_TOKENS)
+        assert complete_TV.dtype == np.float32
+        assert np.array_equal(complete_TV[np.isfinite(dense_TV)], dense_TV[np.isfinite(dense_TV)])
+        assert (complete_TV >= log_probs_BTV[n, : lengths[n]] - 1e-4).all()
+        assert np.isfinite(complete_TV).all()
+
+
 @given(utterances)
 def test_dense_scores_are_the_log_probabilities_where_kept(batch):
     lengths, log_probs_BTV, _ = batch
