@@ -16,9 +16,10 @@ from pyspeech.decoding.stored import StoredDecode
 from pyspeech.errors import UserError
 from pyspeech.inference.decode_by_graph import decode_by_graph
 from pyspeech.inference.decode_by_search import decode_by_search
+from pyspeech.json_files import read_json_lines
 from pyspeech.lang.tokens import CharacterTokens
 from pyspeech.rescoring.config import load_rescore_config
-from pyspeech.rescoring.run import Rescoring
+from pyspeech.rescoring.run import Rescoring, rescore
 from pyspeech.rescoring.weights_file import load_weights
 from tests.decodes import save_lm
 from tests.experiments import save_tone_graph, save_untrained
@@ -93,6 +94,21 @@ def test_it_is_the_decode_with_what_was_chosen(folder, tmp_path, how):
     again = decode_by_graph(job(folder, "test"), None, tmp_path / "one/weights.json", tmp_path / "three")
     assert again["settings"] == summary["settings"]
     assert (tmp_path / "three/hyps.jsonl").read_bytes() == (tmp_path / "one/hyps.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize("method", ["lattice", "nbest"])
+def test_a_penalty_that_rescoring_puts_into_lattices_finds_what_a_decode_with_it_finds(folder, tmp_path, method):
+    wide = {"output_beam": 20.0, "nbest": 1000}
+    decode(job(folder, "test", blank_penalty=-0.5, **wide), tmp_path / "had")
+    decode(job(folder, "test", blank_penalty=-1.5, **wide), tmp_path / "asked")
+    weights = "{acoustic: 1, lm: 0, graph: 1, word: 0, boost: 0, blank: -1.5}"
+    config = load_rescore_config(overrides=[f"rescore.weights={weights}", "rescore.nbest=1000"])
+    rescore(tmp_path / "had", Rescoring(folder / "lm", method, config), tmp_path / "put_in")
+    found, expected = (
+        [line for _, line in read_json_lines(tmp_path / f"{name}/hyps.jsonl")] for name in ("put_in", "asked")
+    )
+    assert [line["words"] for line in found] == [line["words"] for line in expected]
+    assert [line["score"] for line in found] == pytest.approx([line["score"] for line in expected], abs=0.01)
 
 
 def test_the_penalty_of_a_network_that_is_too_silent_is_found(folder, tmp_path):
