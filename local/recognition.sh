@@ -8,7 +8,8 @@
 
 lang=lang graph=graph # folders in $data
 lm=''
-recipe_k2='' recipe_dev=''  # whether k2 is installed; whether dev was decoded
+recipe_k2=''       # whether k2 is installed
+recipe_chosen=()   # option of the next decode, once dev was decoded: what is chosen on it, once for all
 recipe_check=check_rescoring
 
 tokens() { # kind and options of pyspeech lang
@@ -77,13 +78,14 @@ decode() { # splits; by conf/<model>_decode.yaml where there is one. Of others t
     options=(--method search --lm "${lm:-$data/lm}" "${recipe_set[@]}")
   fi
   [[ ! -e conf/${model}_decode.yaml ]] || options+=(--config "conf/${model}_decode.yaml")
-  if [[ -z $recipe_dev ]]; then # all others wait for it
+  if [[ ${#recipe_chosen[@]} -eq 0 ]]; then # all others wait for it
     pyspeech decode "$exp_dir" "$data/fbank/dev.jsonl.gz" "${options[@]}"
-    recipe_dev=decoded
+    recipe_chosen=(--tune "$exp_dir/decode/dev")
   fi
   for split in "$@"; do
     [[ $split != dev ]] || continue
-    pyspeech decode "$exp_dir" "$data/fbank/$split.jsonl.gz" "${options[@]}" --tune "$exp_dir/decode/dev"
+    pyspeech decode "$exp_dir" "$data/fbank/$split.jsonl.gz" "${options[@]}" "${recipe_chosen[@]}"
+    recipe_chosen=(--weights "$exp_dir/decode/$split/weights.json")
   done
 }
 

@@ -88,7 +88,8 @@ def test_dev_is_decoded_first_and_all_else_by_what_was_chosen_on_it(tmp_path, li
     (tmp_path / "conf").mkdir()
     (tmp_path / "conf/net_decode.yaml").touch()
     exp, how = "exp/net", f"{how} --config conf/net_decode.yaml"
-    tuned = [f"decode {exp} data/fbank/{split}.jsonl.gz {how} --tune {exp}/decode/dev" for split in ("test", "test-2")]
+    chosen = {"test": f"--tune {exp}/decode/dev", "test-2": f"--weights {exp}/decode/test/weights.json"}
+    tuned = [f"decode {exp} data/fbank/{split}.jsonl.gz {how} {option}" for split, option in chosen.items()]
     assert called(tmp_path, line, k2) == [f"decode {exp} data/fbank/dev.jsonl.gz {how}", *tuned]
 
 
