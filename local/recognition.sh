@@ -8,7 +8,8 @@
 
 lang=lang graph=graph # folders in $data
 lm=''
-recipe_k2='' recipe_dev=''  # whether k2 is installed; whether dev was searched
+recipe_k2=''       # whether k2 is installed
+recipe_chosen=()   # option of the next decode, once dev was decoded: what is chosen on it, once for all
 recipe_check=check_rescoring
 
 tokens() { # kind and options of pyspeech lang
@@ -67,24 +68,24 @@ graph() { # which of dev's words it lacks is told
 
 train() { train_on "${1:-}" --lang "$data/$lang"; } # audio, where train's features are computed in training
 
-decode() { # splits; by conf/<model>_decode.yaml where there is one
-  local split exp_dir options=(--graph "$data/$graph") tuned=()
+decode() { # splits; by conf/<model>_decode.yaml where there is one. Of others than dev, what can be is chosen on dev
+  local split exp_dir options=(--graph "$data/$graph")
   exp_dir=$(experiment)
   set_of decode
   options+=("${recipe_set[@]}")
   if ! has_k2; then
     set_of decode rescore
     options=(--method search --lm "${lm:-$data/lm}" "${recipe_set[@]}")
-    tuned=(--tune "$exp_dir/decode/dev")
   fi
   [[ ! -e conf/${model}_decode.yaml ]] || options+=(--config "conf/${model}_decode.yaml")
-  if ! has_k2 && [[ -z $recipe_dev ]]; then # all others wait for it
+  if [[ ${#recipe_chosen[@]} -eq 0 ]]; then # all others wait for it
     pyspeech decode "$exp_dir" "$data/fbank/dev.jsonl.gz" "${options[@]}"
-    recipe_dev=searched
+    recipe_chosen=(--tune "$exp_dir/decode/dev")
   fi
   for split in "$@"; do
-    [[ $split != dev || -z $recipe_dev ]] || continue
-    pyspeech decode "$exp_dir" "$data/fbank/$split.jsonl.gz" "${options[@]}" "${tuned[@]}"
+    [[ $split != dev ]] || continue
+    pyspeech decode "$exp_dir" "$data/fbank/$split.jsonl.gz" "${options[@]}" "${recipe_chosen[@]}"
+    recipe_chosen=(--weights "$exp_dir/decode/$split/weights.json")
   done
 }
 

@@ -11,7 +11,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from pyspeech.errors import UserError, nearest
 from pyspeech.files import existing, write_text
@@ -38,6 +38,20 @@ def _moderate(weight: float) -> float:
 
 
 Weight = Annotated[float, AfterValidator(_moderate)]  # of a score
+MOST_STEPS = 10_000
+
+
+def _searchable(axis: tuple[float, float, float]) -> tuple[float, float, float]:
+    low, high, step = axis
+    if not (low <= high and step > 0):
+        raise ValueError(f"[{low:g}, {high:g}, {step:g}] is no range; write [lowest, highest, step]")
+    if high - low > MOST_STEPS * step:
+        raise ValueError(f"[{low:g}, {high:g}, {step:g}] has more than {MOST_STEPS} steps; take larger")
+    return axis
+
+
+Range = Annotated[tuple[Weight, Weight, Weight], AfterValidator(_searchable)]  # lowest value, highest value, step
+Penalty = Annotated[Weight, Field(le=0)]
 
 
 def _named(settings: dict[str, Any]) -> dict[str, Any]:

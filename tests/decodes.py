@@ -26,7 +26,7 @@ SUBJECTS, VERBS, OBJECTS = ("CAT", "DOG", "COT"), ("SAT", "CUT"), ("MAT", "BAD",
 
 def weighing(**weights: float) -> Weights:
     """Acoustic score and language model count once, everything else not at all, but for ``weights``."""
-    return Weights(**{"acoustic": 1.0, "lm": 1.0, "graph": 0.0, "word": 0.0, "boost": 0.0, **weights})
+    return Weights(**{"acoustic": 1.0, "lm": 1.0, "graph": 0.0, "word": 0.0, "boost": 0.0, "blank": 0.0, **weights})
 
 
 def sentences(count: int, seed: int = 0) -> list[list[str]]:

@@ -26,8 +26,13 @@ PATH = click.Path(path_type=Path)
     "of --lm; greedy takes the best token of each frame; own asks the class that decode.own names.",
 )
 @click.option("--lm", type=PATH, help="Of search: ARPA, KenLM binary, folder of lm train, or text (.txt .gz .xz).")
-@click.option("--tune", type=PATH, metavar="DECODE", help="Of search: choose the weights on this decode of a dev set.")
-@click.option("--weights", type=PATH, metavar="JSON", help="Of search: take them from weights.json, as --tune left it.")
+@click.option(
+    "--tune",
+    type=PATH,
+    metavar="DECODE",
+    help="Choose on this decode of a dev set: the weights of search; acoustic_scale and blank_penalty with --graph.",
+)
+@click.option("--weights", type=PATH, metavar="JSON", help="Take what is chosen from weights.json, as --tune left it.")
 @click.option("--no-lattices", is_flag=True, help="Do not store the lattices.")
 @click.option("--no-frames", is_flag=True, help="Do not store the log-probabilities of likely tokens in each frame.")
 @click.option(
@@ -62,8 +67,8 @@ def decode(  # noqa: PLR0913, PLR0917 -- one for each option
         )
     if (lm is None) == (method == "search"):
         raise click.UsageError("--lm goes with --method search" if lm else "--method search needs --lm")
-    if (tune or weights) and lm is None:
-        raise click.UsageError("--tune and --weights go with --method search")
+    if (tune or weights) and lm is None and graph is None:
+        raise click.UsageError("--tune and --weights go with --graph, or with --method search")
     if method == "search" and no_frames:
         raise click.UsageError("--method search goes through the stored frames; leave out --no-frames")
     from pyspeech.decoding.run import Decode
@@ -78,8 +83,17 @@ def decode(  # noqa: PLR0913, PLR0917 -- one for each option
     if method == "own" and config.own is None:
         raise click.UsageError("--method own needs decode.own, e.g. decode.own={name: module:Class} in --config")
     job = Decode(exp, cuts, graph, method, config, not no_lattices, not no_frames, device, jobs, code)  # type: ignore[arg-type]
-    if lm is None:
+    if lm is None and not (tune or weights):
         summary, weights_used = run(job, out), ""
+    elif lm is None:
+        from pyspeech.inference.decode_by_graph import decode_by_graph
+
+        summary = decode_by_graph(job, tune, weights, out)
+        settings = summary["settings"]
+        weights_used = (
+            f"; acoustic_scale {settings['acoustic_scale']:g}, blank_penalty {settings['blank_penalty']:g} (chosen on "
+            f"{summary['weights_chosen_on']})"
+        )
     else:
         from pyspeech.inference.decode_by_search import decode_by_search
         from pyspeech.rescoring.config import load_rescore_config

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from pyspeech.decoding.hypothesis import Clock, Timed
-from pyspeech.decoding.lattice import Floats
-from pyspeech.decoding.times import BLANK, Run
+from pyspeech.decoding.lattice import BLANK, Floats
+from pyspeech.decoding.times import Run
 from pyspeech.errors import UserError
 
 IMPOSSIBLE = -np.inf

@@ -14,7 +14,7 @@ from pyspeech.decoding.config import DecodeConfig, Method
 from pyspeech.decoding.frames import FrameScores, likely_tokens
 from pyspeech.decoding.greedy import BestTokens, best_tokens
 from pyspeech.decoding.hypothesis import Clock, Hypothesis, candidate_json, from_best_tokens, from_lattice
-from pyspeech.decoding.lattice import Lattice, linear_lattice
+from pyspeech.decoding.lattice import BLANK, Lattice, linear_lattice
 from pyspeech.decoding.nbest import n_best
 from pyspeech.decoding.own_decoder import OwnDecoder
 from pyspeech.decoding.results import Decoded
@@ -81,7 +81,8 @@ class Decoder:
     def __call__(self, batch: Batch, seconds: Mapping[str, float]) -> Iterator[Decoded]:
         """Decode every utterance, in order; ``seconds`` gives the duration of each cut."""
         log_probs_BTV, lengths = self.log_probs(batch)
-        best = best_tokens(log_probs_BTV, lengths)
+        penalised_BTV = _penalised(log_probs_BTV, self.setup.config.blank_penalty)
+        best = best_tokens(penalised_BTV, lengths)
         finite = [bool(np.isfinite(each.log_probs).all()) for each in best]
         if self._own is not None:
             best = [
@@ -89,12 +90,17 @@ class Decoder:
                 for n, id_ in enumerate(batch.ids)
             ]
         searched = self._searched(
-            [n for n, length in enumerate(lengths) if length and finite[n]], batch, log_probs_BTV, lengths
+            [n for n, length in enumerate(lengths) if length and finite[n]], batch, penalised_BTV, lengths
         )
         kept_lengths = [length if finite[n] else 0 for n, length in enumerate(lengths)]
         durations = [seconds[id_] for id_ in batch.ids]
         frames = likely_tokens(
-            batch.ids, durations, log_probs_BTV.cpu().numpy(), kept_lengths, self.setup.config.frame_beam
+            batch.ids,
+            durations,
+            log_probs_BTV.cpu().numpy(),
+            kept_lengths,
+            self.setup.config.frame_beam,
+            self.setup.config.blank_penalty,
         )
         for n, scores in enumerate(frames):
             if not finite[n]:
@@ -158,6 +164,14 @@ class Decoder:
         words = np.zeros(len(best.tokens), np.int32)
         words[starts] = [number.get(word, 0) for word in hypothesis.words]
         return linear_lattice(hypothesis.id, best.tokens, words, best.log_probs)
+
+
+def _penalised(log_probs_BTV: Tensor, penalty: float) -> Tensor:
+    if not penalty:
+        return log_probs_BTV
+    penalised_BTV: Tensor = log_probs_BTV.clone()
+    penalised_BTV[:, :, BLANK] += penalty
+    return penalised_BTV
 
 
 def frame_seconds(recogniser: Recogniser) -> float:

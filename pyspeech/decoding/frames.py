@@ -1,16 +1,15 @@
 """What the network said in each frame, pruned to the likely tokens, and how that is stored; needs numpy alone."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from pyspeech.arrays import REAL, WHOLE, Array, check_form, check_places, check_range
 from pyspeech.decoding.archive import Archive, Codec, smallest, starts
-from pyspeech.decoding.lattice import Floats, Ints
+from pyspeech.decoding.lattice import BLANK, Floats, Ints
 
-BLANK = 0
 MAX_SECONDS = 1e6  # of a cut
 ROUNDING = 1e-3  # above a logarithm of 1
 
@@ -24,7 +23,7 @@ class FrameScores:
         seconds: Duration of the cut.
         bounds: Where the tokens of each frame start among all, int32 [T + 1].
         tokens: int32 [N], ascending within a frame; the first of each frame is the blank.
-        log_probs: Natural logarithms of their probabilities, float32 [N].
+        log_probs: Natural logarithms of their probabilities, float32 [N]; of what is stored without any penalty.
     """
 
     id: str
@@ -44,9 +43,34 @@ class FrameScores:
         scores_TV[np.repeat(np.arange(self.num_frames), np.diff(self.bounds)), self.tokens] = self.log_probs
         return scores_TV
 
+    def complete(self, num_tokens: int, beam: float, blank_penalty: float) -> Floats:
+        """The same, and what was not kept at the most that it can have had: [T, V].
+
+        Args:
+            num_tokens: V.
+            beam: Of :func:`likely_tokens`, which kept the rest.
+            blank_penalty: The same.
+        """
+        scores_TV = self.dense(num_tokens)
+        best_T = penalised_frames(self, blank_penalty).dense(num_tokens).max(axis=1)
+        return np.where(np.isfinite(scores_TV), scores_TV, best_T[:, None] - np.float32(beam))
+
+
+def penalised_frames(scores: FrameScores, penalty: float) -> FrameScores:
+    """Add the penalty, a natural logarithm, to the log-probability of the blank in every frame."""
+    if not penalty:
+        return scores
+    log_probs = np.where(scores.tokens == BLANK, scores.log_probs + np.float32(penalty), scores.log_probs)
+    return replace(scores, log_probs=log_probs)
+
 
 def likely_tokens(
-    ids: Sequence[str], seconds: Sequence[float], log_probs_BTV: Floats, lengths: Sequence[int], beam: float
+    ids: Sequence[str],
+    seconds: Sequence[float],
+    log_probs_BTV: Floats,
+    lengths: Sequence[int],
+    beam: float,
+    blank_penalty: float = 0.0,
 ) -> Iterator[FrameScores]:
     """Keep of every frame of a batch the blank and the tokens within ``beam`` of the best one.
 
@@ -56,8 +80,11 @@ def likely_tokens(
         log_probs_BTV: The network's output, natural logarithms, float32.
         lengths: Output frames of each cut, at most T.
         beam: Difference of natural logarithms.
+        blank_penalty: Added to the blank where the best token is told; what is kept is without it.
     """
-    keep_BTV = log_probs_BTV >= log_probs_BTV.max(axis=2, keepdims=True) - beam
+    blank_BT = log_probs_BTV[:, :, BLANK] + np.float32(blank_penalty)
+    best_BT = np.maximum(blank_BT, log_probs_BTV[:, :, BLANK + 1 :].max(axis=2, initial=-np.inf))
+    keep_BTV = log_probs_BTV >= best_BT[:, :, None] - beam
     keep_BTV[:, :, BLANK] = True
     for n, length in enumerate(lengths):
         keep_TV = keep_BTV[n, :length]

@@ -17,6 +17,7 @@ Floats = npt.NDArray[np.float32]
 Scores = npt.NDArray[np.float64]
 Choice = npt.NDArray[np.bool_]
 ARC_FIELDS = ("source", "target", "token", "word", "acoustic", "graph", "frame")
+BLANK = 0  # the token of an arc, and of a frame, in which the network says none
 NO_FRAME = -1  # the token of an arc that consumes no frame
 MAX_FRAMES = 1 << 26  # of an utterance: a week of it
 EXACT = 2.0**20  # sums up to 2 ** 32 of multiples of its inverse are exact in float64
@@ -32,10 +33,10 @@ class Lattice:
     Args:
         id: Identity of the cut.
         source, target: States, int32 [A].
-        token: What the network saw in the frame: int32 [A], 0 for the blank, -1 where an arc consumes no frame (final
-            arcs, and the further words of an arc that had several).
+        token: What the network saw in the frame: int32 [A], ``BLANK`` where it saw none, -1 where an arc consumes no
+            frame (final arcs, and the further words of an arc that had several).
         word: int32 [A], 0 for none.
-        acoustic, graph: Natural logarithms, unscaled, float32 [A].
+        acoustic, graph: Natural logarithms, unscaled, float32 [A]; those of blanks with the penalty of the decode.
         frame: Output frame of the network at which the arc starts, int32 [A].
         num_frames: Output frames of the utterance; every path consumes so many.
     """
@@ -63,6 +64,14 @@ class Lattice:
     def scores(self, acoustic_scale: float) -> Scores:
         """Score of each arc, float64 [A]: what search adds up."""
         return acoustic_scale * self.acoustic.astype(np.float64) + self.graph
+
+
+def penalised_lattice(lattice: Lattice, added: float) -> Lattice:
+    """Add so much, a natural logarithm, to the acoustic score of every blank: a penalty, or the rest of another."""
+    if not added:
+        return lattice
+    acoustic = np.where(lattice.token == BLANK, lattice.acoustic + np.float32(added), lattice.acoustic)
+    return replace(lattice, acoustic=acoustic)
 
 
 def check_lattices(

@@ -19,7 +19,10 @@ class TokenDecoder(Protocol):
     """What such a class is: made of its settings, and ``tokens`` (:class:`.TokenSet`) if it asks for them."""
 
     def __call__(self, log_probs_TV: Floats) -> Sequence[int]:
-        """Return the tokens of an utterance, without blanks, by the log-probabilities of all in every output frame."""
+        """Return the tokens of an utterance, without blanks, by the log-probabilities of all in every output frame.
+
+        They are those of the network, whatever ``decode.blank_penalty`` says.
+        """
 
 
 class OwnDecoder:

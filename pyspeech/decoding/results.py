@@ -77,6 +77,10 @@ class DecodeResults(Protocol):
         """Of the search that made the lattices."""
 
     @property
+    def blank_penalty(self) -> float:
+        """What the acoustic scores of blanks in the lattices hold, and those of ``frames`` do not."""
+
+    @property
     def seconds(self) -> Mapping[str, float]:
         """Duration of every utterance by its id, in order."""
 
@@ -129,7 +133,7 @@ class HeldDecode:
         tokens: The token set of the network.
         frame_seconds: Duration of an output frame.
         words: Words by id, of the lattices; none where there are no lattices.
-        acoustic_scale: Of the search that made the lattices.
+        acoustic_scale, blank_penalty: Of the search that made the lattices.
         train_words: How often the text that the network was trained on holds each word, where that is known.
         offsets: From the frames of tokens to their times.
     """
@@ -141,6 +145,7 @@ class HeldDecode:
     acoustic_scale: float = 1.0
     train_words: Mapping[str, int] | None = None
     offsets: TokenOffsets = NO_OFFSETS
+    blank_penalty: float = 0.0
     name = "the decode in memory"
 
     @property

@@ -43,7 +43,7 @@ from pyspeech.transcripts import Manifest, read_transcripts
 
 SHARES_PER_JOB = 4  # so that no process waits long for the last
 MAX_SHARE_SECONDS = 1800.0
-FindWords: TypeAlias = Callable[[Path], Mapping[str, Any]]
+Finish: TypeAlias = Callable[[Path], Mapping[str, Any]]
 LESS_MEMORY = "use fewer --jobs, or lower decode.max_active_states or decode.batch_seconds"
 
 
@@ -103,20 +103,20 @@ class Share:
 
 
 @lost_workers(FEWER_JOBS)
-def decode(job: Decode, out: Path, find_words: FindWords | None = None) -> dict[str, Any]:
+def decode(job: Decode, out: Path, finish: Finish | None = None) -> dict[str, Any]:
     """Decode every utterance of ``job.cuts``, write the folder ``out``, and return its summary (``decode.json``).
 
     Args:
         job: What to decode and how.
         out: The folder.
-        find_words: Exactly for the method ``search``: puts its words in the place of the greedy ones into a folder that
-            is complete but for its name, and returns what the summary is to say of them.
+        finish: Given a folder that is complete but for its name, adds what else is to stand in it, and returns what
+            the summary is to say of that. That of the method ``search`` puts its words in the place of the greedy ones.
 
     Raises:
         UserError: something given is missing, damaged or does not fit the rest, or a process died.
         MissingPackage: a graph is to be searched and k2 is not installed.
     """
-    assert (job.method == "search") == (find_words is not None)
+    assert finish is not None or job.method != "search"
     started = time.monotonic()
     _loaded.clear()  # the same folders may hold another model now
     refuse_others(out, FILES, "a decode")
@@ -152,10 +152,10 @@ def decode(job: Decode, out: Path, find_words: FindWords | None = None) -> dict[
         summary["words_of_graph"] = None if job.graph is None else len(words) - 1  # the first is no word
         summary["unit"] = unit
         summary["frame_seconds"] = frame_seconds(recogniser)
-        if find_words is not None:
+        if finish is not None:
             write_json(folder / SUMMARY, summary)
-            found = find_words(folder)
-            summary |= {**found, "warnings": summary["warnings"] + found["warnings"]}
+            more = finish(folder)
+            summary |= {**more, "warnings": summary["warnings"] + more.get("warnings", 0)}
         summary["lattice_bytes"], summary["frame_bytes"] = (_bytes(folder / name) for name in (LATTICES, FRAMES))
         wall = time.monotonic() - started
         summary["wall_seconds"] = round(wall, 2)

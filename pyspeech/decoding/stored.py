@@ -60,7 +60,7 @@ class StoredDecode:
             where = f"{self.folder / HYPOTHESES}, line {number}"
             if not isinstance(line.get("id"), str) or "seconds" not in line:
                 raise UserError(f"{where}: no 'id' and 'seconds'; decode again")
-            durations[line["id"]] = _number(line["seconds"], 0.0, f"{where}: seconds")
+            durations[line["id"]] = _number(line["seconds"], f"{where}: seconds", 0.0)
         return durations
 
     @property
@@ -115,7 +115,19 @@ class StoredDecode:
     def acoustic_scale(self) -> float:
         """Of the search that made the lattices."""
         scale = self.summary["settings"].get("acoustic_scale", 1.0)
-        return _number(scale, LEAST, f"{self.folder / SUMMARY}: settings.acoustic_scale")
+        return _number(scale, f"{self.folder / SUMMARY}: settings.acoustic_scale", LEAST)
+
+    @property
+    def blank_penalty(self) -> float:
+        """What the acoustic scores of blanks in the lattices hold; older decodes know none."""
+        penalty = self.summary["settings"].get("blank_penalty", 0.0)
+        return _number(penalty, f"{self.folder / SUMMARY}: settings.blank_penalty", -MOST, 0.0)
+
+    @property
+    def frame_beam(self) -> float:
+        """Of the log-probabilities that were kept."""
+        beam = self.summary["settings"].get("frame_beam")
+        return _number(beam, f"{self.folder / SUMMARY}: settings.frame_beam", 0.0)
 
     @property
     def frame_seconds(self) -> float:
@@ -123,7 +135,7 @@ class StoredDecode:
         seconds = self.summary.get("frame_seconds")
         if seconds is None:
             raise UserError(f"{self.folder / SUMMARY} has no frame_seconds, which older decodes lack; decode again")
-        return _number(seconds, LEAST, f"{self.folder / SUMMARY}: frame_seconds")
+        return _number(seconds, f"{self.folder / SUMMARY}: frame_seconds", LEAST)
 
     @cached_property
     def offsets(self) -> TokenOffsets:
@@ -163,8 +175,8 @@ class StoredDecode:
         return UserError(f"{self.folder} holds no {what}; {otherwise}")
 
 
-def _number(value: object, least: float, where: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= MOST:
+def _number(value: object, where: str, least: float, most: float = MOST) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
         raise UserError(f"{where} is {value!r}, which cannot be; decode again")
     return float(value)
 

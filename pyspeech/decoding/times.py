@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pyspeech.decoding.lattice import Ints
+from pyspeech.decoding.lattice import BLANK, Ints
 from pyspeech.lang.tokens import TokenSet
 
-BLANK = 0
 COST_PER_PLACE = 0.01  # that a word of unknown spelling starts away from where it is expected
 
 

@@ -12,8 +12,7 @@ import numpy as np
 
 from pyspeech.decoding.hypothesis import Timed
 from pyspeech.decoding.inspection import Features, Inspection, Posteriors, TimedWords, Waveform
-from pyspeech.decoding.lattice import Floats
-from pyspeech.decoding.times import BLANK
+from pyspeech.decoding.lattice import BLANK, Floats
 from pyspeech.pictures import picture
 
 if TYPE_CHECKING:

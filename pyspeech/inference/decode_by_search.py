@@ -45,5 +45,5 @@ def _find_words(search: Rescoring, keep_lattices: bool, folder: Path) -> dict[st
         path.replace(folder / path.name)
     found.rmdir()
     settings = told.pop("settings")
-    scale = {"acoustic_scale": settings.pop("acoustic_scale")}
-    return {**told, "settings": {**decoded.summary["settings"], **scale}, "search_settings": settings}
+    of_search = {name: settings.pop(name) for name in ("acoustic_scale", "blank_penalty")}
+    return {**told, "settings": {**decoded.summary["settings"], **of_search}, "search_settings": settings}

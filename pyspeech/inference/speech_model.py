@@ -83,9 +83,15 @@ class SpeechModel:
     def held(self, decoded: Sequence[Decoded]) -> HeldDecode:
         """Put utterances that were decoded together with what rescoring needs to know of this model."""
         setup, tokens = self._decoder.setup, self._decoder.recogniser.tokens
-        words, scale = self._decoder.words, setup.config.acoustic_scale
         return HeldDecode(
-            decoded, tokens, self.frame_seconds, words, scale, read_train_words(setup.exp), self._decoder.offsets
+            decoded,
+            tokens,
+            self.frame_seconds,
+            self._decoder.words,
+            setup.config.acoustic_scale,
+            read_train_words(setup.exp),
+            self._decoder.offsets,
+            setup.config.blank_penalty,
         )
 
 

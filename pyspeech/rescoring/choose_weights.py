@@ -7,7 +7,7 @@ from tqdm import tqdm
 from pyspeech.errors import UserError
 from pyspeech.rescoring.boosting import Boosting, Phrases
 from pyspeech.rescoring.config import Ranges, TuningSettings, Weights
-from pyspeech.rescoring.methods import Method
+from pyspeech.rescoring.methods import Lister, Method
 from pyspeech.rescoring.tuning import (
     BoostResult,
     Candidates,
@@ -26,15 +26,17 @@ from pyspeech.scoring.wer import shortened
 def choose_weights(
     method: Method, references: References, start: Weights, settings: TuningSettings, count: int
 ) -> TuningResult:
-    """Choose the weights of language model, graph and words on the decode that ``method`` rescores.
+    """Choose the weights of language model, graph, words and blanks on the decode that ``method`` rescores.
 
     Raises:
         UserError: the decode stores nothing of an utterance, or nobody says a word.
     """
     graph = settings.graph if method.has_graph_scores else (0.0, 0.0, 1.0)
-    ranges = Ranges(lm=settings.lm, graph=graph, word=settings.word)
+    ranges = Ranges(lm=settings.lm, graph=graph, word=settings.word, blank=settings.blank)
     start = start.but(boost=0.0)
-    return tune_rounds(lambda weights: _candidates(method, weights, None, count, references), references, start, ranges)
+    return tune_rounds(
+        lambda weights: list_candidates(method, weights, None, count, references), references, start, ranges
+    )
 
 
 def practice_list(
@@ -70,15 +72,20 @@ def choose_boost(
         found: Candidates = {}
         for boost in (0.0, settings.boosts[-1]):
             there = weights.but(boost=boost)
-            found = merge(found, _candidates(method, there, boosting, count, references))
+            found = merge(found, list_candidates(method, there, boosting, count, references))
         return DevSet(found, references, boosting)
 
     return tune_boost(dev_set(practice), dev_set(phrases), weights, settings.boosts, settings.max_harm)
 
 
-def _candidates(
-    method: Method, weights: Weights, boosting: Boosting | None, count: int, references: References
+def list_candidates(
+    method: Lister, weights: Weights, boosting: Boosting | None, count: int, references: References
 ) -> dict[str, list[Features]]:
+    """Return the best word sequences of every utterance.
+
+    Raises:
+        UserError: the decode stores nothing of one that has a reference.
+    """
     every = method.candidates(weights, boosting, count)
     found = dict(tqdm(every, "choose weights", len(references), leave=False, unit=" utterances", disable=None))
     if missing := [id_ for id_ in references if id_ not in found]:

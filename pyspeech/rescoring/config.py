@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import Field, model_validator
 
-from pyspeech.settings import SHARED_CONF, Section, Weight, load_section
+from pyspeech.settings import SHARED_CONF, Penalty, Range, Section, Weight, load_section
 
 DEFAULT = SHARED_CONF / "rescore.yaml"
 
@@ -18,6 +18,20 @@ class Weights(Section):
     graph: Weight  # times the score of the decoding graph, which holds the old language model
     word: Weight  # added for every word
     boost: Weight = Field(ge=0)  # times the weights of the boosted phrases found
+    blank: (
+        Penalty | None
+    )  # added to the acoustic score of every blank; None: as much as the decode that is rescored did
+
+    @property
+    def penalty(self) -> float:
+        """``blank``, once it is known of which decode."""
+        assert self.blank is not None
+        return self.blank
+
+    @property
+    def of_sums(self) -> tuple[float, float, float, float, float, float]:
+        """Those of ``Features.sums``, none but that of words below 0."""
+        return self.acoustic, *self.of_words, -self.acoustic * self.penalty
 
     @property
     def of_words(self) -> tuple[float, float, float, float]:
@@ -57,38 +71,29 @@ class UnknownSettings(Section):
     token: Weight = Field(le=0)  # for each token of it
 
 
-MOST_STEPS = 10_000
-Range = tuple[Weight, Weight, Weight]  # lowest value, highest value, step
-
-
 class Ranges(Section):
     """Where weights are looked for, for an acoustic weight of about 1: lowest value, highest value, step.
 
     A weight that has nothing to weigh, as ``graph`` in a search over frames, gets a range of one value. No weight but
-    that of words is below 0: a candidate that is worse in every part must never win.
+    that of words is below 0, and none of blanks above: a candidate that is worse in every part must never win.
     """
 
     lm: Range
     graph: Range
     word: Range
+    blank: Range
 
     @property
-    def axes(self) -> tuple[Range, Range, Range]:
-        """The three ranges."""
-        return self.lm, self.graph, self.word
+    def axes(self) -> tuple[Range, Range, Range, Range]:
+        """The four ranges."""
+        return self.lm, self.graph, self.word, self.blank
 
     @model_validator(mode="after")
-    def _can_be_searched(self) -> "Ranges":
-        for name in ("lm", "graph", "word"):
-            low, high, step = getattr(self, name)
-            if not (low <= high and step > 0):
-                raise ValueError(f"{name} = [{low:g}, {high:g}, {step:g}] is no range; write [lowest, highest, step]")
-            if high - low > MOST_STEPS * step:
-                raise ValueError(
-                    f"{name} = [{low:g}, {high:g}, {step:g}] has more than {MOST_STEPS} steps; take larger"
-                )
+    def _of_one_sign(self) -> "Ranges":
         if min(self.lm[0], self.graph[0]) < 0:
             raise ValueError("lm and graph cannot be below 0; begin their ranges at 0 or above")
+        if self.blank[1] > 0:
+            raise ValueError("blank cannot be above 0; end its range at 0 or below")
         return self
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pyspeech.decoding.frames import BLANK, FrameScores
-from pyspeech.decoding.lattice import Choice, Floats, Ints, Lattice, Scores
+from pyspeech.decoding.frames import FrameScores
+from pyspeech.decoding.lattice import BLANK, Choice, Floats, Ints, Lattice, Scores
 from pyspeech.rescoring.config import SearchSettings, UnknownSettings, Weights
 from pyspeech.rescoring.lexicon_tree import ROOT, LexiconTree
 from pyspeech.rescoring.scorer import WordScorer

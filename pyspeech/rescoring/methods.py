@@ -6,7 +6,8 @@ from typing import Protocol
 
 import numpy as np
 
-from pyspeech.decoding.lattice import NO_FRAME, Lattice, best_path, reordered
+from pyspeech.decoding.frames import penalised_frames
+from pyspeech.decoding.lattice import BLANK, NO_FRAME, Lattice, best_path, penalised_lattice, reordered
 from pyspeech.decoding.nbest import Candidate, n_best
 from pyspeech.decoding.results import DecodeResults
 from pyspeech.decoding.times import token_runs
@@ -40,7 +41,16 @@ class Outcome:
     problem: str | None = None
 
 
-class Method(Protocol):
+class Lister(Protocol):
+    """Lists what may have been said in every utterance of a decode."""
+
+    def candidates(
+        self, weights: Weights, boosting: Boosting | None, count: int
+    ) -> Iterator[tuple[str, list[Features]]]:
+        """Yield the id and the ``count`` best word sequences of every utterance, as ``weights`` order them."""
+
+
+class Method(Lister, Protocol):
     """Rescores every utterance of a decode."""
 
     @property
@@ -53,11 +63,6 @@ class Method(Protocol):
 
     def outcomes(self, weights: Weights, boosting: Boosting | None) -> Iterator[Outcome]:
         """Yield every utterance, in order."""
-
-    def candidates(
-        self, weights: Weights, boosting: Boosting | None, count: int
-    ) -> Iterator[tuple[str, list[Features]]]:
-        """Yield the id and the ``count`` best word sequences of every utterance, as ``weights`` order them."""
 
 
 class InLattices:
@@ -84,7 +89,7 @@ class InLattices:
             features = [
                 _features(
                     tuple(self.words[word] for word in each.words),
-                    each.acoustic,
+                    unpenalised(each, lattice, weights),
                     float(rescored.old_graph[list(each.arcs)].sum(dtype=np.float64)),
                     self.lm,
                     boosting,
@@ -95,7 +100,7 @@ class InLattices:
 
     def _composed(self, weights: Weights, boosting: Boosting | None) -> Iterator[Rescored]:
         scorer = WordScorer(self.lm, self.words, weights, boosting)
-        for lattice in self.decode.lattices:
+        for lattice in _lattices(self.decode, weights):
             yield compose(lattice, scorer, weights, self.limits)
 
 
@@ -110,25 +115,27 @@ class InNbest:
 
     def outcomes(self, weights: Weights, boosting: Boosting | None) -> Iterator[Outcome]:
         """Put each list's paths side by side into one lattice; see :class:`Method`."""
-        for lattice, listed, features in self._every(boosting):
+        for lattice, listed, features in self._every(weights, boosting):
             yield Outcome(_side_by_side(lattice, listed, features, weights), self.words)
 
     def candidates(
         self, weights: Weights, boosting: Boosting | None, count: int
     ) -> Iterator[tuple[str, list[Features]]]:
-        """List all: the weights change their order, not what they are; see :class:`Method`."""
-        for lattice, _, features in self._every(boosting):
+        """List all, which no weight but the blank's changes, only their order; see :class:`Method`."""
+        for lattice, _, features in self._every(weights, boosting):
             yield lattice.id, features
 
-    def _every(self, boosting: Boosting | None) -> Iterator[tuple[Lattice, list[Candidate], list[Features]]]:
-        for lattice in self.decode.lattices:
+    def _every(
+        self, weights: Weights, boosting: Boosting | None
+    ) -> Iterator[tuple[Lattice, list[Candidate], list[Features]]]:
+        for lattice in _lattices(self.decode, weights):
             listed = n_best(lattice, self.count, lattice.scores(self.decode.acoustic_scale))
             said = [tuple(self.words[word] for word in each.words) for each in listed]
             yield (
                 lattice,
                 listed,
                 [
-                    _features(words, each.acoustic, each.graph, self.lm, boosting)
+                    _features(words, unpenalised(each, lattice, weights), each.graph, self.lm, boosting)
                     for words, each in zip(said, listed, strict=True)
                 ],
             )
@@ -162,7 +169,7 @@ class OverFrames:
             lattice = found.lattice
             # What is not acoustic belongs to the words, and is asked for anew; unknown words' own price is the rest.
             listed = n_best(lattice, count, lattice.scores(weights.acoustic))
-            yield lattice.id, [self._features(each, weights, boosting) for each in listed]
+            yield lattice.id, [self._features(each, lattice, weights, boosting) for each in listed]
 
     def _searched(self, weights: Weights, boosting: Boosting | None) -> Iterator[Outcome]:
         scorer = WordScorer(self.lm, self.words, weights, boosting)
@@ -174,15 +181,16 @@ class OverFrames:
             self.settings.unknown,
             self._look_ahead,
         )
-        for found in search_in_batches(search, self._frames):
+        for found in search_in_batches(search, (penalised_frames(each, weights.penalty) for each in self._frames)):
             broken = None if found.complete else "no path ended with a word: the last one is broken off"
             yield Outcome(found.lattice, self.words, problem=broken)
 
-    def _features(self, found: Candidate, weights: Weights, boosting: Boosting | None) -> Features:
+    def _features(self, found: Candidate, lattice: Lattice, weights: Weights, boosting: Boosting | None) -> Features:
         words = tuple(self.words[word] for word in found.words)
         lm, reward = self.lm.score(words), _reward(boosting, words)
         rest = found.graph - weights.lm * lm - weights.word * len(words) - weights.boost * reward
-        return Features(words, found.acoustic + rest, 0.0, lm, reward)
+        acoustic, blanks = unpenalised(found, lattice, weights)
+        return Features(words, acoustic + rest, 0.0, lm, reward, blanks)
 
     def _spelled(self, found: Outcome, weights: Weights) -> Outcome:
         """Give each unknown word on the best path an id of its own, whose symbol is its spelling.
@@ -210,10 +218,23 @@ class OverFrames:
         return replace(found, lattice=replace(lattice, word=labels), words=(*found.words, *spelled))
 
 
+def _lattices(decode: DecodeResults, weights: Weights) -> Iterator[Lattice]:
+    """Those of a decode, blanks with the penalty that is asked for in place of the one that it had."""
+    added = weights.penalty - decode.blank_penalty
+    return (penalised_lattice(each, added) for each in decode.lattices)
+
+
+def unpenalised(found: Candidate, lattice: Lattice, weights: Weights) -> tuple[float, int]:
+    """The acoustic score of a candidate from ``lattice`` without the penalty of ``weights``, and its blank frames."""
+    blanks = int(np.count_nonzero(lattice.token[list(found.arcs)] == BLANK))
+    return found.acoustic - weights.penalty * blanks, blanks
+
+
 def _features(
-    words: tuple[str, ...], acoustic: float, graph: float, lm: LanguageModel, boosting: Boosting | None
+    words: tuple[str, ...], acoustic: tuple[float, int], graph: float, lm: LanguageModel, boosting: Boosting | None
 ) -> Features:
-    return Features(words, acoustic, graph, lm.score(words), _reward(boosting, words))
+    score, blanks = acoustic
+    return Features(words, score, graph, lm.score(words), _reward(boosting, words), blanks)
 
 
 def _reward(boosting: Boosting | None, words: Sequence[str]) -> float:
@@ -236,7 +257,7 @@ def _side_by_side(
     target[ends] = inner.sum() + 1
     graph = np.zeros(len(arcs), np.float32)
     graph[ends] = [
-        sum(weight * part for weight, part in zip(weights.of_words, each.sums[1:], strict=True)) for each in features
+        sum(weight * part for weight, part in zip(weights.of_words, each.sums[1:5], strict=True)) for each in features
     ]
     side_by_side = replace(reordered(lattice, arcs), source=source, target=target, graph=graph)
     return reordered(side_by_side, np.argsort(source, kind="stable"))

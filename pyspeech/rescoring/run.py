@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -37,15 +36,15 @@ from pyspeech.lang.unknown_words import unknown_words, word_counts
 from pyspeech.rescoring.boosting import Boosting, Phrases, read_phrases
 from pyspeech.rescoring.choose_weights import choose_boost, choose_weights, practice_list
 from pyspeech.rescoring.config import Ranges, RescoreConfig, TuningSettings, Weights
+from pyspeech.rescoring.dev_decode import DevDecode, gained, refuse_both, refuse_reported
 from pyspeech.rescoring.fit import fit
 from pyspeech.rescoring.language_model import LanguageModel, file_of, open_lm
 from pyspeech.rescoring.lexicon_search import UNKNOWN_WORD
 from pyspeech.rescoring.methods import InLattices, InNbest, Method, Outcome, OverFrames
 from pyspeech.rescoring.tuning import BoostPoint
 from pyspeech.rescoring.vocabulary import RESERVED, NewWords, Vocabulary, make_vocabulary, read_new_words
-from pyspeech.rescoring.weights_file import ChosenWeights, load_weights, marks, refuse_same_set, save_weights
+from pyspeech.rescoring.weights_file import ChosenWeights, load_weights, marks, save_weights
 from pyspeech.scoring.wer import shortened
-from pyspeech.transcripts import Transcript
 
 if TYPE_CHECKING:
     import kenlm
@@ -109,15 +108,16 @@ def rescorer(decode: DecodeResults, job: Rescoring) -> Rescorer:
         UserError: something given is missing, damaged or does not fit the rest; or weights would be chosen on the
             set that is reported.
     """
-    if job.tune and job.weights:
-        raise UserError("weights are either chosen (--tune) or given (--weights); leave one out")
+    refuse_both(job.tune, job.weights)
     if job.words and job.method != "search":
         raise UserError(f"the method {job.method} knows the stored words alone; new words (--words) need search")
-    dev = None if job.tune is None else _Dev.read(StoredDecode(job.tune), job)
+    dev = None if job.tune is None else DevDecode.read(StoredDecode(job.tune), job.references)
     chosen = None if job.weights is None else load_weights(job.weights)
-    _refuse_same_set(decode, dev, chosen)
+    # Where what was said is not known, the ids must do.
+    reported = {id_: id_ for id_ in decode.seconds} | marks(decode.known_references().values())
+    refuse_reported(reported, decode.name, dev, chosen)
     phrases = read_phrases(job.boost) if job.boost else None
-    practice = dev.practice(phrases, job.config.tuning) if dev and phrases else None
+    practice = _practice(dev, phrases, job.config.tuning) if dev and phrases else None
     lm = open_lm(job.lm, held_out=_held_out(decode, dev), drop_held_out=job.drop_held_out)
     for note in lm.notes:
         log.info(note)
@@ -135,7 +135,7 @@ def rescorer(decode: DecodeResults, job: Rescoring) -> Rescorer:
     _tell_unknown(decode, dev, _known(job, lm, method))
     if dev is not None:
         chosen = _choose(job, dev, _purpose(job, lm), make(dev.decode), phrases, practice)
-    weights = chosen.weights if chosen else _given(job)
+    weights = chosen.weights if chosen else _given(job, decode)
     if phrases and not weights.boost:
         log.warning(f"the boost weight is 0, so {job.boost} changes nothing; choose one with --tune and --boost")
     return Rescorer(decode, lm, method, weights, Boosting(phrases) if phrases else None, chosen)
@@ -181,7 +181,7 @@ def write_found(folder: Path, job: Rescoring, rescored: Rescorer, keep_lattices:
         "boost": job.boost and str(job.boost),
         "weights": weights.model_dump(),
         "weights_chosen_on": chosen and chosen.chosen_on,
-        "settings": {**settings, "acoustic_scale": weights.acoustic},
+        "settings": {**settings, "acoustic_scale": weights.acoustic, "blank_penalty": weights.penalty},
         **counts,
     }
 
@@ -197,54 +197,17 @@ def refuse_read(out: Path, *read: Path | None) -> None:
             raise UserError(f"{out} is or lies in {path}, a decode that is read; name another folder for the result")
 
 
-@dataclass(frozen=True)
-class _Dev:
-    """The decode that weights are chosen on, with what was said in it."""
-
-    decode: StoredDecode
-    manifest: Path
-    transcripts: Mapping[str, Transcript]
-
-    @classmethod
-    def read(cls, decode: StoredDecode, job: Rescoring) -> "_Dev":
-        return cls(decode, job.references or decode.manifest(), decode.references(job.references))
-
-    @property
-    def name(self) -> str:
-        return str(self.decode.folder)
-
-    @property
-    def texts(self) -> Iterator[str]:
-        return (transcript.text for transcript in self.transcripts.values())
-
-    @cached_property
-    def references(self) -> dict[str, list[str]]:
-        return {id_: transcript.text.split() for id_, transcript in self.transcripts.items()}
-
-    @cached_property
-    def marks(self) -> dict[str, str]:
-        return marks(self.transcripts.values())
-
-    def practice(self, phrases: Phrases, settings: TuningSettings) -> Phrases:
-        counts = self.decode.train_words
-        if counts is None:
-            raise UserError(
-                f"{self.name} has no {TRAIN_WORDS}, which tells the rare words that a boost is chosen on; train and "
-                "decode again, or leave out --tune and set rescore.weights.boost"
-            )
-        return practice_list(self.references, phrases, counts, settings)
+def _practice(dev: DevDecode, phrases: Phrases, settings: TuningSettings) -> Phrases:
+    counts = dev.decode.train_words
+    if counts is None:
+        raise UserError(
+            f"{dev.name} has no {TRAIN_WORDS}, which tells the rare words that a boost is chosen on; train and "
+            "decode again, or leave out --tune and set rescore.weights.boost"
+        )
+    return practice_list(dev.references, phrases, counts, settings)
 
 
-def _refuse_same_set(decode: DecodeResults, dev: _Dev | None, chosen: ChosenWeights | None) -> None:
-    # Where what was said is not known, the ids must do.
-    reported = {id_: id_ for id_ in decode.seconds} | marks(decode.known_references().values())
-    if dev is not None:
-        refuse_same_set(dev.marks, reported, dev.name, decode.name)
-    if chosen is not None:
-        refuse_same_set(chosen.marks, reported, chosen.chosen_on, decode.name)
-
-
-def _held_out(decode: DecodeResults, dev: _Dev | None) -> list[Path]:
+def _held_out(decode: DecodeResults, dev: DevDecode | None) -> list[Path]:
     manifests = [path for path in (decode.manifest(), dev.manifest if dev else None) if path is not None]
     for path in manifests:
         if not path.exists():
@@ -295,7 +258,7 @@ def _known(job: Rescoring, lm: LanguageModel, method: Method) -> Container[str]:
     return frozenset(method.words) if job.method == "search" else lm
 
 
-def _tell_unknown(decode: DecodeResults, dev: _Dev | None, known: Container[str]) -> None:
+def _tell_unknown(decode: DecodeResults, dev: DevDecode | None, known: Container[str]) -> None:
     """Say what of dev cannot be found; without dev, what of the words that were found before, if there is any."""
     if dev is not None:
         log.info(f"words of {dev.name} that are unknown: {unknown_words(word_counts(dev.texts), known)}")
@@ -305,15 +268,16 @@ def _tell_unknown(decode: DecodeResults, dev: _Dev | None, known: Container[str]
             log.info(f"words of the hypotheses in {decode.name} that are unknown: {unknown}")
 
 
-def _given(job: Rescoring) -> Weights:
+def _given(job: Rescoring, decode: DecodeResults) -> Weights:
     given = job.config.weights
+    given = given.but(blank=decode.blank_penalty) if given.blank is None else given
     given = given.but(graph=0.0) if job.method == "search" else given
     return given if job.boost else given.but(boost=0.0)
 
 
 def _choose(
     job: Rescoring,
-    dev: _Dev,
+    dev: DevDecode,
     purpose: str,
     method: Method,
     phrases: Phrases | None,
@@ -321,7 +285,7 @@ def _choose(
 ) -> ChosenWeights:
     tuning, count = job.config.tuning, job.config.nbest
     log.info(f"choosing weights on the {len(dev.references)} utterances of {dev.name}")
-    result = choose_weights(method, dev.references, _given(job), tuning, count)
+    result = choose_weights(method, dev.references, _given(job, dev.decode), tuning, count)
     weights, errors = result.weights, result.errors
     if result.at_limit:
         log.warning(f"  {' and '.join(result.at_limit)} chosen at the end of the range; widen it in rescore.tuning")
@@ -337,21 +301,10 @@ def _choose(
         if weights.boost == tuning.boosts[-1]:
             log.warning("  boost chosen at the end of its range; widen rescore.tuning.boosts")
         errors = next(point.guard.words for point in boosted.table if point.boost == weights.boost)
-    log.info(
-        f"chosen: {shown(weights.model_dump())}; WER of {dev.name} {100 * result.start_errors.rate:.2f}% -> "
-        f"{100 * errors.rate:.2f}%, which is no result, since weights were chosen on it"
-    )
-    return ChosenWeights(
-        weights=weights,
-        chosen_on=dev.name,
-        chosen_for=purpose,
-        digest=digest(dev.decode.folder / HYPOTHESES),
-        marks=tuple(dev.marks),
-        errors=errors,
-        start_errors=result.start_errors,
-        rounds=result.rounds,
-        search=Ranges(lm=tuning.lm, graph=tuning.graph, word=tuning.word),
-    )
+    search = Ranges(lm=tuning.lm, graph=tuning.graph, word=tuning.word, blank=tuning.blank)
+    chosen = dev.chosen(replace(result, weights=weights, errors=errors), purpose, search)
+    log.info(f"chosen: {shown(weights.model_dump())}; {gained(chosen)}")
+    return chosen
 
 
 def _boost_line(point: BoostPoint, chosen: float) -> str:

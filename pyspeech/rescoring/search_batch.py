@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pyspeech.decoding.frames import BLANK, FrameScores
-from pyspeech.decoding.lattice import Ints, Scores
+from pyspeech.decoding.frames import FrameScores
+from pyspeech.decoding.lattice import BLANK, Ints, Scores
 from pyspeech.rescoring.search_space import Indices, Keys
 
 

@@ -4,9 +4,12 @@ A point is judged by the word errors around it, not at it alone: errors are coun
 many points owes its place partly to chance. The mean over a neighbourhood (half for the point itself, a quarter for
 each neighbour, along every axis) prefers the middle of a plain of few errors to its rim and to a lone dip. For the same
 reason a step away from the weights that the search began with has to save an error.
+
+What the blank is penalised by hangs little on the other weights, and is chosen beside them, not with them.
 """
 
 import itertools
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -16,31 +19,35 @@ import numpy.typing as npt
 
 from pyspeech.errors import UserError
 from pyspeech.rescoring.boosting import Boosting, Earned
-from pyspeech.rescoring.config import Range, Ranges, Weights
+from pyspeech.rescoring.config import Ranges, Weights
 from pyspeech.scoring.wer import GAP, ErrorCounts, align, count_errors, shortened
+from pyspeech.settings import Range
 
+TURNS = 3  # at most, of penalty and other weights
 EQUAL = 1e-3  # nats; sums of two searches differ by rounding
 
 Words = tuple[str, ...]
-Point = tuple[float, float, float]  # weights lm, graph, word
+Point = tuple[float, ...]  # weights lm, graph, word, blank
+WORDS, BLANK, ALL = (0, 1, 2), (3,), (0, 1, 2, 3)  # places in a point that are chosen together
 Candidates = Mapping[str, Sequence["Features"]]
 References = Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True)
 class Features:
-    """A word sequence and what the parts of its score sum to: natural logarithms before any weight."""
+    """A word sequence and what the parts of its score sum to: natural logarithms before any weight or penalty."""
 
     words: Words
     acoustic: float
     graph: float
     lm: float
     boost: float
+    blanks: int  # frames
 
     @property
-    def sums(self) -> tuple[float, float, float, float, float]:
-        """In the order of ``Weights``: what each weight multiplies."""
-        return self.acoustic, self.lm, self.graph, float(len(self.words)), self.boost
+    def sums(self) -> tuple[float, float, float, float, float, float]:
+        """What each of ``Weights.of_sums`` multiplies; the more, the better."""
+        return self.acoustic, self.lm, self.graph, float(len(self.words)), self.boost, -float(self.blanks)
 
 
 @dataclass(frozen=True)
@@ -82,12 +89,12 @@ class DevSet:
             raise UserError(f"{len(references)} utterances with no word at all; choose weights on others")
         boosting = Boosting({}) if boosting is None else boosting
         self.num_listed = sum(sum(map(bool, boosting.earned(words))) for words in references.values())
-        nothing = [Features((), 0.0, 0.0, 0.0, 0.0)]
+        nothing = [Features((), 0.0, 0.0, 0.0, 0.0, 0)]
         rows = [sorted(candidates.get(name) or nothing, key=lambda one: (one.words, one.sums)) for name in references]
         # Rows are filled up with their first candidate, which never outdoes itself.
         longest = max(map(len, rows))
         filled = [row + row[:1] * (longest - len(row)) for row in rows]
-        self._sums = np.array([[one.sums for one in row] for row in filled]).transpose(2, 0, 1).copy()  # [5, U, N]
+        self._sums = np.array([[one.sums for one in row] for row in filled]).transpose(2, 0, 1).copy()  # [6, U, N]
         self._counts = np.array(
             [_count_row(row, tuple(words), boosting) for row, words in zip(filled, references.values(), strict=True)]
         )  # [U, N, 6]
@@ -106,7 +113,7 @@ class DevSet:
     def _best(self, weights: Weights) -> npt.NDArray[np.int32]:
         # Term by term: a matrix product may round equal scores differently from one shape to the next.
         total = np.zeros(self._sums.shape[1:])
-        for weight, sums in zip((weights.acoustic, *weights.of_words), self._sums, strict=True):
+        for weight, sums in zip(weights.of_sums, self._sums, strict=True):
             total += weight * sums
         best: npt.NDArray[np.int32] = self._counts[self._utterances, total.argmax(1)]
         return best
@@ -139,7 +146,7 @@ def _count(reference: Words, listed: Earned, words: Words, claimed: Earned) -> t
 
 
 def merge(known: Candidates, new: Candidates) -> dict[str, list[Features]]:
-    """Unite the candidates of two searches, for weights of 0 and above.
+    """Unite the candidates of two searches, for weights of 0 and above and penalties of 0 and below.
 
     Of a word sequence that both found, each alignment stays unless another has better scores in all parts.
     """
@@ -182,18 +189,24 @@ class TuningResult:
 
 
 def tune(dev: DevSet, start: Weights, search: Ranges) -> TuningResult:
-    """Choose the weights lm, graph and word; the others stay as they are in ``start``.
+    """Choose the weights lm, graph and word, and the penalty of the blank; the others stay as they are in ``start``.
 
-    First all points of the grid, then steps of a half and of a quarter around the best. A point costs the mean errors
-    of its neighbourhood one grid step wide, cut at the ends of the ranges, and one more for each step that it is away
-    from ``start``. None with more errors than ``start`` is taken.
+    The penalty first, which the weight of words would hide by adding others, then all points of the grid of the three,
+    and both once more while the penalty moves; then steps of a half and of a quarter around the best. A point costs the
+    mean errors of its neighbourhood one grid step wide, cut at the ends of the ranges, and one more for each step that
+    it is away from ``start``. None with more errors than ``start`` is taken.
     """
     surface = _Surface(dev, start, search)
-    lm, graph, word = (_grid(axis) for axis in search.axes)
-    best = min(itertools.product(lm, graph, word), key=surface.rank)
-    for part in (0.5, 0.25):
-        best = min(surface.around(best, part), key=surface.rank)
-    best = min(best, surface.start, key=surface.rank)
+    grid = [_grid(axis) for axis in search.axes]
+    best = surface.around(surface.start, 0.0, ALL)[0]  # within the ranges
+    for turn in range(TURNS):
+        moved = surface.best(BLANK, [best, *((*best[:3], blank) for blank in grid[3])])
+        if turn and moved == best:
+            break
+        best = surface.best(WORDS, itertools.product(*grid[:3], moved[3:]))
+    for part, chosen in itertools.product((0.5, 0.25), (WORDS, BLANK)):
+        best = surface.best(chosen, surface.around(best, part, chosen))
+    best = surface.best(ALL, [best, surface.start])
     weights = surface.weights(best)
     return TuningResult(
         weights=weights,
@@ -211,24 +224,31 @@ class _Surface:
         self.dev = dev
         self.others = start
         self.search = search
-        self.start: Point = (start.lm, start.graph, start.word)
+        self.start: Point = (start.lm, start.graph, start.word, start.penalty)
         self.errors: dict[Point, int] = {}
         self.most = self._errors(self.start)
 
     def weights(self, point: Point) -> Weights:
-        lm, graph, word = point
-        return self.others.but(lm=lm, graph=graph, word=word)
+        lm, graph, word, blank = point
+        return self.others.but(lm=lm, graph=graph, word=word, blank=blank)
 
-    def around(self, point: Point, part: float) -> list[Point]:
-        """``point`` and its neighbours in all directions, ``part`` of a step away, within the ranges."""
-        axes = []
-        for value, (low, high, step) in zip(point, self.search.axes, strict=True):
-            axes.append([round(min(max(value + sign * part * step, low), high), 6) for sign in (-1, 0, 1)])
-        return [(lm, graph, word) for lm, graph, word in itertools.product(*axes)]
+    def around(self, point: Point, part: float, chosen: Sequence[int]) -> list[Point]:
+        """``point`` and its neighbours in all directions of ``chosen``, ``part`` of a step away, within the ranges."""
+        axes = [[value] for value in point]
+        for place in chosen:
+            low, high, step = self.search.axes[place]
+            axes[place] = [round(min(max(point[place] + sign * part * step, low), high), 6) for sign in (-1, 0, 1)]
+        return list(itertools.product(*axes))
 
-    def rank(self, point: Point) -> tuple[bool, float, Point]:
+    def best(self, chosen: Sequence[int], points: Iterable[Point]) -> Point:
+        """The best of points that differ in ``chosen`` alone, or in all that is."""
+        return min(points, key=lambda point: self._rank(chosen, point))
+
+    def _rank(self, chosen: Sequence[int], point: Point) -> tuple[bool, float, Point]:
         """Smaller is better."""
-        mean = sum(share * self._errors(near) for share, near in zip(SHARES, self.around(point, 1.0), strict=True))
+        near = self.around(point, 1.0, chosen)
+        shares = map(math.prod, itertools.product(SHARES, repeat=len(chosen)))
+        mean = sum(share * self._errors(each) for share, each in zip(shares, near, strict=True))
         steps = [step for _, _, step in self.search.axes]
         away = sum(abs(mine - theirs) / step for mine, theirs, step in zip(point, self.start, steps, strict=True))
         return self._errors(point) > self.most, round(mean + away, 6), point
@@ -239,7 +259,7 @@ class _Surface:
         return self.errors[point]
 
 
-SHARES = [a * b * c for a, b, c in itertools.product((0.25, 0.5, 0.25), repeat=3)]  # exact in binary
+SHARES = (0.25, 0.5, 0.25)  # exact in binary
 
 
 def _grid(axis: Range) -> list[float]:
@@ -249,7 +269,7 @@ def _grid(axis: Range) -> list[float]:
 
 def _at_limit(weights: Weights, search: Ranges) -> tuple[str, ...]:
     """Names of weights less than a step from the end of their range, unless that is the natural end 0."""
-    ranges = {"lm": search.lm, "graph": search.graph, "word": search.word}
+    ranges = {"lm": search.lm, "graph": search.graph, "word": search.word, "blank": search.blank}
     return tuple(
         name
         for name, (low, high, step) in ranges.items()

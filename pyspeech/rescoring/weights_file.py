@@ -24,10 +24,16 @@ def _counted(errors: ErrorCounts) -> ErrorCounts:
     return errors
 
 
+def _decided(weights: Weights) -> Weights:
+    if weights.blank is None:
+        raise ValueError("blank = None is no penalty that was chosen")
+    return weights
+
+
 class ChosenWeights(Section):
     """Weights with what they were chosen on."""
 
-    weights: Weights
+    weights: Annotated[Weights, AfterValidator(_decided)]
     chosen_on: str  # name of the development set, for messages
     chosen_for: str  # method and language model that they go with
     digest: str  # of the hypotheses of the development set, as they were before rescoring
@@ -49,7 +55,11 @@ def load_weights(path: Path) -> ChosenWeights:
     Raises:
         UserError: no such file, no JSON, or a value that is missing, unknown or out of range.
     """
-    return check_config(ChosenWeights, read_json(path, "weights", "choose weights again"), str(path))
+    values = read_json(path, "weights", "choose weights again")
+    for name, none in (("weights", 0.0), ("search", (0.0, 0.0, 1.0))):
+        if isinstance(part := values.get(name), dict):
+            part.setdefault("blank", none)  # older files know no penalty
+    return check_config(ChosenWeights, values, str(path))
 
 
 def marks(transcripts: Iterable[Transcript]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from pyspeech.cli.decode import decode
 from pyspeech.cli.rescore import rescore
 from pyspeech.config import load_config
+from pyspeech.data.manifests import write_manifest
 from pyspeech.decoding.archive import LatticeArchive
 from pyspeech.errors import UserError
 from pyspeech.lang.tokens import CharacterTokens
@@ -18,7 +19,7 @@ from pyspeech.training.experiment import Sources, run
 from pyspeech.transcripts import read_transcripts
 from tests.decodes import save_lm
 from tests.experiments import ARPA, YAML, save_tone_graph
-from tests.tones import PITCHES, WORD_SECONDS, tone_manifest
+from tests.tones import PITCHES, WORD_SECONDS, tone_cuts, tone_manifest
 
 # Share of utterances of one to three words out of three: guesses would hit a tenth, a training misses a few at most.
 LEAST_RIGHT = 0.5
@@ -84,6 +85,19 @@ def test_words_and_their_times_are_recognised_from_audio(folder, tmp_path, metho
         assert line["words"] != references[line["id"]] or all(
             abs(start - n * (WORD_SECONDS + 0.05)) < 0.3 for n, start in enumerate(starts)
         )
+
+
+def test_what_is_chosen_for_a_graph_is_told(folder, tmp_path):
+    pytest.importorskip("k2", reason="needs k2, which this lane does not have")
+    dev = (cut.with_id(f"dev-{cut.id}") for cut in tone_cuts(tmp_path / "dev", 3, seed=7))
+    write_manifest(dev, tmp_path / "dev.jsonl.gz")
+    arguments = (folder / "exp", tmp_path / "dev.jsonl.gz", "--out", tmp_path / "dev_out", "--method", "greedy")
+    assert CliRunner().invoke(decode, [*map(str, arguments), "--device", "cpu"]).exit_code == 0
+    result = invoke(folder, tmp_path / "out", "--graph", folder / "graph", "--tune", tmp_path / "dev_out")
+    assert result.exit_code == 0, result.output
+    settings = json.loads((tmp_path / "out/decode.json").read_text())["settings"]
+    told = f"acoustic_scale {settings['acoustic_scale']:g}, blank_penalty {settings['blank_penalty']:g}"
+    assert result.stdout.endswith(f"; {told} (chosen on {tmp_path / 'dev_out'})\n")
 
 
 @pytest.mark.parametrize("method", ["lattice", "nbest", "search"])
@@ -175,7 +189,7 @@ def test_the_words_of_the_training_text_come_with_a_decode(folder, tmp_path):
         (["--method", "search"], "--method search needs --lm"),
         (["--method", "search", "--lm", "lm", "--no-frames"], "leave out --no-frames"),
         (["--method", "greedy", "--lm", "lm"], "--lm goes with --method search"),
-        (["--method", "greedy", "--tune", "dev"], "--tune and --weights go with --method search"),
+        (["--method", "greedy", "--tune", "dev"], "--tune and --weights go with --graph, or with --method search"),
     ],
 )
 def test_graph_and_methods_without_exclude_each_other_and_one_is_needed(folder, tmp_path, options, message):

@@ -40,7 +40,7 @@ def test_the_last_line_tells_the_weights_and_where_they_are_from(folder, tmp_pat
     seconds = json.loads((tmp_path / "plain" / "decode.json").read_text())["wall_seconds"]
     assert plain.stdout == (
         f"{tmp_path / 'plain'}: 8 utterances, 4 s of audio in {seconds:.1f} s; "
-        "weights: lm 1, graph 0, word 0, boost 0 (not tuned)\n"
+        "weights: lm 1, graph 0, word 0, boost 0, blank 0 (not tuned)\n"
     )
     assert not plain.stderr
     tuned = run(folder, tmp_path / "tuned", *FEW, "--tune", folder / "dev")

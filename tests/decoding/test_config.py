@@ -17,6 +17,10 @@ def test_words_override_the_shared_settings():
         ("decode.search_beam", "is not an override"),
         ("decode.serch_beam=12", "did you mean 'search_beam'"),
         ("decode.search_beam=0", "search_beam"),
+        ("decode.blank_penalty=1", "blank_penalty = 1"),
+        ("decode.tuning.graph=[0, 1, 0.5]", "graph cannot be 0 or below, being 1 / acoustic_scale"),
+        ("decode.tuning.blank=[-1, 1, 0.5]", "blank cannot be above 0; end its range"),
+        ("decode.tuning.blank=[0, -1, 0.5]", r"tuning.blank: \[0, -1, 0.5\] is no range"),
         ("decode.search_beam=[", "not valid YAML"),
     ],
 )

@@ -10,12 +10,13 @@ from pyspeech.data.batch import Batch
 from pyspeech.decoding import decoder as decoder_module
 from pyspeech.decoding.config import load_decode_config
 from pyspeech.decoding.decoder import Decoder, Setup
+from pyspeech.decoding.frames import penalised_frames
 from pyspeech.errors import MissingPackage, UserError
 from pyspeech.lang.tokens import CharacterTokens
 from pyspeech.tasks.recognition import Recogniser
 from pyspeech.tensor_files import read_header, read_tensors, write_tensors
 from tests.experiments import save_tone_graph, save_untrained
-from tests.lattices import assert_well_formed
+from tests.lattices import assert_well_formed, same
 from tests.tones import PITCHES
 
 TOKENS = CharacterTokens.from_words(PITCHES)
@@ -86,6 +87,35 @@ def test_every_method_reads_clear_outputs(decode, method, request):
         best = found.line["nbest"][0]
         assert best["words"] == ["LOW"]
         assert (best["acoustic"], best["graph"]) == (found.line["acoustic"], found.line["graph"])
+
+
+@pytest.mark.parametrize("method", ["greedy", "nbest"])
+def test_a_penalty_is_what_lower_outputs_for_the_blank_are_but_for_the_frames_that_are_kept(decode, method, request):
+    if method != "greedy":
+        request.getfixturevalue("needs_k2")
+    torch.manual_seed(0)
+    log_probs_BTV = (sharp(LOW, LOW, confidence=3.0) + torch.randn(2, 7, len(TOKENS.symbols))).log_softmax(2)
+    raw_BTV, shifted_BTV = log_probs_BTV.clone(), log_probs_BTV.clone()
+    shifted_BTV[:, :, 0] += -2.5
+    penalised = decode(log_probs_BTV, [7, 5], method, blank_penalty=-2.5, acoustic_scale=0.7)
+    assert torch.equal(log_probs_BTV, raw_BTV)
+    for ours, theirs in zip(penalised, decode(shifted_BTV, [7, 5], method, acoustic_scale=0.7), strict=True):
+        assert ours.line == theirs.line
+        assert method == "greedy" or same(ours.lattice, theirs.lattice)
+        frames = penalised_frames(ours.frames, -2.5)
+        for name in ("bounds", "tokens", "log_probs"):
+            assert np.array_equal(getattr(frames, name), getattr(theirs.frames, name))
+
+
+@pytest.mark.parametrize("method", ["greedy", "one-best"])
+def test_a_penalty_moves_no_word_of_a_network_that_is_sure(decode, method, request):
+    if method != "greedy":
+        request.getfixturevalue("needs_k2")
+    outputs = sharp(LOW, confidence=20.0), [7], method
+    (plain,), (penalised,) = decode(*outputs), decode(*outputs, blank_penalty=-3.0)
+    assert plain.line["words"] == penalised.line["words"] == ("LOW",)
+    for ours, theirs in zip(plain.line["word_times"], penalised.line["word_times"], strict=True):
+        assert (ours["start"], ours["end"]) == pytest.approx((theirs["start"], theirs["end"]), abs=0.03)
 
 
 def test_outputs_without_frames_or_finite_numbers_give_no_words_and_a_warning(decode, needs_k2):

@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 
 from pyspeech.decoding import archive, frames
 from pyspeech.decoding.archive import ShardWriter, adopt_shards, finish_archive
-from pyspeech.decoding.frames import FRAME_CODEC, FrameArchive, likely_tokens
+from pyspeech.decoding.frames import FRAME_CODEC, FrameArchive, likely_tokens, penalised_frames
 from pyspeech.errors import UserError
 from tests.damage import flipped_bytes
 
@@ -26,9 +26,9 @@ utterances = st.lists(st.integers(0, 6), min_size=1, max_size=4).flatmap(
 )
 
 
-def kept(lengths, log_probs_BTV, beam):
+def kept(lengths, log_probs_BTV, beam, blank_penalty=0.0):
     ids, seconds = [f"utt-{n}" for n in range(len(lengths))], [0.03 * length + 0.001 for length in lengths]
-    return list(likely_tokens(ids, seconds, log_probs_BTV, lengths, beam))
+    return list(likely_tokens(ids, seconds, log_probs_BTV, lengths, beam, blank_penalty))
 
 
 def random_scores(count=7, beam=2.0, seed=0):
@@ -73,6 +73,28 @@ def test_the_blank_and_every_token_within_the_beam_are_kept_and_no_others(batch)
             expected = [v for v in range(NUM_TOKENS) if v == 0 or row[v] >= row.max() - np.float32(beam)]
             assert scores.tokens[part].tolist() == expected
             assert scores.log_probs[part].tolist() == row[expected].tolist()
+
+
+@given(utterances, st.floats(-5, 0, width=16))
+def test_what_is_kept_hangs_on_the_penalty_of_the_blank_and_its_scores_do_not(batch, penalty):
+    lengths, log_probs_BTV, beam = batch
+    shifted_BTV = log_probs_BTV.copy()
+    shifted_BTV[:, :, 0] += np.float32(penalty)
+    for ours, theirs in zip(kept(*batch, penalty), kept(lengths, shifted_BTV, beam), strict=True):
+        assert same(penalised_frames(ours, penalty), theirs)
+        expected = log_probs_BTV[int(ours.id[-1]), np.repeat(np.arange(ours.num_frames), np.diff(ours.bounds))]
+        assert np.array_equal(ours.log_probs, expected[np.arange(len(ours.tokens)), ours.tokens])
+
+
+@given(utterances, st.floats(-5, 0, width=16))
+def test_what_was_not_kept_had_no_more_than_is_put_in_its_place(batch, penalty):
+    lengths, log_probs_BTV, beam = batch
+    for n, scores in enumerate(kept(*batch, penalty)):
+        complete_TV, dense_TV = scores.complete(NUM_TOKENS, beam, penalty), scores.dense(NUM_TOKENS)
+        assert complete_TV.dtype == np.float32
+        assert np.array_equal(complete_TV[np.isfinite(dense_TV)], dense_TV[np.isfinite(dense_TV)])
+        assert (complete_TV >= log_probs_BTV[n, : lengths[n]] - 1e-4).all()
+        assert np.isfinite(complete_TV).all()
 
 
 @given(utterances)

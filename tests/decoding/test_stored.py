@@ -34,6 +34,9 @@ def test_all_that_a_decode_left_is_read(decode):
     assert (decode.acoustic_scale, decode.frame_seconds) == (1.0, FRAME_SECONDS)
     change(decode, settings={"acoustic_scale": 0.7})
     assert StoredDecode(decode.folder).acoustic_scale == 0.7
+    assert StoredDecode(decode.folder).blank_penalty == 0.0  # as older ones, which do not say
+    change(decode, settings={"blank_penalty": -1.5})
+    assert StoredDecode(decode.folder).blank_penalty == -1.5
 
 
 def test_references_come_in_the_order_of_the_decode_from_its_manifest_or_another(decode, tmp_path):
@@ -92,13 +95,14 @@ def test_a_rescored_folder_names_the_decode_that_has_what_it_lacks(decode):
         ("decode.json", '{"settings": {"acoustic_scale": "x"}}', "settings.acoustic_scale is 'x', which cannot be"),
         ("decode.json", '{"settings": {"acoustic_scale": NaN}}', "settings.acoustic_scale is nan"),
         ("decode.json", '{"settings": {"acoustic_scale": -1}}', "settings.acoustic_scale is -1"),
+        ("decode.json", '{"settings": {"blank_penalty": 1}}', "settings.blank_penalty is 1, which cannot be"),
         ("hyps.jsonl", "{", "hyps.jsonl, line 1 is not valid JSON"),
     ],
 )
 def test_a_damaged_file_is_named(decode, name, text, message):
     (decode.folder / name).write_text(text)
     with pytest.raises(UserError, match=message):
-        print(decode.summary, decode.acoustic_scale, decode.seconds, decode.frame_seconds)
+        print(decode.summary, decode.acoustic_scale, decode.blank_penalty, decode.seconds, decode.frame_seconds)
 
 
 @pytest.mark.parametrize("name", ["lattices", "frames"])

@@ -39,8 +39,8 @@ def folder(tmp_path_factory):
     return folder
 
 
-def job(folder: Path, split: str, method: str, **changes: bool) -> Decode:
-    cuts, config = folder / f"{split}.jsonl.gz", load_decode_config()
+def job(folder: Path, split: str, method: str, *overrides: str, **changes: bool) -> Decode:
+    cuts, config = folder / f"{split}.jsonl.gz", load_decode_config(overrides=overrides)
     return Decode(folder / "exp", cuts, None, method, config, device="cpu", jobs=1, **changes)
 
 
@@ -67,6 +67,22 @@ def test_it_finds_what_rescoring_finds_in_the_stored_frames(folder, tmp_path, tu
     assert summary["settings"]["frame_beam"] == 10
     assert summary["lattice_bytes"] > 0
     assert [path.name for path in tmp_path.iterdir() if "partial" in path.name] == []
+
+
+def test_the_penalty_of_a_decode_is_that_of_its_search_and_any_can_be_asked_for_again(folder, tmp_path):
+    penalised = job(folder, "test", "search", "decode.blank_penalty=-1.5")
+    decode_by_search(penalised, search(folder), tmp_path / "one")
+    asked = replace(search(folder), config=load_rescore_config(overrides=["rescore.weights.blank=-1.5"]))
+    rescore(folder / "test_greedy", asked, tmp_path / "two", keep_lattices=True)
+    one, two = StoredDecode(tmp_path / "one"), StoredDecode(tmp_path / "two")
+    assert (tmp_path / "one/hyps.jsonl").read_bytes() == (tmp_path / "two/hyps.jsonl").read_bytes()
+    assert all(same(a, b) for a, b in zip(one.lattices, two.lattices, strict=True))
+    assert one.blank_penalty == two.blank_penalty == -1.5
+    # A penalty belongs to frames and lattices that have one by now; that of the frames is asked for from nothing.
+    for overrides, expected in (((), -1.5), (("rescore.weights.blank=-0.5",), -0.5)):
+        how = Rescoring(folder / "lm", "lattice", load_rescore_config(overrides=overrides))
+        again = rescore(tmp_path / "two", how, tmp_path / "again")
+        assert again["settings"]["blank_penalty"] == again["weights"]["blank"] == expected
 
 
 def test_it_replaces_an_earlier_one_and_its_lattices_are_rescored(folder, tmp_path):

@@ -65,11 +65,6 @@ class TestTrain:
         assert lines[3].endswith("--graph data/pieces_graph")
 
 
-def test_every_split_that_is_named_is_decoded(tmp_path):
-    lines = called(tmp_path, "decode dev test")
-    assert lines == [f"decode exp/net data/fbank/{split}.jsonl.gz --graph data/graph" for split in ("dev", "test")]
-
-
 def test_a_network_may_have_a_search_of_its_own(tmp_path):
     (tmp_path / "conf").mkdir()
     (tmp_path / "conf/net_decode.yaml").touch()
@@ -88,12 +83,14 @@ def test_without_k2_there_is_no_graph_and_that_is_said_in_one_line(tmp_path):
 @pytest.mark.parametrize(
     "line", ["decode test test-2", "decode dev test test-2", "decode dev; decode test; decode test-2"]
 )
-def test_without_k2_a_search_finds_the_words_by_weights_that_were_chosen_on_dev(tmp_path, line):
+@pytest.mark.parametrize(("k2", "how"), [("yes", "--graph data/graph"), ("no", "--method search --lm data/lm")])
+def test_dev_is_decoded_first_and_all_else_by_what_was_chosen_on_it(tmp_path, line, k2, how):
     (tmp_path / "conf").mkdir()
     (tmp_path / "conf/net_decode.yaml").touch()
-    exp, how = "exp/net", "--method search --lm data/lm --config conf/net_decode.yaml"
-    tuned = [f"decode {exp} data/fbank/{split}.jsonl.gz {how} --tune {exp}/decode/dev" for split in ("test", "test-2")]
-    assert called(tmp_path, line, k2="no") == [f"decode {exp} data/fbank/dev.jsonl.gz {how}", *tuned]
+    exp, how = "exp/net", f"{how} --config conf/net_decode.yaml"
+    chosen = {"test": f"--tune {exp}/decode/dev", "test-2": f"--weights {exp}/decode/test/weights.json"}
+    tuned = [f"decode {exp} data/fbank/{split}.jsonl.gz {how} {option}" for split, option in chosen.items()]
+    assert called(tmp_path, line, k2) == [f"decode {exp} data/fbank/dev.jsonl.gz {how}", *tuned]
 
 
 @pytest.mark.parametrize("k2", ["yes", "no"])

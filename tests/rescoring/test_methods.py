@@ -1,11 +1,13 @@
 import itertools
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from pyspeech.decoding.archive import LATTICE_CODEC, ShardWriter, finish_archive
+from pyspeech.decoding.archive import LATTICE_CODEC, LatticeArchive, ShardWriter, finish_archive
 from pyspeech.decoding.lattice import best_path
 from pyspeech.decoding.posteriors import word_confidences
 from pyspeech.decoding.stored import StoredDecode
@@ -27,7 +29,7 @@ WEIGHTS = [
     weighing(),
     weighing(lm=0.3, graph=1.0, word=0.7),
     weighing(acoustic=0.6, lm=1.4, graph=0.4, word=-0.5, boost=1.3),
-    weighing(lm=0.0, graph=1.0),
+    weighing(lm=0.0, graph=1.0, blank=-0.7),
 ]
 BOOSTING = Boosting({("CAT", "MAT"): 1.0, ("SAT",): 0.5})
 
@@ -59,6 +61,36 @@ def vocabulary(words):
     return make_vocabulary(words, {}, TOKENS, None)
 
 
+@dataclass(frozen=True)
+class Penalised:
+    """A decode as it would be with a penalty, by its own search; what nothing was pruned from."""
+
+    decode: StoredDecode
+    blank_penalty: float
+
+    def __getattr__(self, name):
+        return getattr(self.decode, name)
+
+    @property
+    def lattices(self):
+        return _PenalisedLattices(self.decode.lattices, self.blank_penalty)
+
+
+@dataclass(frozen=True)
+class _PenalisedLattices:
+    raw: LatticeArchive
+    penalty: float
+
+    @property
+    def words(self):
+        return self.raw.words
+
+    def __iter__(self):
+        for lattice in self.raw:
+            acoustic = lattice.acoustic + np.float32(self.penalty) * (lattice.token == 0)
+            yield replace(lattice, acoustic=acoustic)
+
+
 def by_hand(lm, words, weights):
     """What the weights make of the words alone."""
     total = weights.lm * lm.score(words) + weights.word * len(words)
@@ -71,6 +103,7 @@ def every_score(lattice, lm, weights):
         arcs = list(path)
         words = tuple(WORDS[word] for word in lattices.words_on(lattice, path))
         acoustic, graph = (float(each[arcs].sum(dtype=np.float64)) for each in (lattice.acoustic, lattice.graph))
+        acoustic += weights.blank * np.count_nonzero(lattice.token[arcs] == 0)
         new = weights.acoustic * acoustic + weights.graph * graph + by_hand(lm, words, weights)
         yield words, new, acoustic + graph
 
@@ -99,8 +132,7 @@ def assert_best(found, expected):
 def assert_listed(features, expected, weights, count):
     best = sorted(expected.values(), reverse=True)[:count]
     for one, score in zip(features, best, strict=True):
-        parts = (weights.acoustic, weights.lm, weights.graph, weights.word, weights.boost)
-        total = sum(weight * part for weight, part in zip(parts, one.sums, strict=True))
+        total = sum(weight * part for weight, part in zip(weights.of_sums, one.sums, strict=True))
         assert total == pytest.approx(expected[one.words], abs=1e-3)
         assert total == pytest.approx(score, abs=1e-3)
 
@@ -171,7 +203,7 @@ def spoken_score(log_probs_TV, tokens):
     return max(best[-1], best[-2] if len(best) > 1 else -math.inf)
 
 
-@pytest.mark.parametrize("weights", [weighing(), weighing(acoustic=0.6, lm=1.4, word=-0.5, boost=1.3)])
+@pytest.mark.parametrize("weights", [weighing(), weighing(acoustic=0.6, lm=1.4, word=-0.5, boost=1.3, blank=-0.8)])
 def test_over_frames_the_best_of_all_word_sequences_is_found(spoken_decode, lm, weights):
     method = OverFrames(spoken_decode, lm, vocabulary(KNOWN), no_unknown(EXACT))
     outcomes = list(method.outcomes(weights, BOOSTING))
@@ -179,6 +211,7 @@ def test_over_frames_the_best_of_all_word_sequences_is_found(spoken_decode, lm, 
     assert [outcome.lattice.id for outcome in outcomes] == [id_ for id_, _ in listed] == list(spoken_decode.seconds)
     for frames, outcome, (_, features) in zip(spoken_decode.frames, outcomes, listed, strict=True):
         log_probs_TV = frames.dense(len(TOKENS.symbols)).astype(np.float64)
+        log_probs_TV[:, 0] += weights.blank
         expected = {}
         for length in range(4):
             for words in itertools.product(KNOWN, repeat=length):
@@ -188,8 +221,7 @@ def test_over_frames_the_best_of_all_word_sequences_is_found(spoken_decode, lm, 
         assert outcome.problem is None
         assert_best(words_and_score(outcome, weights), expected)
         for one in features:
-            sums = (weights.acoustic, weights.lm, 0.0, weights.word, weights.boost)
-            total = sum(weight * part for weight, part in zip(sums, one.sums, strict=True))
+            total = sum(weight * part for weight, part in zip(weights.of_sums, one.sums, strict=True))
             assert total == pytest.approx(expected[one.words], abs=1e-3)
 
 
@@ -254,3 +286,24 @@ def test_the_limit_of_states_is_told(random_decode, lm):
     assert any(each.cut for each in outcomes)
     for outcome in outcomes:
         words_and_score(outcome, weighing())
+
+
+penalties = st.integers(-8, 0).map(lambda quarters: quarters / 2)
+
+
+@settings(max_examples=15)
+@given(penalties, penalties)
+def test_a_penalty_is_the_same_whatever_the_decode_had(lm, random_decode, spoken_decode, asked, had):
+    for make in (
+        lambda decode: InLattices(decode, lm, EVERYTHING),
+        lambda decode: InNbest(decode, lm, ALL),
+        lambda decode: OverFrames(decode, lm, vocabulary(KNOWN[:3]), EXACT),
+    ):
+        frames = isinstance(make(spoken_decode), OverFrames)
+        decode = spoken_decode if frames else random_decode
+        outcomes = [
+            make(Penalised(decode, before)).outcomes(weighing(lm=0.5, blank=asked), None) for before in (had, asked)
+        ]
+        for ours, theirs in zip(*outcomes, strict=True):
+            assert np.array_equal(best_path(ours.lattice, 1.0), best_path(theirs.lattice, 1.0))
+            assert ours.lattice.acoustic == pytest.approx(theirs.lattice.acoustic, abs=1e-5)

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyspeech.decoding.frames import BLANK, likely_tokens
-from pyspeech.decoding.lattice import NO_FRAME
+from pyspeech.decoding.frames import likely_tokens
+from pyspeech.decoding.lattice import BLANK, NO_FRAME
 from pyspeech.rescoring.lexicon_tree import LexiconTree
 from pyspeech.rescoring.search_batch import FrameBatch
 from pyspeech.rescoring.search_space import Hypotheses, Places, Transitions

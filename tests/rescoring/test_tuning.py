@@ -22,9 +22,11 @@ from pyspeech.rescoring.tuning import (
 from pyspeech.scoring.wer import ErrorCounts, align, count_errors
 from tests.decodes import weighing
 
+NONE = (0.0, 0.0, 1.0)
 START = weighing(lm=1.0, graph=0.0, word=0.0)
-WIDE = Ranges(lm=(0.0, 2.0, 0.25), graph=(0.0, 1.0, 0.25), word=(-4.0, 6.0, 1.0))
-TINY = Ranges(lm=(0.0, 1.0, 0.5), graph=(0.0, 0.5, 0.5), word=(-1.0, 1.0, 1.0))
+WIDE = Ranges(lm=(0.0, 2.0, 0.25), graph=(0.0, 1.0, 0.25), word=(-4.0, 6.0, 1.0), blank=(-3.0, 0.0, 0.5))
+TINY = Ranges(lm=(0.0, 1.0, 0.5), graph=(0.0, 0.5, 0.5), word=(-1.0, 1.0, 1.0), blank=NONE)
+BLANKS = TINY.model_copy(update={"blank": (-1.0, 0.0, 0.5)})
 SEEDS = st.integers(0, 10_000)
 
 
@@ -37,6 +39,7 @@ def random_dev(seed, num_utterances=6, num_candidates=6):
                 tuple(draw.choices("abc", k=draw.randint(0, 5))),
                 *(round(draw.gauss(-5, 3), draw.randint(0, 2)) for _ in range(3)),
                 float(draw.randint(0, 2)),
+                draw.randint(0, 9),
             )
             for _ in range(draw.randint(0, num_candidates))
         ]
@@ -46,7 +49,7 @@ def random_dev(seed, num_utterances=6, num_candidates=6):
 
 
 def total(weights, one):
-    return sum(weight * part for weight, part in zip((weights.acoustic, *weights.of_words), one.sums, strict=True))
+    return sum(weight * part for weight, part in zip(weights.of_sums, one.sums, strict=True))
 
 
 def decode(candidates, references, weights):
@@ -68,7 +71,7 @@ def values(axis):
 
 
 def grid(search):
-    return [START.but(lm=a, graph=b, word=c) for a, b, c in itertools.product(*map(values, search.axes))]
+    return [START.but(lm=a, graph=b, word=c, blank=d) for a, b, c, d in itertools.product(*map(values, search.axes))]
 
 
 def cost(dev, search, weights):
@@ -76,19 +79,19 @@ def cost(dev, search, weights):
     names = ("lm", "graph", "word")
     mean = sum(
         abs(getattr(weights, name) - getattr(START, name)) / step
-        for name, (_, _, step) in zip(names, search.axes, strict=True)
+        for name, (_, _, step) in zip(names, search.axes[:3], strict=True)
     )
     for signs in itertools.product((-1, 0, 1), repeat=3):
         near = [
             min(max(getattr(weights, name) + sign * step, low), high)
-            for name, sign, (low, high, step) in zip(names, signs, search.axes, strict=True)
+            for name, sign, (low, high, step) in zip(names, signs, search.axes[:3], strict=True)
         ]
         share = 0.5 ** sum(2 if sign else 1 for sign in signs)
         mean += share * dev.errors_at(weights.but(lm=near[0], graph=near[1], word=near[2])).errors
     return mean
 
 
-@given(SEEDS, st.sampled_from(grid(TINY)), st.sampled_from([0.0, 1.0]))
+@given(SEEDS, st.sampled_from(grid(BLANKS)), st.sampled_from([0.0, 1.0]))
 def test_errors_are_those_of_the_best_candidates(seed, weights, boost):
     candidates, references = random_dev(seed)
     weights = weights.but(boost=boost)
@@ -108,15 +111,19 @@ def test_the_choice_is_as_good_as_every_point_of_the_grid(seed):
 
 
 @settings(max_examples=15)
-@given(SEEDS, st.sampled_from([*grid(TINY), weighing(acoustic=0.5, lm=3.0, graph=0.7, word=-9.0, boost=2.0)]))
-def test_the_choice_has_no_more_errors_than_the_start_and_stays_in_range(seed, start):
+@given(
+    SEEDS,
+    st.sampled_from([*grid(BLANKS), weighing(acoustic=0.5, lm=3.0, graph=0.7, word=-9.0, boost=2.0, blank=-5.0)]),
+    st.sampled_from([TINY, BLANKS]),
+)
+def test_the_choice_has_no_more_errors_than_the_start_and_stays_in_range(seed, start, search):
     dev = DevSet(*random_dev(seed))
-    result = tune(dev, start, TINY)
+    result = tune(dev, start, search)
     assert result.errors.errors <= result.start_errors.errors == dev.errors_at(start).errors
     assert result.errors == dev.errors_at(result.weights)
     assert (result.weights.acoustic, result.weights.boost) == (start.acoustic, start.boost)
-    found = result.weights.lm, result.weights.graph, result.weights.word
-    in_range = all(low <= value <= high for value, (low, high, _) in zip(found, TINY.axes, strict=True))
+    found = result.weights.lm, result.weights.graph, result.weights.word, result.weights.blank
+    in_range = all(low <= value <= high for value, (low, high, _) in zip(found, search.axes, strict=True))
     assert in_range or result.weights == start
 
 
@@ -130,15 +137,17 @@ def test_the_order_of_candidates_does_not_matter(seed):
 
 def known_dev(seed, truth, num_utterances=100, num_candidates=10):
     """Utterances whose right candidate is best with ``truth``, and less often so the farther weights are from it."""
-    draw = random.Random(seed)
+    draw, silent = random.Random(seed), random.Random(seed)
     candidates, references = {}, {}
     for name in (f"utt-{number}" for number in range(num_utterances)):
         references[name] = draw.choices("abcdefgh", k=8)
-        right = Features(tuple(references[name]), 0.0, -40.0, -40.0, 2.0)
+        right = Features(tuple(references[name]), 0.0, -40.0, -40.0, 2.0, 20)
         candidates[name] = [right]
         for _ in range(num_candidates):
             words = tuple(draw.choices("abcdefgh", k=draw.randint(6, 10)))
-            wrong = Features(words, 0.0, draw.gauss(-40, 5), draw.gauss(-40, 5), draw.choice([0.0, 2.0]))
+            wrong = Features(
+                words, 0.0, draw.gauss(-40, 5), draw.gauss(-40, 5), draw.choice([0.0, 2.0]), silent.randint(17, 23)
+            )
             behind = total(truth, right) - total(truth, wrong) - draw.uniform(0.1, 4)
             candidates[name].append(replace(wrong, acoustic=behind / truth.acoustic))
     return candidates, references
@@ -157,6 +166,29 @@ def test_the_weights_that_made_the_scores_are_found(truth):
     assert tune(dev, start, WIDE) == result
 
 
+@pytest.mark.parametrize("start", [0.0, -3.0])
+def test_the_penalty_that_made_the_scores_is_found(start):
+    truth = weighing(acoustic=0.8, lm=1.0, graph=0.25, blank=-1.75)
+    dev = DevSet(*known_dev(4, truth))
+    result = tune(dev, truth.but(graph=0.0, blank=start), WIDE)
+    assert dev.errors_at(truth).errors == result.errors.errors == 0 < result.start_errors.errors
+    assert result.weights.blank == pytest.approx(truth.blank, abs=0.5)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_of_all_penalties_with_the_other_weights_none_makes_fewer_errors(seed):
+    """Chosen beside the others: that none is better together with others is not promised."""
+    dev = DevSet(*known_dev(seed, weighing(lm=0.75, blank=-2.0)))
+    alone = WIDE.model_copy(update={"lm": (1.0, 1.0, 1.0), "graph": NONE, "word": NONE, "blank": (-3.0, 0.0, 0.5)})
+    result = tune(dev, START, alone)
+
+    def mean(blank):
+        near = [min(max(blank + step, -3.0), 0.0) for step in (-0.5, 0.0, 0.0, 0.5)]
+        return sum(dev.errors_at(START.but(blank=each)).errors for each in near) / 4 + abs(blank) / 0.5
+
+    assert mean(result.weights.blank) == min(map(mean, [*values(alone.blank), result.weights.blank]))
+
+
 def two_by_two(right_where):
     """A dev set of two candidates an utterance; the second wins where the lm weight lies in one of its ranges.
 
@@ -167,11 +199,14 @@ def two_by_two(right_where):
         for end, sign in ((low, 1.0), (high, -1.0)):
             name = f"utt-{number}-{sign}"
             references[name] = ["right"]
-            candidates[name] = [Features(("wrong",), 0.0, 0.0, 0.0, 0.0), Features(("right",), -sign * end, 0, sign, 0)]
+            candidates[name] = [
+                Features(("wrong",), 0.0, 0.0, 0.0, 0.0, 0),
+                Features(("right",), -sign * end, 0, sign, 0, 0),
+            ]
     return candidates, references
 
 
-LM_ONLY = Ranges(lm=(0.0, 3.0, 0.25), graph=(0.0, 0.0, 1.0), word=(0.0, 0.0, 1.0))
+LM_ONLY = Ranges(lm=(0.0, 3.0, 0.25), graph=NONE, word=NONE, blank=NONE)
 
 
 @pytest.mark.parametrize("start", [0.0, 3.0])
@@ -192,7 +227,7 @@ def test_a_way_that_saves_less_than_an_error_a_step_is_not_gone():
     for number in range(2):
         name = f"far-{number}"
         references[name] = ["right"]
-        candidates[name] = [Features(("wrong",), 0.0, 0.0, 0.0, 0.0), Features(("right",), -2.4, 0, 1.0, 0)]
+        candidates[name] = [Features(("wrong",), 0.0, 0.0, 0.0, 0.0, 0), Features(("right",), -2.4, 0, 1.0, 0, 0)]
     dev = DevSet(candidates, references)
     assert dev.errors_at(START.but(lm=2.5)).errors == 0
     assert tune(dev, START, LM_ONLY).weights == START
@@ -247,7 +282,7 @@ def test_rounds_never_end_worse_than_they_began(seed, most):
     assert result.errors.errors <= result.start_errors.errors
 
 
-@given(SEEDS, st.sampled_from(grid(TINY)))
+@given(SEEDS, st.sampled_from(grid(BLANKS)))
 def test_merging_keeps_every_candidate_that_can_win(seed, weights):
     candidates, _ = random_dev(seed, num_utterances=1, num_candidates=8)
     rows = [[replace(one, words=one.words[:1]) for one in row] for row in candidates.values()]
@@ -276,7 +311,7 @@ def test_candidates_without_reference_are_refused():
 
 
 def features(words, boost=0.0, acoustic=0.0):
-    return Features(tuple(words.split()), acoustic, 0.0, 0.0, boost)
+    return Features(tuple(words.split()), acoustic, 0.0, 0.0, boost, 0)
 
 
 def test_errors_beside_the_list_are_told_from_those_in_it():

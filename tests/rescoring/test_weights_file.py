@@ -18,13 +18,22 @@ CHOSEN = ChosenWeights(
     errors=ErrorCounts(1, 2, 3, 40),
     start_errors=ErrorCounts(2, 2, 3, 40),
     rounds=2,
-    search=Ranges(lm=(0, 2, 0.25), graph=(0, 1, 0.25), word=(-4, 6, 1)),
+    search=Ranges(lm=(0, 2, 0.25), graph=(0, 1, 0.25), word=(-4, 6, 1), blank=(-4, 0, 0.5)),
 )
 
 
 def test_weights_are_stored(tmp_path):
     save_weights(tmp_path / "weights.json", CHOSEN)
     assert load_weights(tmp_path / "weights.json") == CHOSEN
+
+
+def test_older_weights_go_with_no_penalty(tmp_path):
+    save_weights(tmp_path / "weights.json", CHOSEN)
+    stored = json.loads((tmp_path / "weights.json").read_text())
+    del stored["weights"]["blank"], stored["search"]["blank"]
+    (tmp_path / "weights.json").write_text(json.dumps(stored))
+    searched = CHOSEN.search.model_copy(update={"blank": (0.0, 0.0, 1.0)})
+    assert load_weights(tmp_path / "weights.json") == CHOSEN.model_copy(update={"search": searched})
 
 
 @pytest.mark.parametrize(
@@ -35,9 +44,11 @@ def test_weights_are_stored(tmp_path):
         (["weights", "acoustic"], 1e300, r"weights.json: weights.acoustic: a weight is from"),
         (["weights", "acoustic"], 0, r"weights.acoustic = 0"),
         (["weights", "grpah"], 1, r"unknown key 'weights.grpah'; did you mean 'graph'"),
+        (["weights", "blank"], 1, r"weights.blank = 1"),
+        (["weights", "blank"], None, r"weights: blank = None is no penalty that was chosen"),
         (["rounds"], 0, r"rounds = 0"),
         (["marks"], [], r"marks = \[\]"),
-        (["search", "lm"], [1.0, 0.0, 0.5], r"search: lm = \[1, 0, 0.5\] is no range"),
+        (["search", "lm"], [1.0, 0.0, 0.5], r"search.lm: \[1, 0, 0.5\] is no range"),
         (["search", "graph"], [-1.0, 0.0, 0.5], r"search: lm and graph cannot be below 0"),
         (["errors"], None, r"errors = None"),
         (["errors", "deletions"], -1, r"weights.json: errors: .*deletions=-1.* counts nothing"),

@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pyspeech.decoding.archive import LatticeArchive
-from pyspeech.decoding.frames import BLANK, FrameArchive
-from pyspeech.decoding.lattice import Lattice, best_path, prune
+from pyspeech.decoding.frames import FrameArchive
+from pyspeech.decoding.lattice import BLANK, Lattice, best_path, prune
 from pyspeech.rescoring.compose import compose
 from pyspeech.rescoring.config import LatticeSettings, Weights, load_rescore_config
 from pyspeech.rescoring.language_model import LN10, open_lm
@@ -27,7 +27,7 @@ from pyspeech.rescoring.lexicon_tree import LexiconTree
 from pyspeech.rescoring.scorer import WordScorer
 
 FLOOR = np.float32(-30.0)  # log-probability of tokens that were not kept
-WEIGHTS = Weights(acoustic=1.0, lm=1.0, graph=0.0, word=0.0, boost=0.0)
+WEIGHTS = Weights(acoustic=1.0, lm=1.0, graph=0.0, word=0.0, boost=0.0, blank=0.0)
 Setting = Sequence[int]
 Decode = Callable[[list[Any]], list[list[str]]]
 
