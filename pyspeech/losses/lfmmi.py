@@ -22,7 +22,7 @@ from pyspeech.losses.token_ngrams import estimate
 from pyspeech.models.contract import OutputPer
 from pyspeech.models.precision import at_least_float32
 
-FIRST_REACH = 0.15
+REACH = 0.15
 KEPT_NUMERATORS = 1 << 14
 MOST_ARCS = 10_000_000  # of the denominator: 100 MB, and a second or so for every second of speech on a CPU
 
@@ -38,8 +38,8 @@ class LfMmi(nn.Module):
         discount: Taken off each of its counts.
         min_count: Histories that were seen less often are shortened.
         ctc: Weight of CTC beside the rest: of all pronunciations, as the model weighs them.
-        flat_start: For so much of the training, 0 .. 1, no token may be far from where it would be, were all equally
-            long: first by ``FIRST_REACH`` of the utterance, then by more and more. Kaldi's monophones begin so.
+        flat_start: For so much of the training, 0 .. 1, no token may be further than ``REACH`` of the utterance from where
+            it would be, were all equally long: so begin the monophones of Kaldi.
         begins: Where so much of the training is done, 0 .. 1; before, the loss is CTC alone.
     """
 
@@ -91,7 +91,8 @@ class LfMmi(nn.Module):
     ) -> Tensor:
         log_probs_BTV = at_least_float32(log_probs_BTV)
         numerators = [self._numerator(_hashable(Pronounced.of(target))) for target in targets]
-        said_B, said_BTV = sum_numerators(numerators, log_probs_BTV.detach(), lengths_B, self._reach(progress))
+        reach = REACH if progress < self.flat_start else 1.0
+        said_B, said_BTV = sum_numerators(numerators, log_probs_BTV.detach(), lengths_B, reach)
         if progress < self.begins:
             losses_B, gradient_BTV = said_B.neg(), said_BTV.neg()
         else:
@@ -100,12 +101,6 @@ class LfMmi(nn.Module):
             gradient_BTV = torch.sub(all_BTV, said_BTV, alpha=1 + self.ctc)
         with_gradient_B: Tensor = _WithGradient.apply(log_probs_BTV, losses_B, gradient_BTV)
         return with_gradient_B
-
-    def _reach(self, progress: float) -> float:
-        """How far a token may be from its place in an even division of the utterance, as a share of that."""
-        if progress >= self.flat_start:
-            return 1.0
-        return FIRST_REACH + (1 - FIRST_REACH) * progress / self.flat_start
 
     def best_tokens(self, log_probs_BTV: Tensor, lengths_B: Tensor) -> list[list[int]]:
         """The tokens of the best path through the denominator; see :class:`.SequenceLoss`."""
