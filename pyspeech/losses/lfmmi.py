@@ -38,8 +38,8 @@ class LfMmi(nn.Module):
         discount: Taken off each of its counts.
         min_count: Histories that were seen less often are shortened.
         ctc: Weight of CTC beside the rest: of all pronunciations, as the model weighs them.
-        flat_start: For so much of the training, 0 .. 1, no token may be further than ``REACH`` of the utterance from where
-            it would be, were all equally long: so begin the monophones of Kaldi.
+        flat_start: For so much of the training, 0 .. 1, no token may be further than ``REACH`` of the utterance from
+            where it would be, were all equally long: so begin the monophones of Kaldi.
         begins: Where so much of the training is done, 0 .. 1; before, the loss is CTC alone.
     """
 
