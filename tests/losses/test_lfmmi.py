@@ -191,3 +191,16 @@ def test_a_flat_start_keeps_tokens_where_they_would_be_were_all_equally_long():
         said_TV = (all_BTV - gradient)[0]
         assert (float(said_TV[:20, 3].sum()) > 0.5) == last_token_is_early
         assert (float(said_TV[28:, 3].sum()) > 0.5) == (not last_token_is_early)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_finds_the_same():
+    loss = loss_of(ctc=0.1)
+    log_probs, lengths = random_log_probs(3, 40, V).float(), torch.tensor([40, 33, 21])
+    results = []
+    for device in ("cpu", "cuda"):
+        there = log_probs.to(device).requires_grad_()
+        losses = loss.to(device)(there, lengths, CORPUS[:3], 1.0)
+        results.append((losses.cpu(), torch.autograd.grad(losses.sum(), there)[0].cpu()))
+    for one, other in zip(*results, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)

@@ -34,12 +34,16 @@ def train(folder, yaml, device, precision, sources):
 
 
 @devices
-@pytest.mark.parametrize("name", list(SETTINGS))
-def test_a_frame_network_trains(tmp_path, name, device, precision):
+@pytest.mark.parametrize(("name", "loss"), [*((name, "ctc") for name in SETTINGS), ("tdnn_lstm", "lfmmi")])
+def test_a_frame_network_trains(tmp_path, name, loss, device, precision):
     tone_manifest(tmp_path / "train.jsonl.gz", 12)
     CharacterTokens.from_words(PITCHES).save(tmp_path / "lang")
     head, _, rest = YAML.replace("max_seconds: 6", "max_seconds: 3").partition("model:")
-    yaml = head.replace("tdnn_lstm]", f"{name}]") + f"model: {json.dumps(SETTINGS[name])}" + rest[rest.index("\n") :]
+    yaml = (
+        head.replace("ctc, tdnn_lstm]", f"{loss}, {name}]")
+        + f"model: {json.dumps(SETTINGS[name])}"
+        + rest[rest.index("\n") :]
+    )
     sources = Sources(tmp_path / "train.jsonl.gz", tmp_path / "train.jsonl.gz", tmp_path / "lang")
     train(tmp_path, yaml, device, precision, sources)
 
