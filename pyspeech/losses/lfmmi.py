@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from torch.amp.autocast_mode import autocast
 
 from pyspeech.arguments import Fraction
 from pyspeech.errors import UserError
@@ -90,17 +91,24 @@ class LfMmi(nn.Module):
         self, log_probs_BTV: Tensor, lengths_B: Tensor, targets: Sequence[Sequence[int]], progress: float
     ) -> Tensor:
         log_probs_BTV = at_least_float32(log_probs_BTV)
-        numerators = [self._numerator(_hashable(Pronounced.of(target))) for target in targets]
-        reach = REACH if progress < self.flat_start else 1.0
-        said_B, said_BTV = sum_numerators(numerators, log_probs_BTV.detach(), lengths_B, reach)
-        if progress < self.begins:
-            losses_B, gradient_BTV = said_B.neg(), said_BTV.neg()
-        else:
-            all_B, all_BTV = self.denominator.sums(log_probs_BTV.detach(), lengths_B)
-            losses_B = torch.sub(all_B, said_B, alpha=1 + self.ctc)
-            gradient_BTV = torch.sub(all_BTV, said_BTV, alpha=1 + self.ctc)
+        # Sums of so many products stay in float32 whatever the network computes in.
+        with autocast(log_probs_BTV.device.type, enabled=False):
+            losses_B, gradient_BTV = self._with_gradient(log_probs_BTV.detach(), lengths_B, targets, progress)
         with_gradient_B: Tensor = _WithGradient.apply(log_probs_BTV, losses_B, gradient_BTV)
         return with_gradient_B
+
+    def _with_gradient(
+        self, log_probs_BTV: Tensor, lengths_B: Tensor, targets: Sequence[Sequence[int]], progress: float
+    ) -> tuple[Tensor, Tensor]:
+        numerators = [self._numerator(_hashable(Pronounced.of(target))) for target in targets]
+        reach = REACH if progress < self.flat_start else 1.0
+        said_B, said_BTV = sum_numerators(numerators, log_probs_BTV, lengths_B, reach)
+        if progress < self.begins:
+            return said_B.neg(), said_BTV.neg()
+        all_B, all_BTV = self.denominator.sums(log_probs_BTV, lengths_B)
+        losses_B = torch.sub(all_B, said_B, alpha=1 + self.ctc)
+        gradient_BTV = torch.sub(all_BTV, said_BTV, alpha=1 + self.ctc)
+        return losses_B, gradient_BTV
 
     def best_tokens(self, log_probs_BTV: Tensor, lengths_B: Tensor) -> list[list[int]]:
         """The tokens of the best path through the denominator; see :class:`.SequenceLoss`."""
