@@ -23,7 +23,7 @@ from pyspeech.losses.token_ngrams import estimate
 from pyspeech.models.contract import OutputPer
 from pyspeech.models.precision import at_least_float32
 
-REACH = 0.15
+FIRST_SCALE = 0.1
 KEPT_NUMERATORS = 1 << 14
 MOST_ARCS = 10_000_000  # of the denominator: 100 MB, and a second or so for every second of speech on a CPU
 
@@ -39,8 +39,9 @@ class LfMmi(nn.Module):
         discount: Taken off each of its counts.
         min_count: Histories that were seen less often are shortened.
         ctc: Weight of CTC beside the rest: of all pronunciations, as the model weighs them.
-        flat_start: For so much of the training, 0 .. 1, no token may be further than ``REACH`` of the utterance from
-            where it would be, were all equally long: so begin the monophones of Kaldi.
+        flat_start: For so much of the training, 0 .. 1, what the network says decides less where words are: at first
+            nearly all places are equally likely, as for Kaldi's monophones. Deterministic annealing (Ueda and Nakano
+            1998): the log-probabilities are scaled by ``FIRST_SCALE`` there, and then by more and more.
         begins: Where so much of the training is done, 0 .. 1; before, the loss is CTC alone.
     """
 
@@ -101,14 +102,24 @@ class LfMmi(nn.Module):
         self, log_probs_BTV: Tensor, lengths_B: Tensor, targets: Sequence[Sequence[int]], progress: float
     ) -> tuple[Tensor, Tensor]:
         numerators = [self._numerator(_hashable(Pronounced.of(target))) for target in targets]
-        reach = REACH if progress < self.flat_start else 1.0
-        said_B, said_BTV = sum_numerators(numerators, log_probs_BTV, lengths_B, reach)
+        said_B, said_BTV = self._said(numerators, log_probs_BTV, lengths_B, progress)
         if progress < self.begins:
             return said_B.neg(), said_BTV.neg()
         all_B, all_BTV = self.denominator.sums(log_probs_BTV, lengths_B)
         losses_B = torch.sub(all_B, said_B, alpha=1 + self.ctc)
         gradient_BTV = torch.sub(all_BTV, said_BTV, alpha=1 + self.ctc)
         return losses_B, gradient_BTV
+
+    def _said(
+        self, numerators: Sequence[Numerator], log_probs_BTV: Tensor, lengths_B: Tensor, progress: float
+    ) -> tuple[Tensor, Tensor]:
+        if progress >= self.flat_start:
+            return sum_numerators(numerators, log_probs_BTV, lengths_B)
+        scale = FIRST_SCALE + (1 - FIRST_SCALE) * progress / self.flat_start
+        scaled_B, said_BTV = sum_numerators(numerators, log_probs_BTV.mul(scale), lengths_B)
+        # What all paths come to where the network says nothing; the rest rises with the scale to what it is unscaled.
+        paths_B, _ = sum_numerators(numerators, torch.zeros_like(log_probs_BTV), lengths_B)
+        return paths_B + (scaled_B - paths_B) / scale, said_BTV
 
     def best_tokens(self, log_probs_BTV: Tensor, lengths_B: Tensor) -> list[list[int]]:
         """The tokens of the best path through the denominator; see :class:`.SequenceLoss`."""

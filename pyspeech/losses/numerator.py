@@ -16,7 +16,6 @@ from pyspeech.losses.token_ngrams import TokenNgrams
 
 NOTHING = -80.0  # e^-80 beside 1 is nothing in float32; below e^-87 its numbers lose digits, and processors their speed
 IMPOSSIBLE = -1e30  # a logarithm that sums need no special case for
-FAR = -30.0  # beside what a network says in a frame that it is not sure of, next to impossible
 Arcs: TypeAlias = Sequence[tuple[int, int, int, float]]  # from node to node, token, log-probability
 Steps: TypeAlias = Sequence[tuple[int, int, float]]  # from state to state, log-probability
 
@@ -42,13 +41,11 @@ class Numerator:
 
     Attributes:
         tokens: What each state emits, int64 [S]; 0 is the blank.
-        places: Where it would be, were all tokens equally long: 0 at the beginning, 1 at the end, float32 [S].
         onward: Along time.
         backward: Against it; its ``first`` are the log-probabilities to end in a state.
     """
 
     tokens: Tensor
-    places: Tensor
     onward: Direction
     backward: Direction
 
@@ -60,8 +57,7 @@ def make_numerator(target: Pronounced, model: TokenNgrams) -> Numerator:
     """
     # Nodes lie between tokens; a token's state stands for its arc from one node to the next.
     at_node: dict[int, int] = {0: 0}  # the model's states where a word ends, and their nodes
-    places = [0.0]  # of nodes
-    word_begin, total = 0.0, max(len(target), 1)
+    num_nodes = 1
     arcs: list[tuple[int, int, int, float]] = []  # node, node, token, log-probability
     for word in target.words:
         ends: dict[int, int] = {}
@@ -70,20 +66,17 @@ def make_numerator(target: Pronounced, model: TokenNgrams) -> Numerator:
             for place, token in enumerate(spelling):
                 log_prob = float(model.log_probs[state, token])
                 state = int(model.following[state, token])
-                onto = ends.setdefault(state, len(places)) if place + 1 == len(spelling) else len(places)
-                if onto == len(places):
-                    places.append(word_begin + len(word[0]) / total * (place + 1) / len(spelling))
+                onto = ends.setdefault(state, num_nodes) if place + 1 == len(spelling) else num_nodes
+                num_nodes += onto == num_nodes
                 arcs.append((node, onto, token, log_prob))
                 node = onto
         at_node = ends
-        word_begin += len(word[0]) / total
     final = {node: float(model.log_probs[state, 0]) for state, node in at_node.items()}
-    return _with_blanks(places, arcs, final)
+    return _with_blanks(num_nodes, arcs, final)
 
 
-def _with_blanks(places: Sequence[float], arcs: Arcs, ends: dict[int, float]) -> Numerator:
+def _with_blanks(num_nodes: int, arcs: Arcs, ends: dict[int, float]) -> Numerator:
     """The states are the nodes' blanks, then the arcs' tokens."""
-    num_nodes = len(places)
     num_states = num_nodes + len(arcs)
     steps = [(state, state, 0.0) for state in range(num_states)]
     reaching: list[list[int]] = [[] for _ in range(num_nodes)]
@@ -103,7 +96,6 @@ def _with_blanks(places: Sequence[float], arcs: Arcs, ends: dict[int, float]) ->
             first[state] = log_prob
     return Numerator(
         torch.tensor([0] * num_nodes + [token for _, _, token, _ in arcs]),
-        torch.tensor([*places, *((places[node] + places[onto]) / 2 for node, onto, _, _ in arcs)]),
         _direction(steps, first),
         _direction([(target, source, log_prob) for source, target, log_prob in steps], final),
     )
@@ -136,13 +128,8 @@ def frames_needed(target: Pronounced) -> int:
     return min(fewest.values())
 
 
-def sum_numerators(
-    numerators: Sequence[Numerator], log_probs_BTV: Tensor, lengths_B: Tensor, reach: float = 1.0
-) -> tuple[Tensor, Tensor]:
+def sum_numerators(numerators: Sequence[Numerator], log_probs_BTV: Tensor, lengths_B: Tensor) -> tuple[Tensor, Tensor]:
     """Add up all paths of each utterance, forward and backward at once.
-
-    Paths lose ``FAR`` for each frame in which they are further than ``reach``, a share of the utterance, from the place
-    of their state.
 
     Returns:
         The logarithm of the sum, [B], and its derivative by ``log_probs_BTV``, [B, T, V]: the probability of each token
@@ -152,10 +139,6 @@ def sum_numerators(
     tokens_BS, onward, backward = _batched(numerators, log_probs_BTV)
     lengths_B = lengths_B.to(device)
     emitted_BTS = log_probs_BTV.gather(2, tokens_BS[:, None].expand(-1, frames, -1))
-    if reach < 1:
-        places_BS = pad_sequence([each.places for each in numerators], batch_first=True).to(log_probs_BTV)
-        now_BT = (torch.arange(frames, device=device) + 0.5) / lengths_B[:, None]
-        emitted_BTS = emitted_BTS + FAR * ((now_BT[..., None] - places_BS[:, None]).abs() > reach)
     # Backward, frame t of an utterance is what is length - 1 - t onward.
     turned_BT = (lengths_B[:, None] - 1 - torch.arange(frames, device=device)).clamp(min=0)
     turned_BTS = turned_BT[..., None].expand_as(emitted_BTS)

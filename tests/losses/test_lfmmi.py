@@ -177,20 +177,31 @@ def test_k2_finds_the_same():
     torch.testing.assert_close(posteriors, gradient, rtol=0, atol=1e-5)
 
 
-def test_a_flat_start_keeps_tokens_where_they_would_be_were_all_equally_long():
+def test_a_flat_start_is_annealed_to_what_the_network_says():
     loss = loss_of(flat_start=0.5)
-    # All that is said, the network hears in the first of four quarters.
-    log_probs = torch.full((1, 40, V), -8.0, dtype=torch.float64)
-    for place, token in ((1, 1), (3, 2), (5, 1), (7, 3)):
-        log_probs[0, place, token] = 0
-    log_probs[0, [t for t in range(40) if t not in {1, 3, 5, 7}], 0] = 0
-    log_probs = log_probs.log_softmax(2).requires_grad_()
-    for progress, last_token_is_early in ((0.4, False), (0.6, True)):
-        [gradient] = torch.autograd.grad(loss(log_probs, torch.tensor([40]), [[1, 2, 1, 3]], progress).sum(), log_probs)
-        all_BTV = loss.denominator.sums(log_probs.detach(), torch.tensor([40]))[1]
-        said_TV = (all_BTV - gradient)[0]
-        assert (float(said_TV[:20, 3].sum()) > 0.5) == last_token_is_early
-        assert (float(said_TV[28:, 3].sum()) > 0.5) == (not last_token_is_early)
+    lengths, target = torch.tensor([9]), CORPUS[0]
+    log_probs = random_log_probs(1, 9, V, sharp=4.0).requires_grad_()
+    values, gradients = [], []
+    for progress in (0.0, 0.2, 0.4, 0.5, 1.0):
+        value = loss(log_probs, lengths, [target], progress)
+        [gradient] = torch.autograd.grad(value.sum(), log_probs)
+        values.append(float(value))
+        gradients.append(gradient)
+    assert values == sorted(values, reverse=True)
+    assert values[3] == values[4] >= 0
+    # The gradient is that of the numerator's sum with scaled scores: of one path by its share, by brute force.
+    _, everything = loss.denominator.sums(log_probs.detach(), lengths)
+    ways = said(target)
+    expected = torch.zeros(9, V, dtype=torch.float64)
+    total = 0.0
+    for path in itertools.product(range(V), repeat=9):
+        tokens = tuple(token for token, _ in itertools.groupby(path) if token)
+        if tokens in ways:
+            score = sum(float(log_probs[0, t, v]) for t, v in enumerate(path))
+            share = np.exp((0.1 + 0.9 * 0.4) * score + loss.model.score(tokens))
+            total += share
+            expected[range(9), path] += share
+    torch.testing.assert_close(everything[0] - gradients[1][0], expected / total, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
