@@ -46,7 +46,7 @@ def test_what_it_shows_of_train_is_a_configuration(tmp_path):
         (WORDS, "training.epohcs=3", "unknown key 'training.epohcs'; did you mean 'epochs'"),
         (WORDS, "trianing.epochs=3", "unknown key 'trianing'; did you mean 'training'"),
         (WORDS, "model.lstm_widht=3", "unknown key 'model.lstm_widht' of tdnn_lstm; did you mean 'lstm_width'"),
-        (WORDS, "loss.scale=3", "unknown key 'loss.scale' of ctc"),
+        (WORDS, "loss.scale=3", "unknown key 'loss.scale' of lfmmi"),
         (WORDS, "decode.search_bean=3", "unknown key 'search_bean'; did you mean 'search_beam'"),
         (WORDS, "rescore.search.bean=3", "unknown key 'search.bean'; did you mean 'beam'"),
         (WORDS, "training.epochs=0", "training.epochs = 0: "),
