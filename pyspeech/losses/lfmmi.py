@@ -22,6 +22,7 @@ from pyspeech.losses.numerator import Numerator, frames_needed, make_numerator, 
 from pyspeech.losses.token_ngrams import estimate
 from pyspeech.models.contract import OutputPer
 from pyspeech.models.precision import at_least_float32
+from pyspeech.threads import one_thread
 
 FIRST_SCALE = 0.1
 KEPT_NUMERATORS = 1 << 14
@@ -92,8 +93,8 @@ class LfMmi(nn.Module):
         self, log_probs_BTV: Tensor, lengths_B: Tensor, targets: Sequence[Sequence[int]], progress: float
     ) -> Tensor:
         log_probs_BTV = at_least_float32(log_probs_BTV)
-        # Sums of so many products stay in float32 whatever the network computes in.
-        with autocast(log_probs_BTV.device.type, enabled=False):
+        # Sums of so many products stay in float32 whatever the network computes in; each frame is too small to share.
+        with autocast(log_probs_BTV.device.type, enabled=False), one_thread():
             losses_B, gradient_BTV = self._with_gradient(log_probs_BTV.detach(), lengths_B, targets, progress)
         with_gradient_B: Tensor = _WithGradient.apply(log_probs_BTV, losses_B, gradient_BTV)
         return with_gradient_B
