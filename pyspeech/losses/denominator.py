@@ -1,7 +1,8 @@
 """Sums over all CTC paths of all token sequences, weighed by a model of these: what could have been said instead.
 
-Each state of the model has two that emit: its last token, or a blank. Going from one state of the model to another is a
-product with a sparse matrix, for all utterances of a batch; sums are of probabilities, scaled in every frame.
+Each state of the model has two that emit: its last token, or a blank. A step from frame to frame is a product with a
+sparse matrix, for all utterances of a batch, forward and backward in time at once; sums are of probabilities, scaled in
+every frame.
 """
 
 import warnings
@@ -13,54 +14,59 @@ from torch import Tensor, nn
 from pyspeech.losses.token_ngrams import TokenNgrams
 
 # What the scores of a frame add up to: small ones then keep all their digits, without which processors are slow.
-LARGE = 1e30
+LARGE = 1e15
 
 
 class Denominator(nn.Module):
     """A model with H states, as buffers that go where the network goes and are not stored with it.
 
-    2H states emit: first those of tokens, then those of blanks. A token follows what is in either state before it; the
-    token that was said last follows only a blank.
+    S = 2H states emit: first those of tokens, then those of blanks. A token follows what is in either state before it;
+    the token that was said last follows only a blank.
     """
 
-    labels: Tensor  # what each state emits, [2H]
-    first: Tensor  # probability of each state in the first frame, [2H]
-    final: Tensor  # of the end after each, [2H]
+    labels: Tensor  # what each state emits, [S]
+    first: Tensor  # probability of each state in the first frame, [S]
+    final: Tensor  # of the end after each, [S]
+    # A sparse matrix, [2S, 2S]: of steps forward from state to state, and beside them of the same backward.
+    starts: Tensor
+    columns: Tensor
+    values: Tensor
 
     def __init__(self, model: TokenNgrams) -> None:
         super().__init__()
-        last, probs = torch.tensor(model.last), torch.tensor(model.log_probs).exp()
-        states, tokens = torch.arange(len(last))[:, None], torch.arange(1, probs.shape[1])
-        # From a state, whatever it emits, or only where it emits a blank.
-        source = (states + len(last) * (tokens == last[:, None])).flatten()
-        target, values = torch.tensor(model.following[:, 1:]).flatten(), probs[:, 1:].flatten().float()
-        self._register("onto", target, source, values, (len(last), 2 * len(last)))
-        self._register("back", source, target, values, (2 * len(last), len(last)))
-        first = torch.zeros(2 * len(last))
-        first[model.following[0, 1:]] = probs[0, 1:].float()
-        first[len(last)] = 1
-        self.register_buffer("first", first, persistent=False)
-        self.register_buffer("final", probs[:, 0].float().repeat(2), persistent=False)
-        self.register_buffer("labels", torch.cat([last, torch.zeros_like(last)]), persistent=False)
-
-    def _register(self, name: str, rows: Tensor, columns: Tensor, values: Tensor, size: tuple[int, int]) -> None:
-        """Keep a sparse matrix, adding up values of one place."""
-        places, which = torch.unique(rows * size[1] + columns, return_inverse=True)
-        starts = torch.searchsorted(places, torch.arange(size[0] + 1) * size[1])
-        added = torch.zeros(len(places)).index_add_(0, which, values)
-        for part, kept in (("starts", starts), ("columns", places % size[1]), ("values", added)):
-            self.register_buffer(f"{name}_{part}", kept, persistent=False)
-
-    def _matrix(self, name: str, like: Tensor) -> Tensor:
-        starts, columns, values = (self.get_buffer(f"{name}_{part}") for part in ("starts", "columns", "values"))
-        rows = len(starts) - 1
-        size = (rows, 3 * len(self.labels) // 2 - rows)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Sparse (CSR tensor support is in beta|invariant checks are implicitly)")
-            return torch.sparse_csr_tensor(starts, columns, values.to(like.dtype), size)
+        last, probs = torch.tensor(model.last), torch.tensor(model.log_probs).exp().float()
+        half = len(last)
+        states = torch.arange(half)
+        source, token = states.repeat_interleave(probs.shape[1] - 1), torch.arange(1, probs.shape[1]).repeat(half)
+        target, other = torch.tensor(model.following)[source, token], token != last[source]
+        log_prob = probs[source, token]
+        said = states[last > 0]  # the state that begins emits blanks alone
+        steps: Sequence[Sequence[Tensor]] = (
+            (source + half, target, log_prob),
+            (source[other], target[other], log_prob[other]),
+            (said, said, torch.ones(len(said))),
+            (states, states + half, torch.ones(half)),
+            (states + half, states + half, torch.ones(half)),
+        )
+        before, after, values = (torch.cat([part[place] for part in steps]) for place in range(3))
+        size = 4 * half
+        rows, columns = torch.cat([after, before + 2 * half]), torch.cat([before, after + 2 * half])
+        places, which = torch.unique(rows * size + columns, return_inverse=True)
+        first = torch.zeros(2 * half)
+        first[target[source == 0]] = log_prob[source == 0]
+        first[half] = 1
+        for name, buffer in (
+            ("labels", torch.cat([last, torch.zeros_like(last)])),
+            ("first", first),
+            ("final", probs[:, 0].repeat(2)),
+            ("starts", torch.searchsorted(places, torch.arange(size + 1) * size)),
+            ("columns", places % size),
+            ("values", torch.zeros(len(places)).index_add_(0, which, values.repeat(2))),
+        ):
+            self.register_buffer(name, buffer, persistent=False)
 
     def sums(self, log_probs_BTV: Tensor, lengths_B: Tensor) -> tuple[Tensor, Tensor]:
-        """Add up all paths of each utterance; S is 2H.
+        """Add up all paths of each utterance.
 
         Returns:
             The logarithm of the sum, [B], and its derivative by ``log_probs_BTV``, [B, T, V].
@@ -72,53 +78,48 @@ class Denominator(nn.Module):
         probs_TVB = log_probs_BTV[:, : max(lengths)].permute(1, 2, 0).exp()
         probs_TVB = probs_TVB.where(within_TB[:, None], probs_TVB.new_ones(()))
         labels_TSB = self.labels[None, :, None].expand(len(probs_TVB), -1, len(lengths))
-        emitted_TSB = probs_TVB.gather(1, labels_TSB)
-        scores_TSB, scales_TB = self._forward(emitted_TSB)
-        ends_SB = scores_TSB[torch.tensor(lengths, device=device) - 1, :, torch.arange(len(lengths), device=device)].t()
+        forward_TSB, backward_TSB, scales_TB = self._scores(probs_TVB.gather(1, labels_TSB), lengths)
+        ends_SB = forward_TSB[
+            torch.tensor(lengths, device=device) - 1, :, torch.arange(len(lengths), device=device)
+        ].t()
         totals_B = (scales_TB.log() * within_TB).sum(0) + (self.final.to(ends_SB.dtype) @ ends_SB / LARGE).log()
-        self._multiply_by_backward(scores_TSB, emitted_TSB, lengths)
-        posteriors_TVB = torch.zeros_like(probs_TVB).scatter_add_(1, labels_TSB, scores_TSB)
+        posteriors_TVB = torch.zeros_like(probs_TVB).scatter_add_(1, labels_TSB, forward_TSB * backward_TSB)
         posteriors_TVB *= within_TB[:, None] / posteriors_TVB.sum(1, keepdim=True)
         gradient_BTV = torch.zeros_like(log_probs_BTV)
         gradient_BTV[:, : max(lengths)] = posteriors_TVB.permute(2, 0, 1)
         return totals_B, gradient_BTV
 
-    def _forward(self, emitted_TSB: Tensor) -> tuple[Tensor, Tensor]:
-        """The paths that end in each state in each frame, scaled, and the scales [T, B]."""
-        half, onto = len(self.labels) // 2, self._matrix("onto", emitted_TSB)
-        scores_TSB, scales_TB = torch.empty_like(emitted_TSB), torch.empty_like(emitted_TSB[:, 0])
-        reached_SB, before_SB = (torch.empty_like(emitted_TSB[0]) for _ in range(2))
-        reached_SB[:] = LARGE * self.first[:, None]
-        tokens_HB, either_HB = torch.split(reached_SB, half)  # which reach their blank, both
-        before_either_HB, before_blanks_HB = torch.split(before_SB, half)
-        rows = zip(emitted_TSB.unbind(), scores_TSB.unbind(), scales_TB.unbind(), strict=True)
-        for emitted_SB, scores_SB, scale_B in rows:
-            torch.mul(reached_SB, emitted_SB, out=scores_SB)
-            torch.sum(scores_SB, 0, out=scale_B)
-            scale_B.div_(LARGE)
-            scores_SB.div_(scale_B)
-            said_HB, silent_HB = torch.split(scores_SB, half)
-            torch.add(said_HB, silent_HB, out=either_HB)
-            before_either_HB.copy_(either_HB)
-            before_blanks_HB.copy_(silent_HB)
-            torch.add(onto @ before_SB, said_HB, out=tokens_HB)
-        return scores_TSB, scales_TB
+    def _scores(self, emitted_TSB: Tensor, lengths: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
+        """What paths come to that end in each state in each frame, and those that go on from there; both scaled.
 
-    def _multiply_by_backward(self, scores_TSB: Tensor, emitted_TSB: Tensor, lengths: Sequence[int]) -> None:
-        """Multiply the paths up to each frame by those after it, which makes them posteriors but for their scale."""
-        half, back = len(self.labels) // 2, self._matrix("back", emitted_TSB)
+        Also the scales of the first, [T, B].
+        """
+        frames, states, size = emitted_TSB.shape
+        step = self._step(emitted_TSB.dtype)
+        first_SB, final_SB = (x[:, None].to(emitted_TSB.dtype).expand(-1, size) for x in (self.first, self.final))
         ends = {length - 1: [b for b, each in enumerate(lengths) if each == length] for length in set(lengths)}
-        final_S1 = self.final[:, None].to(emitted_TSB.dtype)
-        after_SB = final_S1.repeat(1, len(lengths))
-        tokens_HB, blanks_HB = torch.split(after_SB, half)
-        rows = zip(emitted_TSB.unbind(), scores_TSB.unbind(), strict=True)
-        for t, (emitted_SB, scores_SB) in reversed(list(enumerate(rows))):
-            if t in ends:
-                after_SB[:, ends[t]] = final_S1
-            scores_SB.mul_(after_SB)
-            after_SB *= emitted_SB
-            after_SB /= after_SB.sum(0)
-            either_HB, again_HB = torch.split(back @ tokens_HB, half)
-            either_HB += blanks_HB
-            torch.add(either_HB, again_HB, out=blanks_HB)
-            tokens_HB += either_HB
+        # Forward the frame t, and backward the frame T - 1 - t.
+        emitted_TZB = torch.cat([emitted_TSB, emitted_TSB.flip(0)], dim=1)
+        scores_TZB = torch.empty_like(emitted_TZB)
+        scales_T2B = emitted_TSB.new_empty(frames, 2, 1, size)
+        reached_ZB = torch.cat([first_SB * LARGE, final_SB * LARGE])
+        every = []
+        rows = zip(emitted_TZB.unbind(), scores_TZB.unbind(), scales_T2B.unbind(), strict=True)
+        for t, (emitted_ZB, scores_ZB, scale_2B) in enumerate(rows):
+            if len(ends) > 1 and frames - 1 - t in ends:
+                reached_ZB[states:, ends[frames - 1 - t]] = self.final[:, None].to(reached_ZB.dtype) * LARGE
+            every.append(reached_ZB)
+            torch.mul(reached_ZB, emitted_ZB, out=scores_ZB)
+            scores_2SB = scores_ZB.view(2, states, size)
+            torch.sum(scores_2SB, 1, keepdim=True, out=scale_2B)
+            scale_2B.div_(LARGE)
+            scores_2SB.div_(scale_2B)
+            reached_ZB = step @ scores_ZB
+        backward_TSB = torch.stack(every)[:, states:].flip(0)
+        return scores_TZB[:, :states], backward_TSB, scales_T2B[:, 0, 0]
+
+    def _step(self, dtype: torch.dtype) -> Tensor:
+        size = len(self.starts) - 1
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Sparse (CSR tensor support is in beta|invariant checks are implicitly)")
+            return torch.sparse_csr_tensor(self.starts, self.columns, self.values.to(dtype), (size, size))
