@@ -36,21 +36,23 @@ class Denominator(nn.Module):
         super().__init__()
         last, probs = torch.tensor(model.last), torch.tensor(model.log_probs).exp().float()
         half = len(last)
-        states = torch.arange(half)
+        states: Tensor = torch.arange(half)
         source, token = states.repeat_interleave(probs.shape[1] - 1), torch.arange(1, probs.shape[1]).repeat(half)
         target, other = torch.tensor(model.following)[source, token], token != last[source]
         log_prob = probs[source, token]
+        blanks: Tensor = torch.arange(half, 2 * half)
         said = states[last > 0]  # the state that begins emits blanks alone
         steps: Sequence[Sequence[Tensor]] = (
             (source + half, target, log_prob),
             (source[other], target[other], log_prob[other]),
             (said, said, torch.ones(len(said))),
-            (states, states + half, torch.ones(half)),
-            (states + half, states + half, torch.ones(half)),
+            (states, blanks, torch.ones(half)),
+            (blanks, blanks, torch.ones(half)),
         )
         before, after, values = (torch.cat([part[place] for part in steps]) for place in range(3))
         size = 4 * half
-        rows, columns = torch.cat([after, before + 2 * half]), torch.cat([before, after + 2 * half])
+        rows = torch.cat([after, before.add(2 * half)])
+        columns = torch.cat([before, after.add(2 * half)])
         places, which = torch.unique(rows * size + columns, return_inverse=True)
         first = torch.zeros(2 * half)
         first[target[source == 0]] = log_prob[source == 0]
@@ -59,8 +61,8 @@ class Denominator(nn.Module):
             ("labels", torch.cat([last, torch.zeros_like(last)])),
             ("first", first),
             ("final", probs[:, 0].repeat(2)),
-            ("starts", torch.searchsorted(places, torch.arange(size + 1) * size)),
-            ("columns", places % size),
+            ("starts", torch.searchsorted(places, torch.arange(size + 1) * size).int()),  # as MKL has it: no copy
+            ("columns", (places % size).int()),
             ("values", torch.zeros(len(places)).index_add_(0, which, values.repeat(2))),
         ):
             self.register_buffer(name, buffer, persistent=False)
