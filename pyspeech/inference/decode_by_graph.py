@@ -19,7 +19,7 @@ from pyspeech.errors import UserError
 from pyspeech.files import digest
 from pyspeech.rescoring.boosting import Boosting
 from pyspeech.rescoring.choose_weights import list_candidates
-from pyspeech.rescoring.config import Ranges, Weights
+from pyspeech.rescoring.config import NOTHING_TO_WEIGH, Ranges, Weights
 from pyspeech.rescoring.dev_decode import DevDecode, gained, refuse_both, refuse_reported
 from pyspeech.rescoring.methods import unpenalised
 from pyspeech.rescoring.run import refuse_read
@@ -30,7 +30,6 @@ from pyspeech.transcripts import read_transcripts, shown
 if TYPE_CHECKING:
     from pyspeech.graph.compose import Graph
 
-NOTHING = (0.0, 0.0, 1.0)  # the range of a weight that weighs nothing
 log = logging.getLogger(__name__)
 
 
@@ -86,7 +85,7 @@ def _load(path: Path) -> ChosenWeights:
 def _choose(graph: Path, config: DecodeConfig, dev: DevDecode, purpose: str) -> ChosenWeights:
     log.info(f"choosing acoustic_scale and blank_penalty on the {len(dev.references)} utterances of {dev.name}")
     lister = _OverGraph(graph, config, dev.decode)
-    ranges = Ranges(lm=NOTHING, graph=config.tuning.graph, word=NOTHING, blank=config.tuning.blank)
+    ranges = Ranges(lm=NOTHING_TO_WEIGH, graph=config.tuning.graph, word=NOTHING_TO_WEIGH, blank=config.tuning.blank)
     start = Weights(
         acoustic=1.0, lm=0.0, graph=1 / config.acoustic_scale, word=0.0, boost=0.0, blank=config.blank_penalty
     )

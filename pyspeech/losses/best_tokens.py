@@ -12,17 +12,11 @@ class BestTokens:
     """Finds the best path through the states of the model, each with a state of its last token and one of a blank."""
 
     def __init__(self, model: TokenNgrams) -> None:
-        states, last = np.arange(len(model.histories)), model.last
-        source, token = (x.ravel() for x in np.meshgrid(states, np.arange(1, model.log_probs.shape[1]), indexing="ij"))
-        target = model.following[source, token]
-        # Every state but the first, which begins, is reached: by the end of its own history.
-        order = np.argsort(target, kind="stable")
-        self._source, self._target = source[order], target[order]
-        self._log_probs = model.log_probs[source, token][order]
-        # A token once more needs a blank before it.
-        self._from_blank = (token == last[source])[order]
+        arcs = model.arcs()
+        order = np.argsort(arcs.target, kind="stable")
+        self._source, self._target, self._log_probs, self._from_blank = (each[order] for each in arcs)
         self._reached, self._first = np.unique(self._target, return_index=True)
-        self._last, self._final = last, model.log_probs[:, 0]
+        self._last, self._final = model.last, model.log_probs[:, 0]
 
     def __call__(self, log_probs_TV: npt.NDArray[np.float32]) -> list[int]:
         """Return the tokens of one utterance, without blanks."""
@@ -34,17 +28,17 @@ class BestTokens:
         for t, emitted_V in enumerate(log_probs_TV.astype(np.float64)):
             tokens_H, blanks_H = scores_T2H[t]
             either_H = np.maximum(tokens_H, blanks_H)
-            reached_A = self._reaching(tokens_H, blanks_H)
+            reached_A = self._reaching(either_H, blanks_H, slice(None))
             best_H = tokens_H.copy()
             best_H[self._reached] = np.maximum(best_H[self._reached], np.maximum.reduceat(reached_A, self._first))
             scores_T2H[t + 1, 0] = best_H + emitted_V[self._last]
             scores_T2H[t + 1, 1] = either_H + emitted_V[0]
         return self._trace(scores_T2H)
 
-    def _reaching(self, tokens_H: Scores, blanks_H: Scores) -> Scores:
-        either_H = np.maximum(tokens_H, blanks_H)
-        reaching: Scores = np.where(self._from_blank, blanks_H[self._source], either_H[self._source]) + self._log_probs
-        return reaching
+    def _reaching(self, either_H: Scores, blanks_H: Scores, arcs: slice) -> Scores:
+        source = self._source[arcs]
+        before_A: Scores = np.where(self._from_blank[arcs], blanks_H[source], either_H[source])
+        return before_A + self._log_probs[arcs]
 
     def _trace(self, scores_T2H: Scores) -> list[int]:
         """Go back along the best path."""
@@ -55,7 +49,7 @@ class BestTokens:
                 by_blank = int(blanks_H[state] > tokens_H[state])
                 continue
             arcs = slice(*np.searchsorted(self._target, [state, state + 1]))
-            before_A = self._reaching(tokens_H, blanks_H)[arcs]
+            before_A = self._reaching(np.maximum(tokens_H, blanks_H), blanks_H, arcs)
             if tokens_H[state] >= before_A.max():
                 continue
             found.append(int(self._last[state]))

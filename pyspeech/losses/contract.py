@@ -33,7 +33,7 @@ class Pronounced(list[int]):
 
     def __init__(self, words: Sequence[Sequence[Sequence[int]]]) -> None:
         super().__init__(token for spellings in words for token in spellings[0])
-        self.words = words
+        self.words = tuple(tuple(map(tuple, spellings)) for spellings in words)
 
     @classmethod
     def of(cls, tokens: Sequence[int]) -> "Pronounced":

@@ -34,17 +34,16 @@ class Denominator(nn.Module):
 
     def __init__(self, model: TokenNgrams) -> None:
         super().__init__()
-        last, probs = torch.tensor(model.last), torch.tensor(model.log_probs).exp().float()
+        last, ends = torch.from_numpy(model.last), torch.from_numpy(model.log_probs[:, 0]).exp().float()
         half = len(last)
         states: Tensor = torch.arange(half)
-        source, token = states.repeat_interleave(probs.shape[1] - 1), torch.arange(1, probs.shape[1]).repeat(half)
-        target, other = torch.tensor(model.following)[source, token], token != last[source]
-        log_prob = probs[source, token]
         blanks: Tensor = torch.arange(half, 2 * half)
+        source, target, log_probs, is_again = map(torch.from_numpy, model.arcs())
+        prob, other = log_probs.exp().float(), ~is_again
         said = states[last > 0]  # the state that begins emits blanks alone
         steps: Sequence[Sequence[Tensor]] = (
-            (source + half, target, log_prob),
-            (source[other], target[other], log_prob[other]),
+            (source.add(half), target, prob),
+            (source[other], target[other], prob[other]),
             (said, said, torch.ones(len(said))),
             (states, blanks, torch.ones(half)),
             (blanks, blanks, torch.ones(half)),
@@ -55,12 +54,12 @@ class Denominator(nn.Module):
         columns = torch.cat([before, after.add(2 * half)])
         places, which = torch.unique(rows * size + columns, return_inverse=True)
         first = torch.zeros(2 * half)
-        first[target[source == 0]] = log_prob[source == 0]
+        first[target[source == 0]] = prob[source == 0]
         first[half] = 1
         for name, buffer in (
             ("labels", torch.cat([last, torch.zeros_like(last)])),
             ("first", first),
-            ("final", probs[:, 0].repeat(2)),
+            ("final", ends.repeat(2)),
             ("starts", torch.searchsorted(places, torch.arange(size + 1) * size).int()),  # as MKL has it: no copy
             ("columns", (places % size).int()),
             ("values", torch.zeros(len(places)).index_add_(0, which, values.repeat(2))),

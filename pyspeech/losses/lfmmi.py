@@ -102,7 +102,7 @@ class LfMmi(nn.Module):
     def _with_gradient(
         self, log_probs_BTV: Tensor, lengths_B: Tensor, targets: Sequence[Sequence[int]], progress: float
     ) -> tuple[Tensor, Tensor]:
-        numerators = [self._numerator(_hashable(Pronounced.of(target))) for target in targets]
+        numerators = [self._numerator(Pronounced.of(target).words) for target in targets]
         said_B, said_BTV = self._said(numerators, log_probs_BTV, lengths_B, progress)
         if progress < self.begins:
             return said_B.neg(), said_BTV.neg()
@@ -126,10 +126,6 @@ class LfMmi(nn.Module):
         """The tokens of the best path through the denominator; see :class:`.SequenceLoss`."""
         outputs = zip(log_probs_BTV.cpu().numpy(), lengths_B.tolist(), strict=True)
         return [self._best_tokens(log_probs_TV[:frames]) for log_probs_TV, frames in outputs]
-
-
-def _hashable(target: Pronounced) -> tuple[tuple[tuple[int, ...], ...], ...]:
-    return tuple(tuple(tuple(spelling) for spelling in word) for word in target.words)
 
 
 class _WithGradient(torch.autograd.Function):

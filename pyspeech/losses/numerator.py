@@ -4,13 +4,13 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TypeAlias
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from pyspeech.losses import ctc
 from pyspeech.losses.contract import Pronounced
 from pyspeech.losses.token_ngrams import TokenNgrams
 
@@ -26,7 +26,7 @@ class Direction:
 
     Attributes:
         before: The states that a path may come from, itself among them, int64 [..., S, K], padded.
-        weights: Log-probabilities of coming from there, float32 [..., S, K]; minus infinity where padded.
+        weights: Log-probabilities of coming from there, float32 [..., S, K]; ``IMPOSSIBLE`` where padded.
         first: Log-probabilities to begin in each state, float32 [..., S].
     """
 
@@ -121,7 +121,7 @@ def frames_needed(target: Pronounced) -> int:
     for word in target.words:
         ends: dict[int, int] = {}
         for spelling, (last, frames) in itertools.product(word, fewest.items()):
-            needed = frames + len(spelling) + sum(one == other for one, other in pairwise((last, *spelling)))
+            needed = frames - 1 + ctc.frames_needed((last, *spelling))
             end = spelling[-1] if spelling else last
             ends[end] = min(needed, ends.get(end, needed))
         fewest = ends

@@ -8,7 +8,7 @@ import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +39,12 @@ class TokenNgrams:
         """The token that each state was reached by, [H]; of the state that begins 0."""
         return np.array([max(history[-1], 0) for history in self.histories])
 
+    def arcs(self) -> "Arcs":
+        """Every token after every state, [H * (V - 1)]."""
+        states, tokens = np.arange(len(self.histories)), np.arange(1, self.log_probs.shape[1])
+        source, token = (x.ravel() for x in np.meshgrid(states, tokens, indexing="ij"))
+        return Arcs(source, self.following[source, token], self.log_probs[source, token], token == self.last[source])
+
     def score(self, tokens: Iterable[int]) -> float:
         """Log-probability of a whole sequence, its end among it."""
         total, state = 0.0, 0
@@ -46,6 +52,15 @@ class TokenNgrams:
             total += self.log_probs[state, token]
             state = int(self.following[state, token])
         return float(total + self.log_probs[state, 0])
+
+
+class Arcs(NamedTuple):
+    """From state to state with a log-probability, and whether by the token that was last: a blank is before it then."""
+
+    source: npt.NDArray[np.int64]
+    target: npt.NDArray[np.int64]
+    log_prob: npt.NDArray[np.float64]
+    is_again: npt.NDArray[np.bool_]
 
 
 def estimate(

@@ -6,7 +6,7 @@ from tqdm import tqdm
 
 from pyspeech.errors import UserError
 from pyspeech.rescoring.boosting import Boosting, Phrases
-from pyspeech.rescoring.config import Ranges, TuningSettings, Weights
+from pyspeech.rescoring.config import NOTHING_TO_WEIGH, Ranges, TuningSettings, Weights
 from pyspeech.rescoring.methods import Lister, Method
 from pyspeech.rescoring.tuning import (
     BoostResult,
@@ -31,7 +31,7 @@ def choose_weights(
     Raises:
         UserError: the decode stores nothing of an utterance, or nobody says a word.
     """
-    graph = settings.graph if method.has_graph_scores else (0.0, 0.0, 1.0)
+    graph = settings.graph if method.has_graph_scores else NOTHING_TO_WEIGH
     ranges = Ranges(lm=settings.lm, graph=graph, word=settings.word, blank=settings.blank)
     start = start.but(boost=0.0)
     return tune_rounds(

@@ -71,6 +71,9 @@ class UnknownSettings(Section):
     token: Weight = Field(le=0)  # for each token of it
 
 
+NOTHING_TO_WEIGH = (0.0, 0.0, 1.0)  # the range of a weight that has nothing to weigh
+
+
 class Ranges(Section):
     """Where weights are looked for, for an acoustic weight of about 1: lowest value, highest value, step.
 

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field
 from pyspeech.errors import UserError
 from pyspeech.files import digest, write_json
 from pyspeech.json_files import read_json
-from pyspeech.rescoring.config import Ranges, Weights
+from pyspeech.rescoring.config import NOTHING_TO_WEIGH, Ranges, Weights
 from pyspeech.scoring.wer import ErrorCounts, shortened
 from pyspeech.settings import Section, check_config
 from pyspeech.transcripts import Transcript
@@ -56,7 +56,7 @@ def load_weights(path: Path) -> ChosenWeights:
         UserError: no such file, no JSON, or a value that is missing, unknown or out of range.
     """
     values = read_json(path, "weights", "choose weights again")
-    for name, none in (("weights", 0.0), ("search", (0.0, 0.0, 1.0))):
+    for name, none in (("weights", 0.0), ("search", NOTHING_TO_WEIGH)):
         if isinstance(part := values.get(name), dict):
             part.setdefault("blank", none)  # older files know no penalty
     return check_config(ChosenWeights, values, str(path))
