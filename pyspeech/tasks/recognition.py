@@ -1,7 +1,7 @@
 """Speech recognition: log-probabilities of tokens against the words that were said."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -132,8 +132,10 @@ def pronounced(tokens: TokenSet, text: str) -> Pronounced:
         UserError: naming the word, or the character, that no token covers.
     """
     words = text.split()
-    tokens.encode(words)
-    return Pronounced([tokens.pronunciations(word) for word in words])
+    ways = [tokens.pronunciations(word) for word in words]
+    if not all(ways):
+        tokens.encode(words)  # which says what is not covered
+    return Pronounced(ways)
 
 
 def greedy_tokens(log_probs_BTV: Tensor, lengths_B: Tensor) -> list[list[int]]:
@@ -145,18 +147,19 @@ def greedy_tokens(log_probs_BTV: Tensor, lengths_B: Tensor) -> list[list[int]]:
     ]
 
 
-def count_words(manifest: Path) -> str:
-    """Count the words of the training text, one a line with its count: most frequent first.
-
-    Stored features hold every utterance at several speeds: those at the first speed count.
-    """
-    counts: Counter[str] = Counter()
+def train_texts(manifest: Path) -> Iterator[str]:
+    """Read the text of every utterance once: of stored features, which have it at several speeds, at the first."""
     first = None
     for transcript, (_, cut) in zip(read_transcripts(manifest), read_json_lines(manifest), strict=True):
         speed = speed_of(cut)
         first = speed if first is None else first
         if speed == first:
-            counts.update(transcript.text.split())
+            yield transcript.text
+
+
+def count_words(manifest: Path) -> str:
+    """Count the words of the training text, one a line with its count: most frequent first."""
+    counts = Counter(word for text in train_texts(manifest) for word in text.split())
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return "".join(f"{word}\t{count}\n" for word, count in ordered)
 

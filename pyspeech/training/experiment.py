@@ -25,7 +25,7 @@ from pyspeech.own_code import CODE, code_digest, save_code
 from pyspeech.settings import differences, save_config
 from pyspeech.tasks import load_task
 from pyspeech.tasks.network import CONFIG, MODEL, NetworkWithLoss, new_model
-from pyspeech.tasks.recognition import pronounced
+from pyspeech.tasks.recognition import pronounced, train_texts
 from pyspeech.tasks.task import Task
 from pyspeech.threads import workers_beside
 from pyspeech.training.checkpoint import checkpoint_path, read_progress, stored_steps
@@ -37,7 +37,6 @@ from pyspeech.training.origin import Origin, refuse_other_origin, take_weights, 
 from pyspeech.training.report import tell_setup
 from pyspeech.training.seeds import seed_everything
 from pyspeech.training.step import learning_rate
-from pyspeech.transcripts import read_transcripts
 
 # A resumed training may change these: they do not change what it learns, but for rounding. Of batches in a step, the
 # loop sees to it that their number stays; by the minute, validations are at other steps in every run.
@@ -89,9 +88,6 @@ def run(
     with joined(device_name) as processes, only_writer(exp) if processes.first else nullcontext():
         task = load_task(sources.table, config, sources.dev)
         model = _new_model(config, task)
-        if isinstance(model.loss, SequenceLoss):
-            tokens = load_tokens(sources.table)
-            model.loss.learn(pronounced(tokens, each.text) for each in read_transcripts(sources.train))
         model.freeze(origin.freeze if origin is not None else ())
         began = _begun_with(exp)
         if began is not None:
@@ -106,6 +102,9 @@ def run(
             wider = new_model(config, task.num_outputs + 1, task.output_per)
             taken = take_weights(origin, model, wider, config, sources.table)
         data = training_data(config, sources, task, processes.device, contents)
+        if isinstance(model.loss, SequenceLoss):
+            tokens = load_tokens(sources.table)
+            model.loss.learn(pronounced(tokens, text) for text in train_texts(sources.train))
 
         def write_and_begin() -> None:
             tell_setup(config, model, data.seconds_per_epoch, processes)

@@ -5,11 +5,14 @@ import json
 import pytest
 
 from pyspeech.config import load_config
+from pyspeech.data.stored_features import store_features
 from pyspeech.decoding.config import load_decode_config
 from pyspeech.decoding.run import Decode, decode
+from pyspeech.errors import UserError
 from pyspeech.lang.tokens import PhoneTokens
 from pyspeech.rescoring.config import load_rescore_config
 from pyspeech.rescoring.run import Rescoring, rescore
+from pyspeech.tasks.recognition import train_texts
 from pyspeech.tensor_files import read_tensors
 from pyspeech.training.experiment import Sources, run
 from pyspeech.training.step import Stepper
@@ -17,6 +20,7 @@ from pyspeech.transcripts import read_transcripts
 from tests.decodes import save_lm
 from tests.experiments import YAML
 from tests.tones import PITCHES, tone_manifest
+from tests.training.test_experiment import metrics
 from tests.training.test_loop import Stop, stopping
 
 # MID is pronounced in two ways, of which only the first is right.
@@ -43,10 +47,6 @@ def sources(folder):
 def trained(folder, sources):
     assert run(load_config(folder / "conf.yaml", OVERRIDES), folder / "exp", sources, "cpu")
     return folder / "exp"
-
-
-def metrics(exp):
-    return [json.loads(line) for line in (exp / "metrics.jsonl").read_text().splitlines()]
 
 
 def test_it_learns_and_stores_a_network_alone(trained):
@@ -80,3 +80,17 @@ def test_words_are_searched_with_confidences_and_times(trained, folder, tmp_path
         times = [(found["start"], found["end"]) for found in line["word_times"]]
         assert times == sorted(times)
         assert all(0 <= start < end <= each.seconds + 1e-6 for start, end in times)
+
+
+def test_a_text_that_no_token_covers_is_named_with_its_utterance(folder, sources, tmp_path):
+    PhoneTokens.from_lexicon({"LOW": [("l",)], "HIGH": [("h",)]}).save(tmp_path / "lang")
+    changed = Sources(sources.train, sources.dev, tmp_path / "lang")
+    with pytest.raises(UserError, match=r"train.jsonl.gz, cut 'utt\d+.*': .*the lexicon has no word 'MID'"):
+        run(load_config(folder / "conf.yaml", OVERRIDES), tmp_path / "exp", changed, "cpu")
+
+
+def test_stored_features_at_several_speeds_teach_each_text_once(folder, sources, tmp_path):
+    config = load_config(folder / "conf.yaml")
+    store_features(sources.train, tmp_path / "train.jsonl.gz", config.features, (0.9, 1.0, 1.1), jobs=1)
+    assert len(list(read_transcripts(tmp_path / "train.jsonl.gz"))) == 180
+    assert list(train_texts(tmp_path / "train.jsonl.gz")) == [each.text for each in read_transcripts(sources.train)]
